@@ -1,0 +1,1 @@
+"""The service room: jobs, HTTP, page, accounts and metrics."""

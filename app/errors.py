@@ -1,0 +1,67 @@
+"""Every error a client can get: its code, its HTTP status, and its rendering as RFC 9457 problem details."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app.texts import LANGUAGES, render
+from speech.errors import SpeechError
+
+# The one table of statuses; every code here has its text as `error.<code>` in the catalogue.
+STATUS: dict[str, int] = {
+    "internal": 500,
+    "invalid_request": 422,
+    "unknown_setting": 500,
+    "bad_setting": 500,
+}
+
+
+@dataclass(frozen=True)
+class FieldError:
+    """What is wrong with one field: its name, a catalogue code and the values of its text."""
+
+    field: str
+    code: str
+    values: Mapping[str, object]
+
+
+class Problem(Exception):
+    """Raised anywhere in app/ to answer with a problem; `headers` go out with it (Retry-After, Allow)."""
+
+    def __init__(
+        self, code: str, *, errors: Sequence[FieldError] = (), headers: Mapping[str, str] | None = None, **values: object
+    ) -> None:
+        super().__init__(code, values)
+        self.code = code
+        self.values = values
+        self.errors = tuple(errors)
+        self.headers = dict(headers or {})
+
+    @property
+    def status(self) -> int:
+        return STATUS[self.code]
+
+    @classmethod
+    def of(cls, error: SpeechError) -> Problem:
+        return cls(error.code, **error.values)
+
+
+def document(problem: Problem, language: str, request_id: str) -> dict[str, Any]:
+    """The `application/problem+json` body: detail in the reader's language, and in every language beside it."""
+    values = {"request_id": request_id, **problem.values}
+    details = {tag: render(f"error.{problem.code}", tag, values) for tag in LANGUAGES}
+    return {
+        "type": f"urn:papagaio:problem:{problem.code}",
+        "title": problem.code.replace("_", " ").capitalize(),
+        "status": problem.status,
+        "code": problem.code,
+        "detail": details[language],
+        "details": details,
+        "request_id": request_id,
+        "errors": [
+            {"field": e.field, "code": e.code, "message": render(f"error.{e.code}", language, e.values)}
+            for e in problem.errors
+        ],
+    }

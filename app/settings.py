@@ -1,0 +1,79 @@
+"""What an operator can set: environment variables `PAPAGAIO_*` over `papagaio.toml` over these defaults."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from speech.errors import SpeechError
+
+PREFIX = "PAPAGAIO_"
+# Read by the tools around the service, never by it.
+TOOL_VARIABLES = frozenset({"PAPAGAIO_REQUIRE_BROWSER", "PAPAGAIO_REQUIRE_MODELS", "PAPAGAIO_CONFIG", "PAPAGAIO_VENV"})
+
+
+def default_data_dir() -> Path:
+    """`$XDG_DATA_HOME/papagaio`, or `~/.local/share/papagaio` (XDG Base Directory specification)."""
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "papagaio"
+
+
+class Settings(BaseSettings):
+    """Frozen; every field has its meaning and unit beside it. Unknown names are refused by `load_settings`."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    data_dir: Path = Field(default_factory=default_data_dir, description="where everything that is kept lives")
+    models_dir: Path | None = Field(None, description="where model weights are kept; default: data_dir/models")
+    database_url: str | None = Field(None, description="SQLAlchemy URL; default: SQLite in data_dir")
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8005, ge=0, le=65535, description="port to listen on; 0 picks a free one")
+    allowed_hosts: tuple[str, ...] = Field(
+        ("localhost", "127.0.0.1", "[::1]"), description="Host headers that are answered (stops DNS rebinding)"
+    )
+    allow_open: bool = Field(False, description="listen beyond loopback although there are no accounts yet")
+    workers: int = Field(1, ge=0, le=64, description="worker processes that `serve` keeps running")
+    lease_s: float = Field(15, ge=0.5, description="seconds a worker holds a job without a heartbeat")
+    max_attempts: int = Field(3, ge=1, description="times a job is started before it fails")
+    cancel_grace_s: float = Field(10, ge=0, description="seconds a cancelled job may take to stop by itself")
+    poll_s: float = Field(0.05, gt=0, description="seconds between looks for work done by other processes")
+    job_ttl_h: float = Field(24, gt=0, description="hours a finished job and its files are kept")
+    default_engine: str = Field("kokoro", description="engine of a request that names none")
+    kokoro_precision: Literal["int8", "fp32"] = Field("int8", description="weights the embedded voice speaks with")
+    extra_engines: Mapping[str, str] = Field(default_factory=dict, description='more engines: name to "module:Class"')
+    pool_memory_mb: int = Field(4096, ge=64, description="megabytes that loaded engines may hold")
+    pool_idle_s: float = Field(900, gt=0, description="seconds without use after which an engine is unloaded")
+    max_body_mb: float = Field(100, gt=0, description="megabytes a request body may have")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="what the log shows")
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **sources: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        file = os.environ.get("PAPAGAIO_CONFIG")
+        return (init_settings, sources["env_settings"]) + ((TomlConfigSettingsSource(cls, Path(file)),) if file else ())
+
+    @property
+    def models_path(self) -> Path:
+        return self.models_dir or self.data_dir / "models"
+
+    @property
+    def url(self) -> str:
+        return self.database_url or f"sqlite:///{self.data_dir / 'papagaio.db'}"
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Settings of this process. Raises SpeechError `unknown_setting` or `bad_setting` with the valid choices."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | TOOL_VARIABLES
+    unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name.upper() not in known)
+    if unknown:
+        raise SpeechError("unknown_setting", names=unknown, choices=sorted(known))
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        problems = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        raise SpeechError("bad_setting", problems=problems) from error

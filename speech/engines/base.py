@@ -1,0 +1,77 @@
+"""What an engine is: the protocol every one keeps, and the values that pass through it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from speech.audio import Audio
+from speech.text.sentences import Sentence
+from speech.voices import Voice
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A number or switch that an engine really uses: `minimum` to `maximum` inclusive, `default` when not given."""
+
+    name: str
+    default: float | bool
+    minimum: float | None = None
+    maximum: float | None = None
+
+    @property
+    def is_switch(self) -> bool:
+        return isinstance(self.default, bool)
+
+
+@dataclass(frozen=True)
+class EngineInfo:
+    """What an engine can do; true of the class, whether or not it is loaded."""
+
+    name: str  # the word a request uses
+    title: str  # what a person reads
+    languages: tuple[str, ...]  # BCP 47 tags, such as pt-BR
+    sample_rate: int  # Hz of every chunk
+    licence: str  # SPDX id of the weights
+    parameters: tuple[Parameter, ...]
+    models: tuple[str, ...]  # names in the model store's catalogue
+    max_chars: int  # of one sentence; the plan cuts longer ones
+    can_clone: bool = False
+    can_stream: bool = True
+    is_commercial: bool = True  # whether the weights' licence allows commercial use
+
+
+@dataclass(frozen=True)
+class SpeechRequest:
+    """One text to be spoken by one voice, already normalised and cut into sentences."""
+
+    sentences: tuple[Sentence, ...]
+    language: str  # one of EngineInfo.languages
+    voice: Voice
+    parameters: Mapping[str, float | bool] = field(default_factory=dict)  # by Parameter.name; the rest are defaults
+    seed: int | None = None  # None: the engine chooses, or has no randomness
+
+
+class Engine(Protocol):
+    """Text to audio. One instance holds one set of weights on one device and may be called from many threads."""
+
+    info: EngineInfo
+
+    def load(self, device: str) -> None:
+        """Take the weights into memory. Raises SpeechError `model_missing` when they are not installed."""
+
+    def unload(self) -> None:
+        """Give the memory back; `load` may follow."""
+
+    def memory_bytes(self) -> int:
+        """Bytes the loaded weights hold (0 when unloaded); the pool budgets with it."""
+
+    def voices(self) -> tuple[Voice, ...]:
+        """The voices that come with the engine. Needs no load."""
+
+    def speak(self, request: SpeechRequest) -> Iterator[Audio]:
+        """Yield the sound sentence by sentence, pauses included; a whole file is their join.
+
+        Closing the iterator stops the work before the next sentence.
+        """

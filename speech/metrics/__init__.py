@@ -1,0 +1,1 @@
+"""Measures of speech: one a file, pure functions."""

@@ -1,0 +1,20 @@
+"""A voice: who speaks, in which engine, and what a person sees of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Voice:
+    """A voice of an engine.
+
+    `voice_id` is unique within Papagaio. `language` is the one it was recorded in (BCP 47); which ones it can
+    speak is the engine's matter. `gender` is `female`, `male` or `unknown`.
+    """
+
+    voice_id: str
+    engine: str
+    language: str
+    gender: str
+    title: str
