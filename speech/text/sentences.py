@@ -2,7 +2,28 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
+
+# Written with a full stop and always followed by more of the same sentence.
+_LEADING = frozenset(
+    "sr sra srs sras srta dr dra drs dras prof profa profª mr mrs ms messrs st sto sta mt ft d pe fr rev hon gen gal "
+    "col cel capt cap cmdr maj sgt ten lt pres gov sen rep dep min eng arq adv exmo exma ilmo v exa av r al pça rod jd trav "
+    "art arts inc nº n no nos núm num tel fig figs vol vols pág págs p pp cap caps séc ed eds org orgs ref obs vs ex "
+    "e.g i.e p.ex cf ca c aprox approx máx mín dept est jan fev feb mar abr apr mai jun jul ago aug set sept sep out "
+    "oct nov dez dec univ assoc bros ste mme mlle m sra dña ud uds".split()
+)
+# Abbreviations that may also be the last word; a capital letter after them starts a new sentence.
+_TRAILING = frozenset("etc a.m p.m am pm s.a ltda ltd jr cia co corp a.c d.c hr hrs kg km".split())
+_CLOSERS = "\"'”’»›)\\]}）】」』"
+_END = re.compile(rf"(?<![.!?…؟।۔])[.!?…؟।۔]++[{_CLOSERS}]*+(?=\s)|[。！？]+[{_CLOSERS}]*")
+_NEXT_WORD = re.compile(r"\W{0,12}(\w[\w'’]*)")
+_LAST_TOKEN = re.compile(r"[^\s\"“”«»()\[\]]+$")
+_INITIALS = re.compile(r"(?:[^\W\d_]\.)*[^\W\d_]")
+_NUMBERED = re.compile(r"[\W_]*\d{1,3}(?:\.\d{1,3})*")
+_CLAUSES = (re.compile(r"[;:][%s]*\s" % _CLOSERS), re.compile(r"(?:[,)،、，]|\s[—–-])[%s]*\s|[、，]" % _CLOSERS))
 
 
 @dataclass(frozen=True)
@@ -11,3 +32,85 @@ class Sentence:
 
     text: str
     ends_paragraph: bool = False
+
+
+def split(text: str, max_chars: int) -> tuple[Sentence, ...]:
+    """Cut `text` into sentences of at most `max_chars` characters, in order.
+
+    Every character that is not white space is in exactly one of them. A new line ends a sentence and the
+    paragraph; the last sentence of the text ends nothing, since no pause follows it.
+    Raises ValueError when `max_chars` is below one.
+    """
+    if max_chars < 1:
+        raise ValueError(f"max_chars must be at least 1, not {max_chars}")
+    cased = any(character.isupper() for character in text)
+    sentences: list[Sentence] = []
+    for line in filter(None, (line.strip() for line in text.splitlines())):
+        pieces = [piece for sentence in _sentences(line, cased) for piece in _pieces(sentence, max_chars)]
+        sentences += [Sentence(piece) for piece in pieces[:-1]] + [Sentence(pieces[-1], ends_paragraph=True)]
+    if sentences:
+        sentences[-1] = Sentence(sentences[-1].text)
+    return tuple(sentences)
+
+
+def _sentences(line: str, cased: bool) -> Iterator[str]:
+    start = 0
+    for end in _END.finditer(line):
+        if _is_end(line, start, end, cased):
+            yield line[start : end.end()].strip()
+            start = end.end()
+    rest = line[start:].strip()
+    if rest:
+        yield rest
+
+
+def _is_end(line: str, start: int, end: re.Match[str], cased: bool) -> bool:
+    following = _NEXT_WORD.match(line, end.end())
+    before = line[start : end.start()]
+    if following is None or not any(character.isalnum() for character in before):
+        return False
+    word = following[1]
+    if cased and word[0].islower():
+        return False
+    mark = end[0]
+    if mark.startswith(("…", "..")):
+        return not re.match(r"I(?:['’]\w+)?$", word)
+    return mark[0] != "." or not _is_abbreviation(before)
+
+
+def _is_abbreviation(before: str) -> bool:
+    """Whether the full stop after `before` belongs to its last word and not to the sentence."""
+    if _NUMBERED.fullmatch(before):
+        return True
+    found = _LAST_TOKEN.search(before[-40:])
+    token = found[0] if found else ""
+    if token.lower() in _TRAILING:
+        return False
+    if token == "I":
+        return not before[:-1].rstrip()[-1:].islower()
+    return token.lower() in _LEADING or _INITIALS.fullmatch(token) is not None
+
+
+def _pieces(sentence: str, max_chars: int) -> Iterator[str]:
+    while len(sentence) > max_chars:
+        cut = _cut(sentence, max_chars)
+        yield sentence[:cut].rstrip()
+        sentence = sentence[cut:].lstrip()
+    if sentence:
+        yield sentence
+
+
+def _cut(sentence: str, max_chars: int) -> int:
+    """Where to cut a sentence that is too long: after a clause, else at a space, else between two letters."""
+    window = sentence[: max_chars + 1]
+    for clause in _CLAUSES:
+        ends = [found.end() for found in clause.finditer(window) if found.end() <= max_chars + 1]
+        if ends and ends[-1] > max_chars // 3:
+            return min(ends[-1], len(sentence))
+    spaces = [index for index, character in enumerate(window) if character.isspace()]
+    if spaces and spaces[-1]:
+        return spaces[-1]
+    cut = max_chars
+    while cut > 1 and unicodedata.combining(sentence[cut]):
+        cut -= 1
+    return cut

@@ -1,0 +1,75 @@
+"""The part of normalisation that is the same in every language: one form for every character, no invisible ones."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+_SPECIAL_TOKEN = re.compile(
+    r"<\|[\w ]{1,40}\|>|</?s>|<(?:unk|pad|bos|eos|mask|blank)>|\[(?:UNK|PAD|BOS|EOS|MASK|CLS|SEP|START|STOP|SPACE)\]",
+    re.IGNORECASE,
+)
+# Full-width forms, ligatures and the letters of mathematics are other shapes of plain letters.
+_SHAPES = re.compile("[\uff01-\uff5e\ufb00-\ufb06\U0001d400-\U0001d7ff]+")
+_UNIFIED = str.maketrans(
+    {
+        **dict.fromkeys("“”„‟«»″〝〞", '"'),
+        **dict.fromkeys("‘’‚‛‹›′", "'"),
+        **dict.fromkeys("‐‑‒−⁃﹣－", "-"),
+        **dict.fromkeys("–―⸺⸻", "—"),
+        **dict.fromkeys("⁄∕", "/"),
+        "№": "nº",
+        "℃": "°C",
+        "℉": "°F",
+        "∙": "·",
+    }
+)
+_KEPT_SYMBOLS = frozenset("°")
+_JOINERS = "\u200c\u200d"
+_DECORATION = re.compile(r"[*_=~#-]{3,}|[*_]{2}|·|•|`")
+_SPACES = re.compile(r"[^\S\n]+")
+_AROUND_LINE = re.compile(r" ?\n ?")
+_REPEATED = re.compile(r"([!?,;:])(?:\s?\1)+")
+_DASH_BETWEEN_DIGITS = re.compile(r"(?<=\d)\s?—\s?(?=\d)")
+
+
+def clean(text: str) -> str:
+    """`text` in NFC without control, zero-width and bidirectional characters, special tokens or emoji, and with
+    one kind of quote, dash, ellipsis and space. New lines stay, at most two in a row."""
+    text = _SPECIAL_TOKEN.sub(" ", "\n".join(text.splitlines()))
+    text = _SHAPES.sub(lambda found: unicodedata.normalize("NFKC", found[0]), text)
+    text = unicodedata.normalize("NFC", text).translate(_UNIFIED)
+    text = "".join(_visible(character, text[index - 1 : index]) for index, character in enumerate(text))
+    text = _DASH_BETWEEN_DIGITS.sub("-", _DECORATION.sub(" ", text))
+    text = _REPEATED.sub(r"\1", re.sub(r"\.{2,}|…[.…]+", "…", text))
+    return tidy(text)
+
+
+def tidy(text: str) -> str:
+    """Single spaces, none at the ends of lines or before closing punctuation, and at most one empty line."""
+    text = _AROUND_LINE.sub("\n", _SPACES.sub(" ", text))
+    text = re.sub(r" +(?=[,;:.!?…)](?:\s|$))", "", text)
+    return re.sub(r"\n{3,}", "\n\n", text).strip()
+
+
+def _visible(character: str, previous: str) -> str:
+    """`character` as it stays in the text: itself, a space in its place, or nothing."""
+    if character.isascii():
+        return character if character >= " " and character != "\x7f" else _white(character)
+    category = unicodedata.category(character)
+    if category == "Cf":
+        return character if character in _JOINERS and _joins(previous) else ""
+    if category in ("So", "Sk", "Co", "Cn", "Cs"):
+        return character if character in _KEPT_SYMBOLS else " "
+    if "\ufe00" <= character <= "\ufe0f" or category == "Me":
+        return ""
+    return " " if category in ("Cc", "Zs", "Zl", "Zp") else character
+
+
+def _white(character: str) -> str:
+    return "\n" if character == "\n" else " " if character.isspace() else ""
+
+
+def _joins(previous: str) -> bool:
+    """Whether a zero-width joiner after `previous` is spelling (Arabic and Indic scripts) and not glue for emoji."""
+    return "\u0600" <= previous <= "\u06ff" or "\u0900" <= previous <= "\u0dff"
