@@ -15,6 +15,61 @@ STATUS: dict[str, int] = {
     "invalid_request": 422,
     "unknown_setting": 500,
     "bad_setting": 500,
+    "data_dir_in_use": 500,
+    "task_crashed": 500,
+    "too_many_attempts": 500,
+    "unsupported_database": 500,
+    "bad_file_name": 400,
+    "job_still_running": 409,
+    "job_already_ended": 409,
+    "job_not_found": 404,
+    "page_texts_not_found": 404,
+    "page_vendor_missing": 404,
+    "page_file_not_found": 404,
+    "flag_not_found": 404,
+    "profile_parameter_type": 422,
+    "profile_parameter_range": 422,
+    "profile_parameter_unknown": 422,
+    "profile_engine_differs": 422,
+    "profile_not_editable": 404,
+    "profile_built_in": 400,
+    "profile_not_found": 404,
+    "profile_engine_unknown": 404,
+    "engine_unknown": 422,
+    "sound_missing": 500,
+    "download_format_unknown": 400,
+    "job_without_sound": 409,
+    "job_wait_expired": 408,
+    "job_not_ready": 425,
+    "job_expired": 410,
+    "voice_is_stock": 403,
+    "voice_not_found": 404,
+    "preset_without_language": 422,
+    "unknown_preset": 422,
+    "translation_not_offered": 422,
+    "finetune_not_built": 501,
+    "rvc_not_built": 501,
+    "cloning_not_built": 501,
+    "engine_not_built": 501,
+    "host_open_refused": 500,
+    "cross_site_refused": 403,
+    "host_not_allowed": 421,
+    "method_not_allowed": 405,
+    "route_not_found": 404,
+    "body_too_large": 413,
+    "body_type_unsupported": 415,
+    "bad_body": 400,
+    "bad_request": 400,
+    "fields_exclusive": 422,
+    "field_not_applicable": 422,
+    "field_invalid": 422,
+    "field_type": 422,
+    "field_choice": 422,
+    "field_range": 422,
+    "field_length": 422,
+    "field_repeated": 422,
+    "field_missing": 422,
+    "field_unknown": 422,
 }
 
 
@@ -50,8 +105,12 @@ class Problem(Exception):
 
 def document(problem: Problem, language: str, request_id: str) -> dict[str, Any]:
     """The `application/problem+json` body: detail in the reader's language, and in every language beside it."""
-    values = {"request_id": request_id, **problem.values}
-    details = {tag: render(f"error.{problem.code}", tag, values) for tag in LANGUAGES}
+    messages = {tag: [render(f"error.{e.code}", tag, e.values) for e in problem.errors] for tag in LANGUAGES}
+    details = {}
+    for tag in LANGUAGES:
+        summary = "; ".join(f"{e.field}: {message}" for e, message in zip(problem.errors, messages[tag]))
+        values = {"request_id": request_id, "count": len(problem.errors), "summary": summary, **problem.values}
+        details[tag] = render(f"error.{problem.code}", tag, values)
     return {
         "type": f"urn:papagaio:problem:{problem.code}",
         "title": problem.code.replace("_", " ").capitalize(),
@@ -61,7 +120,7 @@ def document(problem: Problem, language: str, request_id: str) -> dict[str, Any]
         "details": details,
         "request_id": request_id,
         "errors": [
-            {"field": e.field, "code": e.code, "message": render(f"error.{e.code}", language, e.values)}
-            for e in problem.errors
+            {"field": e.field, "code": e.code, "message": message}
+            for e, message in zip(problem.errors, messages[language])
         ],
     }

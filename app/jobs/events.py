@@ -1,0 +1,66 @@
+"""The durable log of what happened to jobs, behind SSE, Socket.IO and the page."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, select
+
+from app.storage.database import Database
+from app.storage.tables import job_events
+
+KINDS = (
+    "job.created",
+    "job.started",
+    "job.progress",
+    "job.metric",
+    "job.log",
+    "job.retried",
+    "job.completed",
+    "job.failed",
+    "job.cancelled",
+    "job.deleted",
+)
+
+
+@dataclass(frozen=True)
+class Event:
+    id: int  # grows; a later commit never has a smaller one
+    job_id: str
+    user_id: str
+    kind: str  # one of KINDS
+    data: Mapping[str, Any]
+    created_at: float  # seconds since the epoch, UTC
+
+
+def append(connection: Connection, job_id: str, user_id: str, kind: str, data: Mapping[str, Any]) -> None:
+    """Write an event in the transaction of the change it tells of."""
+    values = {"job_id": job_id, "user_id": user_id, "kind": kind, "data": dict(data), "created_at": time.time()}
+    connection.execute(insert(job_events).values(values))
+
+
+class EventLog:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def since(self, last_id: int, limit: int = 500, job_id: str | None = None) -> list[Event]:
+        """Events after `last_id`, oldest first; fewer than `limit` means that these are all."""
+        query = select(job_events).where(job_events.c.id > last_id).order_by(job_events.c.id).limit(limit)
+        if job_id is not None:
+            query = query.where(job_events.c.job_id == job_id)
+        with self._database.read() as connection:
+            return [Event(**row) for row in connection.execute(query).mappings()]
+
+    def last_id(self) -> int:
+        """The newest id; 0 when nothing has happened."""
+        with self._database.read() as connection:
+            return connection.scalar(select(func.max(job_events.c.id))) or 0
+
+    def prune(self, before: float) -> None:
+        """Forget deletions told before `before`; all else goes with its job."""
+        old = (job_events.c.kind == "job.deleted") & (job_events.c.created_at < before)
+        with self._database.write() as connection:
+            connection.execute(delete(job_events).where(old))

@@ -1,0 +1,139 @@
+"""The jobs table as the API sees it: add, look, cancel, delete. Running them is claim.py's and lease.py's."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from app.errors import Problem
+from app.jobs.events import append
+from app.jobs.job import ENDED, STATUSES, Job, new_job_id
+from app.storage.database import Database
+from app.storage.tables import job_events, jobs
+
+POLL_S = 0.02
+
+
+class JobStore:
+    """Every change writes its event in the same transaction; inside `Database.write` it joins that one."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(
+        self,
+        kind: str,
+        params: Mapping[str, Any],
+        *,
+        queue: str,
+        warm_key: str = "",
+        user_id: str = "local",
+        max_attempts: int,
+        ttl_s: float,
+        job_id: str | None = None,
+    ) -> Job:
+        """A pending job, kept for `ttl_s` seconds after its end. `job_id` (new_job_id) when files came before it."""
+        job_id = job_id or new_job_id()
+        values = {"kind": kind, "params": dict(params), "queue": queue, "warm_key": warm_key, "user_id": user_id}
+        state = {"status": "pending", "progress": 0.0, "attempt": 0, "created_at": time.time()}
+        with self._database.write() as connection:
+            connection.execute(
+                insert(jobs).values(id=job_id, max_attempts=max_attempts, ttl_s=ttl_s, **values, **state)
+            )
+            append(connection, job_id, user_id, "job.created", {"kind": kind, "status": "pending"})
+            return get_job(connection, job_id)
+
+    def get(self, job_id: str) -> Job:
+        """Raises Problem `job_not_found`."""
+        with self._database.read() as connection:
+            return get_job(connection, job_id)
+
+    def counts(self) -> dict[str, int]:
+        """How many jobs have each of STATUSES."""
+        query = select(jobs.c.status, func.count()).group_by(jobs.c.status)
+        with self._database.read() as connection:
+            found = {status: count for status, count in connection.execute(query)}
+        return {status: found.get(status, 0) for status in STATUSES}
+
+    def cancel(self, job_id: str) -> Job:
+        """End a waiting job at once; ask a running one to stop. Raises `job_not_found`, `job_already_ended`."""
+        with self._database.write() as connection:
+            job = get_job(connection, job_id)
+            if job.is_ended:
+                raise Problem("job_already_ended", job_id=job_id, status=job.status)
+            if job.status == "processing":
+                asked = job.cancel_requested_at or time.time()
+                connection.execute(update(jobs).where(jobs.c.id == job_id).values(cancel_requested_at=asked))
+            else:
+                end(connection, job, "cancelled")
+            return get_job(connection, job_id)
+
+    def delete(self, job_id: str, *, wait_s: float = 5.0) -> Job:
+        """Remove the row and its events (files are the caller's); returns the job as it was last.
+
+        A running job is cancelled and waited for. Raises `job_not_found`, and `job_still_running` after `wait_s`.
+        """
+        deadline = time.monotonic() + wait_s
+        while True:
+            with self._database.write() as connection:
+                job = get_job(connection, job_id)
+                if job.status != "processing":
+                    _forget(connection, job)
+                    return job
+                if job.cancel_requested_at is None:
+                    self.cancel(job_id)
+            if time.monotonic() >= deadline:
+                raise Problem("job_still_running", job_id=job_id)
+            time.sleep(POLL_S)
+
+    def expired(self, now: float) -> list[Job]:
+        """Ended jobs whose time to be kept has passed."""
+        query = select(jobs).where(jobs.c.status.in_(ENDED), jobs.c.expires_at <= now).order_by(jobs.c.expires_at)
+        with self._database.read() as connection:
+            return [Job.of(row) for row in connection.execute(query).mappings()]
+
+    def list(
+        self, *, limit: int, offset: int = 0, status: str | None = None, kind: str | None = None
+    ) -> tuple[int, list[Job]]:
+        """How many there are in all, and one page of them, newest first."""
+        where = [jobs.c.status == status] if status is not None else []
+        where += [jobs.c.kind == kind] if kind is not None else []
+        page = select(jobs).where(*where).order_by(jobs.c.created_at.desc(), jobs.c.id.desc())
+        with self._database.read() as connection:
+            total = connection.execute(select(func.count()).select_from(jobs).where(*where)).scalar_one()
+            rows = connection.execute(page.limit(limit).offset(offset)).mappings()
+            return total, [Job.of(row) for row in rows]
+
+
+def get_job(connection: Connection, job_id: str) -> Job:
+    """Raises Problem `job_not_found`."""
+    row = connection.execute(select(jobs).where(jobs.c.id == job_id)).mappings().one_or_none()
+    if row is None:
+        raise Problem("job_not_found", job_id=job_id)
+    return Job.of(row)
+
+
+def end(
+    connection: Connection,
+    job: Job,
+    status: str,
+    *,
+    result: Mapping[str, Any] | None = None,
+    error: Mapping[str, Any] | None = None,
+) -> None:
+    """Give a job its last status, with the event of it. The token stays: it names the files that count."""
+    now = time.time()
+    outcome = {"result": result, "error": error, "progress": 100.0 if status == "completed" else jobs.c.progress}
+    times = {"completed_at": now, "expires_at": now + jobs.c.ttl_s, "lease_until": None}
+    connection.execute(update(jobs).where(jobs.c.id == job.id).values(status=status, **outcome, **times))
+    data = {"result": result} if status == "completed" else {"error": error} if status == "failed" else {}
+    append(connection, job.id, job.user_id, f"job.{status}", data)
+
+
+def _forget(connection: Connection, job: Job) -> None:
+    connection.execute(delete(jobs).where(jobs.c.id == job.id))
+    connection.execute(delete(job_events).where(job_events.c.job_id == job.id))
+    append(connection, job.id, job.user_id, "job.deleted", {"status": job.status})

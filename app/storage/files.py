@@ -1,0 +1,131 @@
+"""Files of jobs, one folder a job, all below one root that no name can leave.
+
+An attempt writes under `tmp-<token>-…` and its results become `out-<token>-<name>`, so that two attempts
+of one job never share a name; whatever else lies in the folder (an upload) belongs to the job itself.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from app.errors import Problem
+
+JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+TOKEN = re.compile(r"[0-9a-f]{8,64}")
+OF_ATTEMPT = re.compile(r"(tmp|out)-([0-9a-f]{8,64})-.+", re.DOTALL)
+
+
+class Files:
+    """Confined below `root`. Every method raises Problem `bad_file_name` for a name that would leave it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, job_id: str, name: str) -> Path:
+        """Where file `name` of the job is or will be; makes nothing."""
+        folder = self._folder(job_id)
+        path = folder / name
+        is_plain = bool(name) and "\0" not in name and not Path(name).is_absolute()
+        if not is_plain or path == folder or path.resolve() != folder.resolve() / name:
+            raise Problem("bad_file_name", name=name)
+        return path
+
+    def temporary(self, job_id: str, token: str, suffix: str) -> Path:
+        """A fresh name for an attempt to write to, as often as it likes; makes the folder."""
+        if not TOKEN.fullmatch(token):
+            raise Problem("bad_file_name", name=token)
+        path = self.path(job_id, f"tmp-{token}-{secrets.token_hex(4)}{suffix}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def published_path(self, job_id: str, token: str, name: str) -> Path:
+        """Where `name`, a result of the attempt `token`, will be once it is published."""
+        if "/" in name:
+            raise Problem("bad_file_name", name=name)
+        return self.path(job_id, f"out-{token}-{name}")
+
+    def publish(self, temporary: Path, name: str) -> Path:
+        """Give a temporary file its final name in the same folder; whole and on the disk, or not at all."""
+        final = self.path(temporary.parent.name, name)
+        if temporary != self.path(temporary.parent.name, temporary.name):
+            raise Problem("bad_file_name", name=str(temporary))
+        flush(temporary)
+        os.replace(temporary, final)
+        flush(final.parent)
+        return final
+
+    def drop_attempt(self, job_id: str, token: str) -> int:
+        """Remove what the attempt `token` left, results included; the number of files."""
+        return _remove(path for path, owner, _ in self._of_attempts(job_id) if owner == token)
+
+    def keep_attempt(self, job_id: str, token: str | None) -> int:
+        """Remove what attempts left, except the results of `token`; the number of files."""
+        return _remove(path for path, owner, is_out in self._of_attempts(job_id) if not (is_out and owner == token))
+
+    def delete(self, job_id: str) -> int:
+        """Remove all files of the job; their number."""
+        folder = self._folder(job_id)
+        count = sum(1 for _ in _below(folder))
+        shutil.rmtree(folder, ignore_errors=True)
+        return count
+
+    def size_bytes(self) -> int:
+        return sum(entry.stat(follow_symlinks=False).st_size for entry in _below(self.root))
+
+    def sweep(self, known: Collection[str], *, min_age_s: float = 600) -> int:
+        """Delete folders of jobs not in `known`; the number of files.
+
+        Folders younger than `min_age_s` stay: an upload is there before its job.
+        """
+        folders = [path for path in self.root.iterdir() if path.is_dir()] if self.root.is_dir() else []
+        limit = time.time() - min_age_s
+        strays = [f.name for f in folders if f.name not in known and not f.is_symlink() and f.stat().st_mtime <= limit]
+        return sum(self.delete(name) for name in strays if JOB_ID.fullmatch(name))
+
+    def _folder(self, job_id: str) -> Path:
+        folder = self.root / job_id
+        if not JOB_ID.fullmatch(job_id) or folder.is_symlink():
+            raise Problem("bad_file_name", name=job_id)
+        return folder
+
+    def _of_attempts(self, job_id: str) -> Iterator[tuple[Path, str, bool]]:
+        folder = self._folder(job_id)
+        for path in list(folder.iterdir()) if folder.is_dir() else ():
+            if match := OF_ATTEMPT.fullmatch(path.name):
+                yield path, match[2], match[1] == "out"
+
+
+def flush(path: Path) -> None:
+    """Bring a file or a folder's entries to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _below(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """Everything in a folder and its folders that is not a real folder; what vanishes meanwhile is passed over."""
+    try:
+        entries = list(os.scandir(folder))
+    except FileNotFoundError:
+        return
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _below(Path(entry))
+        else:
+            yield entry
+
+
+def _remove(paths: Iterator[Path]) -> int:
+    count = 0
+    for path in paths:
+        path.unlink(missing_ok=True)
+        count += 1
+    return count
