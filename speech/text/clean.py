@@ -27,6 +27,7 @@ _UNIFIED = str.maketrans(
 _KEPT_SYMBOLS = frozenset("°")
 _JOINERS = "\u200c\u200d"
 _DECORATION = re.compile(r"[*_=~#-]{3,}|[*_]{2}|·|•|`")
+_LINE_MARK = re.compile(r"^[ \t]*(?:[-*+•·]|#{1,6})[ \t]+", re.MULTILINE)
 _SPACES = re.compile(r"[^\S\n]+")
 _AROUND_LINE = re.compile(r" ?\n ?")
 _REPEATED = re.compile(r"([!?,;:])(?:\s?\1)+")
@@ -35,12 +36,13 @@ _DASH_BETWEEN_DIGITS = re.compile(r"(?<=\d)\s?—\s?(?=\d)")
 
 def clean(text: str) -> str:
     """`text` in NFC without control, zero-width and bidirectional characters, special tokens or emoji, and with
-    one kind of quote, dash, ellipsis and space. New lines stay, at most two in a row."""
+    one kind of quote, dash, ellipsis and space. Marks of lists and headings go. New lines stay, at most two in a row.
+    """
     text = _SPECIAL_TOKEN.sub(" ", "\n".join(text.splitlines()))
     text = _SHAPES.sub(lambda found: unicodedata.normalize("NFKC", found[0]), text)
     text = unicodedata.normalize("NFC", text).translate(_UNIFIED)
     text = "".join(_visible(character, text[index - 1 : index]) for index, character in enumerate(text))
-    text = _DASH_BETWEEN_DIGITS.sub("-", _DECORATION.sub(" ", text))
+    text = tidy(_DASH_BETWEEN_DIGITS.sub("-", _DECORATION.sub(" ", _LINE_MARK.sub("", text))))
     text = _REPEATED.sub(r"\1", re.sub(r"\.{2,}|…[.…]+", "…", text))
     return tidy(text)
 

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from speech.text import portuguese
 from speech.text.clean import clean
 
 
 def normalize(text: str, language: str) -> str:
-    """`text` as a person reads it out in `language` (BCP 47)."""
-    return clean(text)
+    """`text` as a person reads it out in `language` (BCP 47), with punctuation, case and new lines kept.
+
+    Portuguese and English are spoken out; in any other language only characters change (see `clean`).
+    """
+    primary, _, rest = language.replace("_", "-").partition("-")
+    region = rest.upper()
+    text = clean(text)
+    if primary.lower() == "pt":
+        return portuguese.normalize(text, region)
+    return text

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 # Written with a full stop and always followed by more of the same sentence.
 _LEADING = frozenset(
     "sr sra srs sras srta dr dra drs dras prof profa profª mr mrs ms messrs st sto sta mt ft d pe fr rev hon gen gal "
-    "col cel capt cap cmdr maj sgt ten lt pres gov sen rep dep min eng arq adv exmo exma ilmo v exa av r al pça rod jd trav "
+    "col cel capt cap cmdr maj sgt ten lt pres gov sen rep dep min eng arq adv exmo exma ilmo v exa av r "
+    "al pça rod jd trav "
     "art arts inc nº n no nos núm num tel fig figs vol vols pág págs p pp cap caps séc ed eds org orgs ref obs vs ex "
     "e.g i.e p.ex cf ca c aprox approx máx mín dept est jan fev feb mar abr apr mai jun jul ago aug set sept sep out "
     "oct nov dez dec univ assoc bros ste mme mlle m sra dña ud uds".split()
