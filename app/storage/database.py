@@ -16,6 +16,7 @@ from typing import Any
 
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.errors import Problem
 
@@ -91,13 +92,14 @@ class Database:
 
     def version(self) -> int:
         """A number that changes whenever any process, this one included, has committed (about 10 µs)."""
-        with self._watch_lock:
-            if self._watch is None:
-                self._watch = sqlite3.connect(
-                    self.file, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
-                )
-            # Counts what other connections commit (sqlite.org/pragma.html#pragma_data_version); this one never does.
-            return int(self._watch.execute("PRAGMA data_version").fetchone()[0])
+        try:
+            with self._watch_lock:
+                if self._watch is None:
+                    self._watch = sqlite3.connect(self.file, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
+                # Counts what other connections commit (sqlite.org/pragma.html#pragma_data_version); it never does.
+                return int(self._watch.execute("PRAGMA data_version").fetchone()[0])
+        except sqlite3.Error as error:
+            raise SQLAlchemyError(str(error)) from error
 
     def close(self) -> None:
         """Close every idle connection; using the object again opens new ones."""

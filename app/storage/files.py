@@ -83,10 +83,9 @@ class Files:
 
         Folders younger than `min_age_s` stay: an upload is there before its job.
         """
-        folders = [path for path in self.root.iterdir() if path.is_dir()] if self.root.is_dir() else []
         limit = time.time() - min_age_s
-        strays = [f.name for f in folders if f.name not in known and not f.is_symlink() and f.stat().st_mtime <= limit]
-        return sum(self.delete(name) for name in strays if JOB_ID.fullmatch(name))
+        folders = [e for e in _entries(self.root) if e.is_dir(follow_symlinks=False) and JOB_ID.fullmatch(e.name)]
+        return sum(self.delete(e.name) for e in folders if e.name not in known and e.stat().st_mtime <= limit)
 
     def _folder(self, job_id: str) -> Path:
         folder = self.root / job_id
@@ -95,10 +94,9 @@ class Files:
         return folder
 
     def _of_attempts(self, job_id: str) -> Iterator[tuple[Path, str, bool]]:
-        folder = self._folder(job_id)
-        for path in list(folder.iterdir()) if folder.is_dir() else ():
-            if match := OF_ATTEMPT.fullmatch(path.name):
-                yield path, match[2], match[1] == "out"
+        for entry in _entries(self._folder(job_id)):
+            if match := OF_ATTEMPT.fullmatch(entry.name):
+                yield Path(entry), match[2], match[1] == "out"
 
 
 def flush(path: Path) -> None:
@@ -110,13 +108,17 @@ def flush(path: Path) -> None:
         os.close(descriptor)
 
 
-def _below(folder: Path) -> Iterator[os.DirEntry[str]]:
-    """Everything in a folder and its folders that is not a real folder; what vanishes meanwhile is passed over."""
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
     try:
-        entries = list(os.scandir(folder))
+        with os.scandir(folder) as entries:
+            return list(entries)
     except FileNotFoundError:
-        return
-    for entry in entries:
+        return []
+
+
+def _below(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """Everything in a folder and its folders that is not a real folder."""
+    for entry in _entries(folder):
         if entry.is_dir(follow_symlinks=False):
             yield from _below(Path(entry))
         else:

@@ -1,0 +1,109 @@
+"""Which job runs next, and what becomes of the jobs of workers that are gone."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Collection
+
+from sqlalchemy import ColumnElement, Connection, Select, case, func, select, update
+
+from app.jobs.events import append
+from app.jobs.job import Job
+from app.jobs.lease import Lease, to_pending
+from app.jobs.store import end, get_job
+from app.storage.database import Database
+from app.storage.tables import jobs
+
+
+def claim(
+    database: Database,
+    *,
+    worker_id: str,
+    lease_s: float,
+    queues: Collection[str] | None = None,
+    warm_keys: Collection[str] = (),
+) -> Lease | None:
+    """Take the best runnable job: one whose model is warm, then of the user with the fewest running, then the oldest.
+
+    Runnable is what is pending, or processing with an expired lease. A job that was to be cancelled is ended
+    on the way, and so is one with no attempts left (`too_many_attempts`). `queues=None` means every queue.
+    """
+    with database.read() as connection:  # a look costs the writers nothing
+        if connection.execute(_best(time.time(), queues, warm_keys)).first() is None:
+            return None
+    with database.write() as connection:
+        now = time.time()
+        query = _best(now, queues, warm_keys).with_for_update(of=jobs, skip_locked=True)
+        while (row := connection.execute(query).mappings().first()) is not None:
+            job = Job.of(row)
+            if job.cancel_requested_at is not None:
+                end(connection, job, "cancelled")
+            elif job.attempt >= job.max_attempts:
+                end(connection, job, "failed", error=_too_many(job))
+            else:
+                return Lease(database, _start(connection, job, worker_id, now, lease_s), lease_s)
+    return None
+
+
+def overdue(database: Database, grace_s: float) -> list[Job]:
+    """Running jobs that were asked to stop more than `grace_s` seconds ago."""
+    asked = jobs.c.cancel_requested_at <= time.time() - grace_s
+    return _running(database, asked)
+
+
+def release_lost(database: Database, reason: str, worker_id: str | None = None) -> list[Job]:
+    """Make what a dead worker ran runnable again at once; with no `worker_id`, what every worker ran.
+
+    Only for a caller that knows that they are dead, or that they cannot commit any more. Returns the jobs as they were.
+    """
+    with database.write() as connection:
+        lost = _running_in(connection, jobs.c.worker_id == worker_id if worker_id is not None else None)
+        for job in lost:
+            to_pending(connection, job, reason, attempt=job.attempt)
+        return lost
+
+
+def _best(now: float, queues: Collection[str] | None, warm_keys: Collection[str]) -> Select[tuple[object, ...]]:
+    held = (jobs.c.status == "processing") & (jobs.c.lease_until > now)
+    expired = (jobs.c.status == "processing") & (jobs.c.lease_until <= now)
+    busy = select(jobs.c.user_id, func.count().label("running")).where(held).group_by(jobs.c.user_id).subquery()
+    warm = [key for key in warm_keys if key]
+    query = (
+        select(jobs)
+        .outerjoin(busy, busy.c.user_id == jobs.c.user_id)
+        .where((jobs.c.status == "pending") | expired)
+        .order_by(
+            case((jobs.c.warm_key.in_(warm), 0), else_=1),
+            func.coalesce(busy.c.running, 0),
+            jobs.c.created_at,
+            jobs.c.id,
+        )
+        .limit(1)
+    )
+    return query if queues is None else query.where(jobs.c.queue.in_(list(queues)))
+
+
+def _start(connection: Connection, job: Job, worker_id: str, now: float, lease_s: float) -> Job:
+    if job.status == "processing":
+        append(connection, job.id, job.user_id, "job.retried", {"attempt": job.attempt, "reason": "lease_expired"})
+    lease = {"lease_token": secrets.token_hex(8), "lease_until": now + lease_s, "worker_id": worker_id}
+    state = {"status": "processing", "attempt": job.attempt + 1, "started_at": now, "progress": 0.0}
+    connection.execute(update(jobs).where(jobs.c.id == job.id).values(**lease, **state))
+    append(connection, job.id, job.user_id, "job.started", {"attempt": job.attempt + 1, "worker_id": worker_id})
+    return get_job(connection, job.id)
+
+
+def _too_many(job: Job) -> dict[str, object]:
+    return {"code": "too_many_attempts", "values": {"attempts": job.attempt}}
+
+
+def _running(database: Database, where: ColumnElement[bool]) -> list[Job]:
+    with database.read() as connection:
+        return _running_in(connection, where)
+
+
+def _running_in(connection: Connection, where: ColumnElement[bool] | None) -> list[Job]:
+    query = select(jobs).where(jobs.c.status == "processing")
+    query = query if where is None else query.where(where)
+    return [Job.of(row) for row in connection.execute(query).mappings()]

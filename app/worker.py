@@ -1,0 +1,51 @@
+"""The wiring of a worker process."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Mapping
+from multiprocessing.connection import wait
+from typing import Any
+
+from app.jobs.embedded import resolve
+from app.jobs.runner import Worker
+from app.settings import Settings
+from app.storage.database import Database
+from app.storage.files import Files
+
+
+def create_worker(settings: Settings, worker_id: str, tasks_path: str = "app.tasks:from_settings") -> Worker:
+    """A worker on the database and files of `settings`; `tasks_path` names what makes the task table of them."""
+    return Worker(
+        Database(settings.url),
+        Files(settings.data_dir / "jobs"),
+        resolve(tasks_path)(settings),
+        worker_id=worker_id,
+        lease_s=settings.lease_s,
+        poll_s=settings.poll_s,
+    )
+
+
+def worker_main(settings: Mapping[str, Any], worker_id: str, tasks_path: str) -> None:
+    """The whole life of a worker that a Supervisor spawned: until SIGTERM, or the death of its parent."""
+    _exit_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    worker = create_worker(Settings(**settings), worker_id, tasks_path)
+    signal.signal(signal.SIGTERM, lambda *_: worker.stop())
+    worker.run()
+
+
+def _exit_with_parent() -> None:
+    """Die at once with the parent, even by `kill -9` of it: its successor frees the job for others at its start."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
