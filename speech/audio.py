@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,14 +62,221 @@ class AudioFormat:
     needs_seek: bool = False
 
 
-# Settings of the base API: mp3 VBR quality 2, vorbis quality 6, AAC 192k, opus 128k.
+# Settings of the base API: mp3 VBR quality 2 (times libav's FF_QP2LAMBDA, 118), vorbis quality 6, AAC 192k, opus 128k.
 FORMATS: dict[str, AudioFormat] = {
     "wav": AudioFormat("wav", "pcm_s16le", "audio/wav", "s16"),
-    "mp3": AudioFormat("mp3", "libmp3lame", "audio/mpeg", "fltp", options=(("q", "2"),)),
-    "ogg": AudioFormat("ogg", "libvorbis", "audio/ogg", "fltp", options=(("q", "6"),)),
+    "mp3": AudioFormat(
+        "mp3", "libmp3lame", "audio/mpeg", "fltp", options=(("flags", "+qscale"), ("global_quality", "236"))
+    ),
+    # libav's own vorbis encoder is experimental and stereo only, so libsndfile writes this one (level = 1 - q/10).
+    "ogg": AudioFormat(
+        "ogg", "libsndfile", "audio/ogg", "flt", options=(("compression_level", "0.4"),), needs_seek=True
+    ),
     "flac": AudioFormat("flac", "flac", "audio/flac", "s16"),
     "m4a": AudioFormat("mp4", "aac", "audio/mp4", "fltp", bit_rate=192_000, needs_seek=True),
     "opus": AudioFormat("ogg", "libopus", "audio/ogg", "flt", bit_rate=128_000, sample_rates=(48000,)),
     "aac": AudioFormat("adts", "aac", "audio/aac", "fltp", bit_rate=192_000),
     "pcm": AudioFormat("s16le", "pcm_s16le", "audio/pcm", "s16"),
 }
+
+
+def join(chunks: Iterable[Audio]) -> Audio:
+    """One sound from its chunks. Raises ValueError for none, or for chunks of different rates."""
+    parts = list(chunks)
+    rates = {part.sample_rate for part in parts}
+    if len(rates) != 1:
+        raise ValueError(f"chunks of one sample rate wanted, got {sorted(rates)}")
+    return Audio(np.concatenate([part.samples for part in parts]), rates.pop())
+
+
+def pcm16(samples: Samples) -> bytes:
+    """Little-endian signed 16 bit, what lies outside [-1, 1] clipped."""
+    return np.round(np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
+
+
+def from_pcm16(data: bytes, sample_rate: int) -> Audio:
+    """The inverse of `pcm16`."""
+    return Audio((np.frombuffer(data, "<i2") / np.float32(32767)).astype(np.float32), sample_rate)
+
+
+def resample(audio: Audio, sample_rate: int) -> Audio:
+    """The same sound at another rate, by libswresample."""
+    if sample_rate == audio.sample_rate:
+        return audio
+    import av
+
+    resampler = av.AudioResampler(format="flt", layout="mono", rate=sample_rate)
+    frames = [*resampler.resample(_frame(audio.samples, audio.sample_rate)), *resampler.resample(None)]
+    return Audio(_samples_of(frames), sample_rate)
+
+
+def load(source: Path | BinaryIO, sample_rate: int | None = None) -> Audio:
+    """Decode any sound libav knows to mono; `sample_rate` None keeps the file's own.
+
+    Raises SpeechError `audio_unreadable` with libav's reason, `audio_empty` when nothing is in it.
+    """
+    import av
+
+    try:
+        with av.open(str(source) if isinstance(source, Path) else source, "r") as container:
+            if not container.streams.audio:
+                raise SpeechError("audio_unreadable", reason="no audio stream")
+            rate = sample_rate or container.streams.audio[0].rate
+            resampler = av.AudioResampler(format="flt", layout="mono", rate=rate)
+            frames = [out for frame in container.decode(audio=0) for out in resampler.resample(frame)]
+            frames += resampler.resample(None) if frames else []
+    except (av.FFmpegError, OSError) as error:
+        raise SpeechError("audio_unreadable", reason=str(error)) from error
+    if not frames:
+        raise SpeechError("audio_empty")
+    return Audio(_samples_of(frames), rate)
+
+
+def encode(chunks: Iterable[Audio], format_name: str, sample_rate: int) -> Iterator[bytes]:
+    """The bytes of a file in one of `FORMATS`, as soon as the chunks give them; one header, at the start.
+
+    Lengths in the header stay unknown, since they are; formats that must know them (m4a) come out at the end.
+    Raises SpeechError `unknown_format`.
+    """
+    if format_of(format_name).codec == "pcm_s16le":
+        if format_name == "wav":
+            yield wav_header(sample_rate, UNKNOWN_SIZE)
+        for chunk in chunks:
+            yield pcm16(chunk.samples)
+    else:
+        yield from _encode_compressed(chunks, format_of(format_name), sample_rate)
+
+
+def save(audio: Audio, path: Path, format_name: str | None = None) -> None:
+    """Write a whole file or nothing: to a temporary name beside it, then renamed.
+
+    `format_name` None takes the format from the file's suffix. Raises SpeechError `unknown_format`.
+    """
+    name = format_name or path.suffix.lstrip(".").lower()
+    format_of(name)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(to_bytes(audio, name))
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def to_bytes(audio: Audio, format_name: str) -> bytes:
+    """A whole file in memory, its lengths in the header. Raises SpeechError `unknown_format`."""
+    chosen = format_of(format_name)
+    if format_name == "wav":
+        data = pcm16(audio.samples)
+        return wav_header(audio.sample_rate, len(data)) + data
+    if chosen.codec == "pcm_s16le":
+        return pcm16(audio.samples)
+    file = io.BytesIO()
+    _write_whole([audio], chosen, audio.sample_rate, file)
+    return file.getvalue()
+
+
+def format_of(name: str) -> AudioFormat:
+    """One of `FORMATS`. Raises SpeechError `unknown_format` with the choices."""
+    if name not in FORMATS:
+        raise SpeechError("unknown_format", format=name, choices=list(FORMATS))
+    return FORMATS[name]
+
+
+def wav_header(sample_rate: int, data_bytes: int) -> bytes:
+    """RIFF header of 44 bytes for mono 16 bit PCM; `UNKNOWN_SIZE` for a stream."""
+    riff_bytes = data_bytes if data_bytes == UNKNOWN_SIZE else data_bytes + 36
+    layout = struct.pack("<IHHIIHH", 16, 1, 1, sample_rate, sample_rate * 2, 2, 16)
+    return b"RIFF" + struct.pack("<I", riff_bytes) + b"WAVEfmt " + layout + b"data" + struct.pack("<I", data_bytes)
+
+
+class _Drain:
+    """A file for libav that only goes forward; `take` gives what was written since the last time."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+
+    def write(self, data: bytes) -> int:
+        self._parts.append(bytes(data))
+        return len(data)
+
+    def take(self) -> bytes:
+        data = b"".join(self._parts)
+        self._parts.clear()
+        return data
+
+
+def _encode_compressed(chunks: Iterable[Audio], chosen: AudioFormat, sample_rate: int) -> Iterator[bytes]:
+    if chosen.needs_seek:
+        file = io.BytesIO()
+        _write_whole(chunks, chosen, sample_rate, file)
+        yield file.getvalue()
+        return
+    drain = _Drain()
+    for _ in _packets(chunks, chosen, sample_rate, drain):
+        if data := drain.take():
+            yield data
+    if data := drain.take():
+        yield data
+
+
+def _write_whole(chunks: Iterable[Audio], chosen: AudioFormat, sample_rate: int, file: BinaryIO) -> None:
+    if chosen.codec == "libsndfile":
+        _write_vorbis(chunks, chosen, sample_rate, file)
+        return
+    for _ in _packets(chunks, chosen, sample_rate, file):
+        continue
+
+
+def _write_vorbis(chunks: Iterable[Audio], chosen: AudioFormat, sample_rate: int, file: BinaryIO) -> None:
+    import soundfile
+
+    level = float(dict(chosen.options)["compression_level"])
+    with soundfile.SoundFile(
+        file, "w", sample_rate, 1, subtype="VORBIS", format="OGG", compression_level=level
+    ) as writer:
+        for chunk in chunks:
+            for start in range(0, len(chunk.samples), sample_rate):  # libsndfile overflows its stack on long writes
+                writer.write(chunk.samples[start : start + sample_rate])
+
+
+def _packets(chunks: Iterable[Audio], chosen: AudioFormat, sample_rate: int, file: BinaryIO | _Drain) -> Iterator[int]:
+    """Mux chunk by chunk into `file`; yields the number of packets after each chunk and after the end."""
+    import av
+
+    rate = sample_rate if sample_rate in chosen.sample_rates or not chosen.sample_rates else chosen.sample_rates[0]
+    # A listener gets each chunk when it is made, not when libav's buffer or an Ogg page of a second is full.
+    options = {"flush_packets": "1"} | ({"page_duration": "100000"} if chosen.container == "ogg" else {})
+    with av.open(file, "w", format=chosen.container, options=options) as container:
+        stream: Any = container.add_stream(chosen.codec, rate=rate, options=dict(chosen.options), layout="mono")
+        stream.format = chosen.sample_format
+        if chosen.bit_rate:
+            stream.bit_rate = chosen.bit_rate
+        resampler = av.AudioResampler(format=chosen.sample_format, layout="mono", rate=rate)
+        count = 0
+        for chunk in chunks:
+            for frame in resampler.resample(_frame(chunk.samples, chunk.sample_rate)):
+                count += _mux(container, stream.encode(frame))
+            yield count
+        for last in [*resampler.resample(None), None]:
+            count += _mux(container, stream.encode(last))
+    yield count
+
+
+def _mux(container: Any, packets: Sequence[Any]) -> int:
+    container.mux(packets)
+    return len(packets)
+
+
+def _frame(samples: Samples, sample_rate: int) -> Any:
+    import av
+
+    frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples)[None], format="flt", layout="mono")
+    frame.sample_rate = sample_rate
+    return frame
+
+
+def _samples_of(frames: Sequence[Any]) -> Samples:
+    return np.concatenate([frame.to_ndarray()[0] for frame in frames]).astype(np.float32, copy=False)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from speech.audio import Audio
+from speech.models import ModelStore
 from speech.text.sentences import Sentence
 from speech.voices import Voice
 
@@ -50,11 +51,21 @@ class SpeechRequest:
     language: str  # one of EngineInfo.languages
     voice: Voice
     parameters: Mapping[str, float | bool] = field(default_factory=dict)  # by Parameter.name; the rest are defaults
-    seed: int | None = None  # None: the engine chooses, or has no randomness
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """What every engine is built from."""
+
+    store: ModelStore  # where its weights are
+    precision: str = "int8"  # weights of engines that have several: int8 or fp32
+    threads: int = 2  # cores it may use
 
 
 class Engine(Protocol):
-    """Text to audio. One instance holds one set of weights on one device and may be called from many threads."""
+    """Text to audio. Built with one EngineOptions; building is cheap and loads nothing.
+
+    One instance holds one set of weights on one device and may be called from many threads."""
 
     info: EngineInfo
 
@@ -70,7 +81,7 @@ class Engine(Protocol):
     def voices(self) -> tuple[Voice, ...]:
         """The voices that come with the engine. Needs no load."""
 
-    def speak(self, request: SpeechRequest) -> Iterator[Audio]:
+    def speak(self, request: SpeechRequest) -> Generator[Audio, None, None]:
         """Yield the sound sentence by sentence, pauses included; a whole file is their join.
 
         Closing the iterator stops the work before the next sentence.

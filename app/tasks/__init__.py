@@ -1,0 +1,36 @@
+"""What runs later: one function a job kind, and `tasks`, the table of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import partial
+
+from app.jobs.runner import Task
+from app.settings import Settings
+from app.tasks.synthesis import synthesize
+from speech.synthesis import Speaker, SpeakerOptions
+
+
+def tasks(speaker: Speaker) -> Mapping[str, Task]:
+    """Job kind to the function that does it."""
+    return {"dubbing": partial(synthesize, speaker)}
+
+
+def from_settings(settings: Settings) -> Mapping[str, Task]:
+    """The table of a worker process."""
+    return tasks(speaker_of(settings))
+
+
+def speaker_of(settings: Settings) -> Speaker:
+    """The engines as an operator set them."""
+    return Speaker(
+        SpeakerOptions(
+            models_dir=settings.models_path,
+            precision=settings.kokoro_precision,
+            threads=os.cpu_count() or 1,
+            memory_bytes=settings.pool_memory_mb << 20,
+            idle_s=settings.pool_idle_s,
+            extra_engines=settings.extra_engines,
+        )
+    )

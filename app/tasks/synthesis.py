@@ -1,0 +1,82 @@
+"""A text spoken into a file: the sound grows in a PCM file that listeners may follow, then becomes a WAV."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from app.jobs.context import Cancelled, JobContext
+from speech.audio import pcm16, wav_header
+from speech.synthesis import Plan, Speaker
+
+OUTPUT = "audio.wav"
+GROWING = ".pcm"  # suffix of the running attempt's raw sound: 16 bit mono at the engine's rate
+
+
+class SynthesisParams(BaseModel):
+    """What a job of this kind stores: every choice resolved but the text, which is as the user wrote it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")  # the row also keeps what the API echoes
+
+    text: str
+    engine: str
+    voice: str
+    language: str
+    parameters: dict[str, float | bool]
+
+
+def synthesize(speaker: Speaker, context: JobContext, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Speak and publish `OUTPUT`; the result says what was used and what was measured.
+
+    Raises SpeechError as `Speaker.plan` and `Speaker.speak` do, Cancelled when the job is to stop.
+    """
+    wanted = SynthesisParams.model_validate(params)
+    plan = speaker.plan(
+        wanted.text, engine=wanted.engine, language=wanted.language, voice=wanted.voice, parameters=wanted.parameters
+    )
+    started = time.perf_counter()
+    growing = context.temporary(GROWING)
+    data_bytes, first_s = _speak_into(growing, speaker, plan, context)
+    synthesis_s = time.perf_counter() - started
+    whole = _as_wav(growing, context.temporary(".wav"), plan.sample_rate, data_bytes)
+    context.publish(whole, OUTPUT)
+    duration_s = data_bytes / 2 / plan.sample_rate
+    return {
+        "output": OUTPUT,
+        "size_bytes": data_bytes + len(wav_header(plan.sample_rate, data_bytes)),
+        "sample_rate": plan.sample_rate,
+        "duration_s": duration_s,
+        "synthesis_s": synthesis_s,
+        "first_audio_s": first_s,
+        "real_time_factor": synthesis_s / duration_s,
+        "sentences": len(plan.sentences),
+        "engine": plan.engine,
+        "voice": plan.voice.voice_id,
+        "language": plan.language,
+        "parameters": dict(plan.parameters),
+    }
+
+
+def _speak_into(path: Path, speaker: Speaker, plan: Plan, context: JobContext) -> tuple[int, float]:
+    """Bytes of PCM written, and the seconds until the first of them."""
+    started, first_s, written = time.perf_counter(), 0.0, 0
+    with path.open("wb", buffering=0) as file:
+        for done, chunk in enumerate(speaker.speak(plan), 1):
+            written += file.write(pcm16(chunk.samples))
+            first_s = first_s or time.perf_counter() - started
+            context.progress(done, len(plan.sentences))
+            if context.should_stop():
+                raise Cancelled
+    return written, first_s
+
+
+def _as_wav(pcm: Path, wav: Path, sample_rate: int, data_bytes: int) -> Path:
+    with pcm.open("rb") as source, wav.open("wb") as target:
+        target.write(wav_header(sample_rate, data_bytes))
+        while block := source.read(1 << 20):
+            target.write(block)
+    return wav

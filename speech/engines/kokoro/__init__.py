@@ -1,0 +1,1 @@
+"""Kokoro, the embedded engine: phonemes, runtime on onnxruntime, stock voices, adapter."""

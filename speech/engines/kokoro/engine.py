@@ -1,0 +1,125 @@
+"""Kokoro behind the Engine protocol: it speaks sentence by sentence, several at a time, in order."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from speech.audio import Audio, join
+from speech.dsp import append_silence, fade, limit_peak, silence, trim
+from speech.engines.base import EngineInfo, EngineOptions, Parameter, SpeechRequest
+from speech.engines.kokoro.phonemes import ESPEAK_VOICES, phonemize, tokens
+from speech.engines.kokoro.runtime import SAMPLE_RATE, STYLE_ROWS, Runtime, Style, load_voice
+from speech.engines.kokoro.voices import BLENDS, by_language, recipe
+from speech.errors import SpeechError
+from speech.text.sentences import Sentence
+from speech.voices import Voice
+
+PARAGRAPH_PAUSES = 2.5  # times the sentence pause, after a paragraph
+CLICK_FREE_S = 0.005
+
+
+class KokoroEngine:
+    """The embedded voice, on `options.threads` cores."""
+
+    info = EngineInfo(
+        name="kokoro",
+        title="Kokoro 82M",
+        languages=tuple(ESPEAK_VOICES),
+        sample_rate=SAMPLE_RATE,
+        licence="Apache-2.0",
+        parameters=(Parameter("speed", 1.0, 0.5, 2.0), Parameter("sentence_pause_s", 0.25, 0.0, 2.0)),
+        models=("kokoro-int8", "kokoro-voices"),
+        max_chars=300,
+    )
+
+    def __init__(self, options: EngineOptions) -> None:
+        self._options = options
+        self._runtime: Runtime | None = None
+        self._executor: ThreadPoolExecutor | None = None
+        self._style = lru_cache(maxsize=64)(self._load_style)  # half a megabyte each
+
+    def load(self, device: str) -> None:
+        """Raises SpeechError `device_not_offered` for anything but cpu, `model_missing` before the pull."""
+        if device != "cpu":
+            raise SpeechError("device_not_offered", engine=self.info.name, device=device, choices=["cpu"])
+        self._voices_path()
+        self._runtime = Runtime(self._model_path())
+        self._executor = ThreadPoolExecutor(self._options.threads, "kokoro")
+
+    def unload(self) -> None:
+        if self._executor:
+            self._executor.shutdown(wait=True)
+        self._runtime = self._executor = None
+        self._style.cache_clear()
+
+    def memory_bytes(self) -> int:
+        return self._model_path().stat().st_size if self._runtime else 0
+
+    def voices(self) -> tuple[Voice, ...]:
+        files = self._options.store.info("kokoro-voices").files
+        return by_language([*(Path(file.path).stem for file in files if file.path.endswith(".bin")), *BLENDS])
+
+    def speak(self, request: SpeechRequest) -> Generator[Audio, None, None]:
+        """As the protocol says; the next sentences are made while one is played, as many as there are cores."""
+        if not self._runtime or not self._executor:
+            raise SpeechError("engine_not_loaded", engine=self.info.name)
+        runtime, executor = self._runtime, self._executor
+        style = self._style(request.voice.voice_id)
+        waiting = deque(request.sentences)
+        running: deque[Future[Audio]] = deque()
+        try:
+            while waiting or running:
+                while waiting and len(running) < self._options.threads:
+                    is_last = len(waiting) == 1
+                    running.append(executor.submit(_sentence, runtime, request, style, waiting.popleft(), is_last))
+                yield running.popleft().result()
+        finally:
+            for future in running:
+                future.cancel()
+
+    def _model_path(self) -> Path:
+        name = f"kokoro-{self._options.precision}"
+        return self._options.store.path(name) / f"{name}.onnx"
+
+    def _load_style(self, voice_id: str) -> Style:
+        folder = self._voices_path()
+        parts = [load_voice(folder / f"{name}.bin") * np.float32(share) for name, share in recipe(voice_id).items()]
+        style: Style = np.sum(parts, axis=0, dtype=np.float32)
+        return style
+
+    def _voices_path(self) -> Path:
+        return self._options.store.path("kokoro-voices") / "voices"
+
+
+def _sentence(runtime: Runtime, request: SpeechRequest, style: Style, sentence: Sentence, is_last: bool) -> Audio:
+    """One sentence as it is heard, with the pause that follows it."""
+    speed = float(request.parameters.get("speed", 1.0))
+    pause_s = float(request.parameters.get("sentence_pause_s", 0.25))
+    if is_last:
+        pause_s = 0.0
+    elif sentence.ends_paragraph:
+        pause_s *= PARAGRAPH_PAUSES
+    pieces = [
+        fade(trim(Audio(runtime.synthesize(tokens(piece), style, speed), SAMPLE_RATE)), CLICK_FREE_S, CLICK_FREE_S)
+        for piece in cut(phonemize(sentence.text, request.language), STYLE_ROWS)
+    ]
+    if not pieces:
+        return silence(pause_s, SAMPLE_RATE)
+    return limit_peak(append_silence(join(pieces), pause_s))
+
+
+def cut(phonemes: str, most: int) -> list[str]:
+    """Pieces of at most `most` symbols, cut after a mark where there is one in the second half, else at a space."""
+    pieces = []
+    while len(phonemes) > most:
+        marks = [phonemes.rfind(mark, most // 2, most) for mark in ";:,.!?—…"]
+        at = max(marks) + 1 or phonemes.rfind(" ", 1, most) + 1 or most
+        pieces.append(phonemes[:at].strip())
+        phonemes = phonemes[at:].strip()
+    return [piece for piece in (*pieces, phonemes) if piece]

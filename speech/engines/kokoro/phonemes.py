@@ -1,0 +1,141 @@
+"""Text to Kokoro's phonemes: espeak-ng's IPA through two C calls, then the symbols Kokoro was trained on.
+
+The mapping of espeak's tied letters to single symbols follows Kokoro's training front end (misaki,
+https://github.com/hexgrad/misaki, `EspeakG2P` and `EspeakFallback`).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import re
+import threading
+from functools import cache
+
+from speech.errors import SpeechError
+
+# Index is the token id; "_" marks ids that no symbol has. From the model's config.json (hexgrad/Kokoro-82M).
+SYMBOLS = (
+    '_;:,.!?__—…"()“” \u0303ʣʥʦʨᵝꭧAI_____O_Q_ST__W_Yᵊabcdef_hijklmnopqrstuvwxyzɑɐɒæ__βɔɕç_ɖðʤə_ɚɛɜ__ɟ_ɡ______ɥ_ɨɪʝ'
+    "______ɯɰŋɳɲɴø_ɸθœ__ɹ_ɾɻ_ʁɽʂʃʈʧ_ʊʋ_ʌɣɤ_χʎ___ʒʔ_______ˈˌː___ʰ_ʲ____↓_→↗↘___ᵻ"
+)
+TOKENS = {symbol: token for token, symbol in enumerate(SYMBOLS) if symbol != "_"}
+
+# Language tag -> espeak-ng voice. Only languages that Kokoro was trained to speak through an alphabet.
+ESPEAK_VOICES = {
+    "pt-BR": "pt-br",
+    "en-US": "en-us",
+    "en-GB": "en",
+    "es": "es",
+    "fr": "fr",
+    "it": "it",
+    "hi": "hi",
+}
+
+_TIED = {
+    "a^ɪ": "I",
+    "a^ʊ": "W",
+    "d^z": "ʣ",
+    "d^ʒ": "ʤ",
+    "e^ɪ": "A",
+    "o^ʊ": "O",
+    "ə^ʊ": "Q",
+    "s^s": "S",
+    "t^s": "ʦ",
+    "t^ʃ": "ʧ",
+    "ɔ^ɪ": "Y",
+}
+# English was trained on misaki's own lexicon, which spells these otherwise than espeak does.
+_ENGLISH = {
+    "ʔˌn\u0329": "ʔn",
+    "ʔn\u0329": "ʔn",
+    "ə^l": "ᵊl",
+    "ʲo": "jo",
+    "ʲə": "jə",
+    "ʲ": "",
+    "ɚ": "əɹ",
+    "r": "ɹ",
+    "x": "k",
+    "ç": "k",
+    "ɐ": "ə",
+    "ɬ": "l",
+    "\u0303": "",
+}
+_AMERICAN = {"ɜːɹ": "ɜɹ", "ɜː": "ɜɹ", "ɪə": "iə", "ː": ""}
+_BRITISH = {"e^ə": "ɛː", "eə": "ɛː", "iə": "ɪə"}
+_PLAIN = {"e": "A", "^": "", "o": "ɔ", "ɾ": "T", "ʔ": "t"}
+
+_MARKS = re.compile(r"\s*([;:,.!?—…\"()“”]+)\s*")
+_SWITCH = re.compile(r"\([a-z-]+\)")  # espeak's "(en)" and "(pt-br)" where it changes language inside a text
+
+_IPA_WITH_TIE = 0x02 | 0x80 | (ord("^") << 8)  # speak_lib.h: phonememode of espeak_TextToPhonemes
+_UTF8 = 1
+_RETRIEVAL = 1
+_lock = threading.Lock()  # espeak-ng keeps one voice and one text for the whole process
+
+
+@cache
+def _espeak() -> ctypes.CDLL:
+    import espeakng_loader
+
+    library = ctypes.CDLL(espeakng_loader.get_library_path())
+    if library.espeak_Initialize(_RETRIEVAL, 0, espeakng_loader.get_data_path().encode(), 0) <= 0:
+        raise SpeechError("espeak_failed")
+    library.espeak_TextToPhonemes.restype = ctypes.c_char_p
+    library.espeak_TextToPhonemes.argtypes = [ctypes.POINTER(ctypes.c_char_p), ctypes.c_int, ctypes.c_int]
+    return library
+
+
+def _ipa(text: str, voice: str) -> str:
+    """espeak-ng's IPA of a text without marks, diphthongs and affricates tied by ^."""
+    with _lock:
+        library = _espeak()
+        if library.espeak_SetVoiceByName(voice.encode()) != 0:
+            raise SpeechError("espeak_failed")
+        rest = ctypes.c_char_p(text.encode())
+        parts = []
+        while rest.value is not None:
+            parts.append((library.espeak_TextToPhonemes(ctypes.byref(rest), _UTF8, _IPA_WITH_TIE) or b"").decode())
+    return _SWITCH.sub("", " ".join(parts)).strip()
+
+
+def _replace(text: str, table: dict[str, str]) -> str:
+    for old, new in table.items():
+        text = text.replace(old, new)
+    return text
+
+
+def _to_kokoro(ipa: str, language: str) -> str:
+    if language.startswith("en"):
+        accent = _BRITISH if language == "en-GB" else _AMERICAN
+        ipa = re.sub("(\\S)\u0329", r"ᵊ\1", _replace(ipa, _ENGLISH | accent | _TIED | _PLAIN))
+    else:
+        ipa = _replace(ipa, _TIED)
+    return "".join(symbol for symbol in ipa if symbol in TOKENS)
+
+
+def phonemize(text: str, language: str) -> str:
+    """The phonemes of `text`, its marks kept in place, every symbol one of `TOKENS`.
+
+    Raises SpeechError `language_not_spoken` for a language without phonemes here.
+    """
+    try:
+        voice = ESPEAK_VOICES[language]
+    except KeyError:
+        raise SpeechError("language_not_spoken", language=language, choices=sorted(ESPEAK_VOICES)) from None
+    pieces = _MARKS.split(text.strip())
+    spoken = [_to_kokoro(_ipa(piece, voice), language) if piece else "" for piece in pieces[::2]]
+    marks = [*pieces[1::2], ""]
+    joined = "".join(words + _spaced(mark) for words, mark in zip(spoken, marks, strict=True))
+    return " ".join(joined.split())
+
+
+def _spaced(marks: str) -> str:
+    """Opening marks lean on the next word, all others on the one before."""
+    if not marks:
+        return ""
+    return f" {marks}" if marks[-1] in "(“" else f"{marks} "
+
+
+def tokens(phonemes: str) -> list[int]:
+    """Token ids, one a symbol, without the pad that the network wants at both ends."""
+    return [TOKENS[symbol] for symbol in phonemes]

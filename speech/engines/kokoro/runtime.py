@@ -1,0 +1,56 @@
+"""Kokoro on onnxruntime: tokens and a style in, samples out; no torch.
+
+The network is StyleTTS 2's (https://arxiv.org/abs/2306.07691) with an iSTFTNet decoder
+(https://arxiv.org/abs/2203.02395), 82 M weights, exported whole: text encoder, durations, prosody and decoder
+run in one call.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from speech.audio import Samples
+
+SAMPLE_RATE = 24000
+STYLE_ROWS = 510  # a voice has one style for each number of phonemes; also the most phonemes of one call
+STYLE_SIZE = 256  # first half conditions the decoder (timbre), second half the prosody
+
+Style = NDArray[np.float32]
+
+
+class Runtime:
+    """One loaded model. `synthesize` may be called from several threads at once; each call uses one core.
+
+    Measured on two cores: two sentences side by side on one thread each end sooner than one after the other on
+    two threads (docs/BENCHMARKS.md), so parallelism is between sentences.
+    """
+
+    def __init__(self, model: Path, threads: int = 1) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        self._session: Any = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+        self._tokens_name = self._session.get_inputs()[0].name  # "tokens" (int8) or "input_ids" (fp32)
+
+    def synthesize(self, tokens: list[int], voice: Style, speed: float) -> Samples:
+        """Samples at `SAMPLE_RATE` for 1 to 510 `tokens`; `voice` of shape (510, 256), `speed` 1.0 as recorded."""
+        row = voice[min(len(tokens), STYLE_ROWS) - 1]
+        inputs = {
+            self._tokens_name: np.array([[0, *tokens, 0]], np.int64),
+            "style": row[None],
+            "speed": np.array([speed], np.float32),
+        }
+        samples: Samples = self._session.run(None, inputs)[0].reshape(-1)
+        return samples
+
+
+def load_voice(path: Path) -> Style:
+    """A voice file of kokoro-js: 510 × 256 little-endian float32, row n for n + 1 phonemes."""
+    return np.fromfile(path, "<f4").reshape(STYLE_ROWS, STYLE_SIZE)

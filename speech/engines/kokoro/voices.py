@@ -1,0 +1,51 @@
+"""Kokoro's stock voices, told by their ids: language letter, gender letter, name (hexgrad/Kokoro-82M, VOICES.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from speech.errors import SpeechError
+from speech.voices import Voice
+
+LANGUAGES = {
+    "p": "pt-BR",
+    "a": "en-US",
+    "b": "en-GB",
+    "e": "es",
+    "f": "fr",
+    "h": "hi",
+    "i": "it",
+    "j": "ja",
+    "z": "zh",
+}
+GENDERS = {"f": "female", "m": "male"}
+
+
+def stock_voice(voice_id: str) -> Voice:
+    """`pf_dora` is the female Brazilian voice Dora. Raises SpeechError `unknown_voice` for an id of another shape."""
+    letters, _, name = voice_id.partition("_")
+    if len(letters) != 2 or letters[0] not in LANGUAGES or letters[1] not in GENDERS or not name:
+        raise SpeechError("unknown_voice", voice=voice_id, choices=[])
+    return Voice(voice_id, "kokoro", LANGUAGES[letters[0]], GENDERS[letters[1]], name.replace("_", " + ").title())
+
+
+def by_language(voice_ids: Iterable[str]) -> tuple[Voice, ...]:
+    """All voices, Brazilian first, then American and British, then the rest as in `LANGUAGES`."""
+    order = list(LANGUAGES.values())
+    voices = [stock_voice(voice_id) for voice_id in voice_ids]
+    return tuple(sorted(voices, key=lambda voice: (order.index(voice.language), voice.voice_id)))
+
+
+# Blends of a Brazilian and an American voice: Brazilian speech has three stock voices, and these are four more
+# people, each heard apart from the others (docs/BENCHMARKS.md). A blend is the weighted mean of the styles.
+BLENDS: Mapping[str, Mapping[str, float]] = {
+    "pf_dora_bella": {"pf_dora": 0.5, "af_bella": 0.5},
+    "pf_dora_sarah": {"pf_dora": 0.5, "af_sarah": 0.5},
+    "pf_dora_nova": {"pf_dora": 0.5, "af_nova": 0.5},
+    "pm_alex_onyx": {"pm_alex": 0.5, "am_onyx": 0.5},
+}
+
+
+def recipe(voice_id: str) -> Mapping[str, float]:
+    """Stock voices that `voice_id` is made of, with weights that sum to one; itself when it is no blend."""
+    return BLENDS.get(voice_id, {voice_id: 1.0})

@@ -1,0 +1,157 @@
+"""Loaded engines: loaded on first use, shared, counted, and unloaded when idle or when memory is wanted."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from speech.engines.base import Engine
+from speech.errors import SpeechError
+
+
+@dataclass
+class _Slot:
+    engine: Engine
+    users: int = 0
+    is_loaded: bool = False
+    released_at: float = 0.0
+    lock: threading.Lock = field(default_factory=threading.Lock)  # held while loading, so that one thread loads
+
+
+@dataclass(frozen=True)
+class PoolStats:
+    """Counts since the pool was made, and what it holds now."""
+
+    hits: int
+    loads: int
+    evictions: int
+    loaded: tuple[str, ...]
+    memory_bytes: int
+
+
+class EnginePool:
+    """Least recently used engines leave first; one in use never leaves.
+
+    `memory_bytes` bounds the weights of all loaded engines together; `idle_s` is how long an unused one stays.
+    """
+
+    def __init__(
+        self,
+        build: Callable[[str], Engine],
+        memory_bytes: int,
+        idle_s: float,
+        device: str = "cpu",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._build = build
+        self._memory_bytes = memory_bytes
+        self._idle_s = idle_s
+        self._device = device
+        self._clock = clock
+        self._slots: OrderedDict[str, _Slot] = OrderedDict()
+        self._lock = threading.Lock()
+        self._hits = self._loads = self._evictions = 0
+        self._timer: threading.Timer | None = None
+
+    @contextmanager
+    def acquire(self, name: str) -> Iterator[Engine]:
+        """The loaded engine, kept loaded while the block runs.
+
+        Raises SpeechError `model_missing` and what `Engine.load` raises, or `memory_exhausted` when engines in use
+        leave no room.
+        """
+        slot = self._enter(name)
+        try:
+            with slot.lock:
+                self._ensure_loaded(name, slot)
+            yield slot.engine
+        finally:
+            with self._lock:
+                slot.users -= 1
+                slot.released_at = self._clock()
+            self._schedule_idle_check()
+
+    def evict_idle(self) -> None:
+        """Unload every engine unused for `idle_s`."""
+        with self._lock:
+            now = self._clock()
+            for slot in self._unused():
+                if now - slot.released_at >= self._idle_s:
+                    self._evict(slot)
+
+    def close(self) -> None:
+        """Unload everything that is not in use."""
+        with self._lock:
+            for slot in self._unused():
+                self._evict(slot)
+            if self._timer:
+                self._timer.cancel()
+                self._timer = None
+
+    def stats(self) -> PoolStats:
+        with self._lock:
+            loaded = tuple(name for name, slot in self._slots.items() if slot.is_loaded)
+            return PoolStats(self._hits, self._loads, self._evictions, loaded, self._held())
+
+    def _enter(self, name: str) -> _Slot:
+        with self._lock:
+            slot = self._slots.get(name) or _Slot(self._build(name))
+            self._slots[name] = slot
+            self._slots.move_to_end(name)
+            slot.users += 1
+            return slot
+
+    def _ensure_loaded(self, name: str, slot: _Slot) -> None:
+        if slot.is_loaded:
+            with self._lock:
+                self._hits += 1
+            return
+        slot.engine.load(self._device)
+        with self._lock:
+            slot.is_loaded = True
+            self._loads += 1
+            self._make_room(name)
+
+    def _make_room(self, name: str) -> None:
+        """Evict the least recently used until the budget holds; the newcomer goes when nothing else can."""
+        for slot in self._unused():
+            if self._held() > self._memory_bytes:
+                self._evict(slot)
+        if self._held() > self._memory_bytes:
+            newcomer = self._slots[name]
+            needed = newcomer.engine.memory_bytes()
+            self._evict(newcomer)
+            raise SpeechError(
+                "memory_exhausted", engine=name, needed_mb=needed >> 20, budget_mb=self._memory_bytes >> 20
+            )
+
+    def _held(self) -> int:
+        return sum(slot.engine.memory_bytes() for slot in self._slots.values() if slot.is_loaded)
+
+    def _unused(self) -> list[_Slot]:
+        return [slot for slot in self._slots.values() if slot.users == 0 and slot.is_loaded]
+
+    def _evict(self, slot: _Slot) -> None:
+        slot.engine.unload()
+        slot.is_loaded = False
+        self._evictions += 1
+
+    def _schedule_idle_check(self) -> None:
+        """One timer at most; it lives while something is loaded."""
+        with self._lock:
+            if self._timer is None:
+                self._timer = threading.Timer(self._idle_s, self._check_idle)
+                self._timer.daemon = True
+                self._timer.start()
+
+    def _check_idle(self) -> None:
+        self.evict_idle()
+        with self._lock:
+            self._timer = None
+            loaded = any(slot.is_loaded for slot in self._slots.values())
+        if loaded:
+            self._schedule_idle_check()

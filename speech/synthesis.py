@@ -1,0 +1,180 @@
+"""From a text to sound: check everything, normalise, cut into sentences, speak with a pooled engine."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from speech.audio import Audio
+from speech.engines import registry
+from speech.engines.base import Engine, EngineInfo, EngineOptions, SpeechRequest
+from speech.engines.pool import EnginePool, PoolStats
+from speech.errors import SpeechError
+from speech.models import ModelStore
+from speech.text.normalize import normalize
+from speech.text.script import has_speech, unreadable
+from speech.text.sentences import Sentence, split
+from speech.voices import Voice
+
+MAX_CHARS = 10_000  # of one request, the base API's bound
+
+
+@dataclass(frozen=True)
+class SpeakerOptions:
+    """How a Speaker is put together."""
+
+    models_dir: Path  # where the model store keeps weights
+    precision: str = "int8"  # of the embedded engine: int8 or fp32
+    threads: int = 2  # cores an engine may use
+    memory_bytes: int = 4 << 30  # that loaded engines may hold together
+    idle_s: float = 900  # after which an unused engine is unloaded
+    extra_engines: Mapping[str, str] = field(default_factory=dict)  # name to "module:Class"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A checked request, ready to be spoken: what was asked resolved to what is used."""
+
+    engine: str
+    voice: Voice
+    language: str  # what is spoken
+    language_requested: str
+    parameters: Mapping[str, float | bool]  # every parameter of the engine
+    sentences: tuple[Sentence, ...]
+    sample_rate: int
+
+
+class Speaker:
+    """All engines of this process behind two calls: `plan` checks, `speak` makes the sound."""
+
+    def __init__(self, options: SpeakerOptions) -> None:
+        self._options = options
+        self.store = ModelStore(options.models_dir)
+        self._pool = EnginePool(self._engines_by_name, options.memory_bytes, options.idle_s)
+
+    def engines(self) -> Mapping[str, EngineInfo]:
+        return {name: engine.info for name, engine in self._engines.items()}
+
+    def voices(self) -> tuple[Voice, ...]:
+        return tuple(voice for engine in self._engines.values() for voice in engine.voices())
+
+    def pool_stats(self) -> PoolStats:
+        return self._pool.stats()
+
+    def models_of(self, engine: str) -> tuple[str, ...]:
+        """Names in the catalogue that `engine` needs with this speaker's precision."""
+        names = self._engines_by_name(engine).info.models
+        return tuple(name.replace("int8", self._options.precision) for name in names)
+
+    def plan(
+        self,
+        text: str,
+        *,
+        engine: str,
+        language: str,
+        voice: str,
+        parameters: Mapping[str, float | bool] | None = None,
+    ) -> Plan:
+        """Check a request; loads nothing and takes milliseconds.
+
+        `language` is a BCP 47 tag or "" for the voice's own. Raises SpeechError: `engine_not_built`,
+        `unknown_engine`, `unknown_voice`, `language_not_spoken`, `text_empty`, `text_too_long`, `nothing_to_say`,
+        `text_not_in_language`, `unknown_parameter`, `parameter_out_of_range`.
+        """
+        chosen = self._engines_by_name(engine)
+        speaking = _voice_of(chosen, voice)
+        spoken = match_language(language or speaking.language, chosen.info)
+        return Plan(
+            engine=engine,
+            voice=speaking,
+            language=spoken,
+            language_requested=language,
+            parameters=checked_parameters(chosen.info, parameters or {}),
+            sentences=checked_sentences(text, spoken, chosen.info.max_chars),
+            sample_rate=chosen.info.sample_rate,
+        )
+
+    def speak(self, plan: Plan) -> Generator[Audio, None, None]:
+        """The sound of a plan, a chunk a sentence. Raises what `EnginePool.acquire` raises."""
+        with self._pool.acquire(plan.engine) as engine:
+            chunks = engine.speak(SpeechRequest(plan.sentences, plan.language, plan.voice, plan.parameters))
+            try:
+                yield from chunks
+            finally:
+                chunks.close()
+
+    def close(self) -> None:
+        self._pool.close()
+
+    @cached_property
+    def _engines(self) -> dict[str, Engine]:
+        more = self._options.extra_engines
+        options = EngineOptions(self.store, self._options.precision, self._options.threads)
+        return {name: registry.build(name, options, more) for name in {**registry.ENGINES, **more}}
+
+    def _engines_by_name(self, name: str) -> Engine:
+        if name in self._engines:
+            return self._engines[name]
+        code = "engine_not_built" if name in registry.NOT_BUILT else "unknown_engine"
+        raise SpeechError(code, engine=name, choices=list(self._engines))
+
+
+def match_language(language: str, info: EngineInfo) -> str:
+    """The engine's tag for `language`: the same tag, or the first with the same primary subtag.
+
+    Raises SpeechError `language_not_spoken` with the choices.
+    """
+    tags = {tag.lower(): tag for tag in info.languages}
+    wanted = language.strip().lower().replace("_", "-")
+    same_primary = (tag for low, tag in tags.items() if low.split("-")[0] == wanted.split("-")[0])
+    found = tags.get(wanted) or next(same_primary, None)
+    if not found:
+        raise SpeechError("language_not_spoken", language=language, engine=info.name, choices=list(info.languages))
+    return found
+
+
+def checked_parameters(info: EngineInfo, given: Mapping[str, float | bool]) -> dict[str, float | bool]:
+    """Every parameter of the engine, the given ones checked.
+
+    Raises SpeechError `unknown_parameter`, `parameter_out_of_range`.
+    """
+    known = {parameter.name: parameter for parameter in info.parameters}
+    for name, value in given.items():
+        if name not in known:
+            raise SpeechError("unknown_parameter", parameter=name, engine=info.name, choices=list(known))
+        low, high = known[name].minimum, known[name].maximum
+        if low is None or high is None or isinstance(value, bool):
+            continue
+        if not (math.isfinite(value) and low <= value <= high):
+            raise SpeechError("parameter_out_of_range", parameter=name, value=value, minimum=low, maximum=high)
+    return {name: given.get(name, parameter.default) for name, parameter in known.items()}
+
+
+def checked_sentences(text: str, language: str, max_chars: int) -> tuple[Sentence, ...]:
+    """The sentences of a text that can be spoken in `language`, normalised.
+
+    Raises SpeechError `text_empty`, `text_too_long`, `nothing_to_say`, `text_not_in_language`.
+    """
+    if not text.strip():
+        raise SpeechError("text_empty")
+    if len(text) > MAX_CHARS:
+        raise SpeechError("text_too_long", length=len(text), maximum=MAX_CHARS)
+    if not has_speech(text):
+        raise SpeechError("nothing_to_say")
+    if foreign := unreadable(text, language):
+        raise SpeechError("text_not_in_language", characters=foreign[:10], language=language)
+    sentences = split(normalize(text, language), max_chars)
+    spoken = tuple(sentence for sentence in sentences if has_speech(sentence.text))
+    if not spoken:
+        raise SpeechError("nothing_to_say")
+    return spoken
+
+
+def _voice_of(engine: Engine, voice_id: str) -> Voice:
+    voices = {voice.voice_id: voice for voice in engine.voices()}
+    if voice_id not in voices:
+        raise SpeechError("unknown_voice", voice=voice_id, engine=engine.info.name, choices=list(voices))
+    return voices[voice_id]

@@ -1,0 +1,38 @@
+"""What every test may ask for: the real weights, fetched once by `./run test`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.settings import load_settings
+from speech.models import ModelStore
+from speech.synthesis import Speaker, SpeakerOptions
+
+
+@pytest.fixture(scope="session")
+def models_dir() -> Path:
+    """The model store of this user; tests never write to it."""
+    return load_settings().models_path
+
+
+@pytest.fixture(scope="session")
+def model_store(models_dir: Path) -> ModelStore:
+    """Skips, or fails when PAPAGAIO_REQUIRE_MODELS=1, while the embedded voice is not installed."""
+    store = ModelStore(models_dir)
+    missing = [name for name in ("kokoro-int8", "kokoro-voices") if not store.is_installed(name)]
+    if missing:
+        reason = f"weights not installed: papagaio models pull {' '.join(missing)}"
+        pytest.fail(reason) if os.environ.get("PAPAGAIO_REQUIRE_MODELS") == "1" else pytest.skip(reason)
+    return store
+
+
+@pytest.fixture(scope="session")
+def speaker(model_store: ModelStore) -> Iterator[Speaker]:
+    """The real engines, kept loaded for the whole session."""
+    speaker = Speaker(SpeakerOptions(model_store.root))
+    yield speaker
+    speaker.close()
