@@ -4,13 +4,13 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from job_service import start_service, workers_of
 from sqlalchemy import select
 
 from app.jobs.events import EventLog
@@ -22,26 +22,6 @@ from app.storage.tables import job_events
 
 JOBS, KILLS, DEADLINE_S = 100, 30, 58.0
 SEED = int(os.environ.get("CHAOS_SEED", "20261122"))
-
-
-def start(settings: Settings) -> subprocess.Popen[bytes]:
-    """The service in a process of its own, with a session of its own so that Ctrl-C here does not reach it."""
-    path = os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])
-    command = [sys.executable, "-c", "import chaos_service, sys; chaos_service.serve(sys.argv[1])"]
-    environment = {**os.environ, "PYTHONPATH": path}
-    return subprocess.Popen([*command, settings.model_dump_json()], env=environment, start_new_session=True)
-
-
-def workers_of(pid: int) -> list[int]:
-    """The worker processes of a service, by /proc (proc(5): the fourth field of stat is the parent)."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        try:
-            if entry.name.isdigit() and int((entry / "stat").read_text().rpartition(")")[2].split()[1]) == pid:
-                found += [int(entry.name)] if b"spawn_main" in (entry / "cmdline").read_bytes() else []
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-    return found
 
 
 @pytest.mark.slow
@@ -57,7 +37,7 @@ def test_thirty_kills_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
         )
         for n in range(JOBS)
     ]
-    service, killed, deadline = start(settings), Counter[str](), time.monotonic() + DEADLINE_S
+    service, killed, deadline = start_service(settings), Counter[str](), time.monotonic() + DEADLINE_S
     try:
         while (done := store.counts())["completed"] < JOBS or killed.total() < KILLS:
             assert time.monotonic() < deadline, (SEED, killed, done)
@@ -86,7 +66,7 @@ def strike(
         service.kill()
         service.wait()
         killed["service"] += 1
-        return start(settings)
+        return start_service(settings)
     workers = workers_of(service.pid)
     if workers:
         os.kill(chance.choice(workers), signal.SIGKILL)
