@@ -126,7 +126,7 @@ def fetch_package(kind: str, package: str, into: Path, tools: Path, report: Byte
             attempt = Path(name)
             (attempt / "out").mkdir()
             (attempt / "tmp").mkdir()
-            npm = _npm(tools, report) if kind == "npm" else []
+            npm = _npm(tools) if kind == "npm" else []
             command = _npm_pack(npm, package, attempt) if kind == "npm" else _pip_download(package, attempt / "out")
             _run(command, package, attempt, report)
             os.rename(attempt / "out", kept)
@@ -150,13 +150,13 @@ def needs_npm() -> bool:
     return not (shutil.which("npm") and shutil.which("node"))
 
 
-def _npm(tools: Path, report: BytesReport) -> list[str]:
+def _npm(tools: Path) -> list[str]:
     """The command that runs npm: the machine's own, or the one that `NODE_WHEEL` carries, unpacked below `tools`."""
     if not needs_npm():
         return [str(shutil.which("npm"))]
     folder = tools / NODE_WHEEL.replace("==", "-")
     if not folder.is_dir():
-        wheel = fetch_package("pypi", NODE_WHEEL, tools / "packages", tools, report)
+        wheel = fetch_package("pypi", NODE_WHEEL, tools / "packages", tools, lambda done: None)
         with tempfile.TemporaryDirectory(dir=tools, prefix=".unpack-") as name:
             with zipfile.ZipFile(wheel) as archive:
                 wanted = [member for member in archive.namelist() if member.startswith(NODE_FOLDERS)]

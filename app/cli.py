@@ -1,0 +1,229 @@
+"""The command line: reads the words, picks a command, and says every failure in one line."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from app.commands.console import Console, language_of
+from app.errors import STATUS, Problem
+from speech.errors import SpeechError
+
+OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+# The operator's own words, although a client of the service would see them as the service's fault.
+BAD_REQUESTS = (*range(400, 500), 501)  # of app.errors.STATUS
+BAD_SETTINGS = frozenset({"unknown_setting", "bad_setting", "host_open_refused"})
+Command = Callable[[argparse.Namespace, Console], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command. 0: done; 1: it failed; 2: it was asked for wrongly; 130: interrupted."""
+    console = Console(language_of(os.environ))
+    try:
+        options = parse(console, sys.argv[1:] if arguments is None else arguments)
+        command: Command = options.command
+        return command(options, console)
+    except (SpeechError, Problem) as error:
+        console.fail(error.code, error.values)
+        return BAD_INPUT if error.code in BAD_SETTINGS or STATUS[error.code] in BAD_REQUESTS else FAILED
+    except KeyboardInterrupt:
+        console.note("")
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains at its end
+        return FAILED
+    except Exception as error:  # a person gets a line; PAPAGAIO_LOG_LEVEL=DEBUG shows where
+        if os.environ.get("PAPAGAIO_LOG_LEVEL") == "DEBUG":
+            traceback.print_exc()
+        console.fail("command_failed", {"kind": type(error).__name__, "reason": str(error) or "-"})
+        return FAILED
+
+
+def parse(console: Console, arguments: Sequence[str]) -> argparse.Namespace:
+    """Raises SpeechError `unknown_command`, `unknown_option`, `missing_argument`, `bad_argument`; exits for help."""
+    parser = build_parser(console)
+    options, rest = parser.parse_known_args(list(arguments))
+    chosen: Parser = options.parser
+    if rest:
+        raise SpeechError("unknown_option", names=rest, choices=chosen.words())
+    if not hasattr(options, "command"):
+        raise SpeechError("missing_argument", names=[chosen.commands_name], choices=chosen.commands())
+    return options
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse in the user's language, refusing with codes of the catalogue."""
+
+    def __init__(self, console: Console, **options: Any) -> None:
+        super().__init__(add_help=False, allow_abbrev=False, formatter_class=formatter(console), **options)
+        self.console = console
+        self._positionals.title = console.text("cli.help.arguments")
+        self._optionals.title = console.text("cli.help.options")
+        self.commands_name = console.text("cli.help.command")
+        self.add_argument("-h", "--help", action="help", help=console.text("cli.help.help"))
+        self.set_defaults(parser=self)
+
+    def option(self, *names: str, **options: Any) -> None:
+        """An argument whose help is the text `cli.help.<name>`."""
+        text = self.console.text(f"cli.help.{names[-1].lstrip('-').replace('-', '_')}")
+        self.add_argument(*names, help=text, **options)
+
+    def group(self) -> argparse._SubParsersAction[Parser]:
+        title = self.console.text("cli.help.commands")
+        return self.add_subparsers(title=title, metavar=self.commands_name, prog=self.prog)
+
+    def command(self, group: argparse._SubParsersAction[Parser], name: str, run: Command | None) -> Parser:
+        prog = f"{self.prog} {name}".removeprefix("papagaio ").replace(" ", "_")
+        text = self.console.text(f"cli.help.{prog}")
+        made = group.add_parser(name, console=self.console, help=text, description=text)
+        if run:
+            made.set_defaults(command=run)
+        return made
+
+    def words(self) -> list[str]:
+        return sorted({word for action in self._actions for word in action.option_strings}) + self.commands()
+
+    def commands(self) -> list[str]:
+        groups = [action for action in self._actions if isinstance(action, argparse._SubParsersAction)]
+        return [name for group in groups for name in group.choices]
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            raise SpeechError("unknown_command", name=value, choices=list(action.choices))
+
+    def error(self, message: str) -> NoReturn:
+        _, required, names = message.partition("arguments are required: ")
+        if required:
+            raise SpeechError("missing_argument", names=[names], choices=self.words())
+        if "expected one argument" in message:
+            raise SpeechError("missing_value", name=message.removeprefix("argument ").partition(":")[0])
+        raise SpeechError("bad_argument", reason=message.removeprefix("argument "), choices=self.words())
+
+
+def formatter(console: Console) -> type[argparse.HelpFormatter]:
+    class Formatter(argparse.HelpFormatter):
+        def add_usage(self, usage: Any, actions: Any, groups: Any, prefix: str | None = None) -> None:
+            own = console.text("cli.help.usage") + " " if prefix is None else prefix
+            super().add_usage(usage, actions, groups, own)
+
+    return Formatter
+
+
+def build_parser(console: Console) -> Parser:
+    parser = Parser(console, prog="papagaio", description=console.text("cli.help.papagaio"))
+    parser.add_argument("--version", action="version", version=_version(), help=console.text("cli.help.version"))
+    group = parser.group()
+    served = parser.command(group, "serve", serve)
+    served.option("--host")
+    served.option("--port", type=number(int))
+    served.option("--open", action="store_true")
+    parser.command(group, "worker", work)
+    _speak_options(parser.command(group, "speak", speak))
+    models = parser.command(group, "models", None)
+    actions = models.group()
+    for name in ("list", "pull", "verify", "licences"):
+        action = models.command(actions, name, _models_command(name))
+        if name in ("pull", "verify"):
+            action.option("names", nargs="*", metavar=console.text("cli.help.name"))
+    parser.command(group, "doctor", diagnose)
+    return parser
+
+
+def _speak_options(parser: Parser) -> None:
+    parser.option("text")
+    parser.option("-o", "--output", required=True)
+    for name in ("--voice", "--language", "--format", "--engine", "--profile"):
+        parser.option(name)
+    parser.option("--speed", type=number(float))
+
+
+def number(kind: type[int] | type[float]) -> Callable[[str], float]:
+    def read(word: str) -> float:
+        try:
+            return kind(word)
+        except ValueError as error:
+            raise SpeechError("not_a_number", value=word) from error
+
+    return read
+
+
+def serve(options: argparse.Namespace, console: Console) -> int:
+    from app.main import serve as run
+    from app.settings import load_settings
+
+    given = {name: getattr(options, name) for name in ("host", "port") if getattr(options, name) is not None}
+    settings = load_settings(**given)
+    if options.open:
+        _open_when_up(f"http://{settings.host}:{settings.port}/webui")
+    run(settings)
+    return OK
+
+
+def _open_when_up(url: str) -> None:
+    """Show the page in the user's browser as soon as it answers, from a thread that ends with the service."""
+    import threading
+    import time
+    import urllib.error
+    import urllib.request
+    import webbrowser
+
+    def wait() -> None:
+        for _ in range(100):
+            try:
+                urllib.request.urlopen(url, timeout=1).close()
+                webbrowser.open(url)
+                return
+            except (urllib.error.URLError, OSError):
+                time.sleep(0.2)
+
+    threading.Thread(target=wait, name="open-page", daemon=True).start()
+
+
+def work(options: argparse.Namespace, console: Console) -> int:
+    """A worker beside the service, on the same data folder; SIGTERM ends it after the sentence in hand."""
+    import signal
+    import socket
+
+    from app.settings import load_settings
+    from app.worker import create_worker
+
+    worker = create_worker(load_settings(), f"{socket.gethostname()}:{os.getpid()}")
+    signal.signal(signal.SIGTERM, lambda *_: worker.stop())
+    worker.run()
+    return OK
+
+
+def speak(options: argparse.Namespace, console: Console) -> int:
+    from app.commands.speak import speak as run
+
+    return run(options, console)
+
+
+def _models_command(name: str) -> Command:
+    def run(options: argparse.Namespace, console: Console) -> int:
+        from app.commands import models
+
+        commands = {"list": models.list_models, "pull": models.pull_models, "verify": models.verify_models}
+        return commands.get(name, models.licences)(options, console)
+
+    return run
+
+
+def diagnose(options: argparse.Namespace, console: Console) -> int:
+    from app.commands.doctor import doctor as run
+
+    return run(options, console)
+
+
+def _version() -> str:
+    from app import VERSION
+
+    return f"papagaio {VERSION}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,120 @@
+"""`papagaio doctor`: what this machine has, what it lacks, and the line that brings it."""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import importlib.util
+import platform
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.commands.console import Console
+from speech.models import PULL_COMMAND, ModelStore
+
+# Modules that speaking needs, and the names they are installed by.
+MODULES = {"onnxruntime": "onnxruntime", "av": "av", "soundfile": "soundfile", "espeakng_loader": "espeakng-loader"}
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FOR_TESTS = ("whisper-base", "speaker-resnet34")
+LOW_DISK_BYTES = 1_000_000_000
+Text = Callable[..., str]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`remedy` is a line to type, or empty; a lack that is not `needed` does not stop the embedded voice."""
+
+    what: str
+    is_good: bool
+    state: str
+    remedy: str = ""
+    needed: bool = True
+
+
+def doctor(options: argparse.Namespace, console: Console) -> int:
+    findings = [*_machine(console.text), *_modules(console.text), *_engines(console.text), *_tests(console.text)]
+    for finding in findings:
+        mark = "ok" if finding.is_good else "--"
+        console.line(f"{mark}  {finding.what}: {finding.state}")
+        if finding.remedy:
+            console.line(f"      {finding.remedy}")
+    broken = [finding.what for finding in findings if finding.needed and not finding.is_good]
+    console.line()
+    if broken:
+        console.say("cli.doctor.broken", names=broken)
+    else:
+        console.say("cli.doctor.good")
+    return 1 if broken else 0
+
+
+def _machine(text: Text) -> Iterator[Finding]:
+    from app.settings import load_settings
+
+    settings = load_settings()
+    yield Finding("Python", sys.version_info >= (3, 11), f"{platform.python_version()} ({sys.executable})")
+    folder = settings.data_dir
+    there = next(parent for parent in (folder, *folder.absolute().parents) if parent.is_dir())
+    free = shutil.disk_usage(there).free
+    state = text("cli.doctor.disk", path=str(folder), free_mb=free // 10**6)
+    yield Finding(text("cli.doctor.data"), free > LOW_DISK_BYTES, state, "" if free > LOW_DISK_BYTES else "df -h")
+
+
+def _modules(text: Text) -> Iterator[Finding]:
+    for module, package in MODULES.items():
+        there = importlib.util.find_spec(module) is not None
+        state = text("cli.models.installed" if there else "cli.models.missing")
+        yield Finding(module, there, state, "" if there else f"{sys.executable} -m pip install {package}")
+    if importlib.util.find_spec("espeakng_loader") is not None:
+        yield _espeak(text)
+
+
+def _espeak(text: Text) -> Finding:
+    import espeakng_loader
+
+    data = Path(espeakng_loader.get_data_path())
+    try:
+        ctypes.CDLL(espeakng_loader.get_library_path())
+        good = (data / "phontab").is_file()
+    except OSError:
+        good = False
+    remedy = "" if good else f"{sys.executable} -m pip install --force-reinstall {MODULES['espeakng_loader']}"
+    return Finding("espeak-ng", good, str(data) if good else text("cli.models.missing"), remedy)
+
+
+def _engines(text: Text) -> Iterator[Finding]:
+    from app.settings import load_settings
+    from app.tasks import speaker_of
+    from speech.engines.registry import NOT_BUILT
+
+    settings = load_settings()
+    with closing(speaker_of(settings)) as speaker:
+        for name in speaker.engines():
+            needed = name == settings.default_engine
+            for model in speaker.models_of(name):
+                yield _model(speaker.store, model, f"{name} / {model}", needed, text)
+        for name in (*NOT_BUILT, "rvc"):
+            yield Finding(name, False, text("cli.doctor.not_built"), needed=False)
+
+
+def _model(store: ModelStore, model: str, what: str, needed: bool, text: Text) -> Finding:
+    if store.is_installed(model):
+        return Finding(what, True, text("cli.models.installed"), needed=needed)
+    megabytes = f"{store.info(model).size_bytes / 1e6:.0f} MB"
+    state = f"{text('cli.models.missing')} ({megabytes})"
+    return Finding(what, False, state, PULL_COMMAND.format(name=model), needed)
+
+
+def _tests(text: Text) -> Iterator[Finding]:
+    from app.settings import load_settings
+
+    store = ModelStore(load_settings().models_path)
+    for model in FOR_TESTS:
+        yield _model(store, model, f"{text('cli.doctor.tests')} / {model}", False, text)
+    browser = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    remedy = "" if browser else "apt-get install chromium"
+    state = browser or text("cli.models.missing")
+    yield Finding(f"{text('cli.doctor.tests')} / Chromium", browser is not None, state, remedy, needed=False)

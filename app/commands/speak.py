@@ -1,0 +1,115 @@
+"""`papagaio speak`: a text to a sound file, without the service."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.commands.console import Console
+from speech.errors import SpeechError
+
+if TYPE_CHECKING:
+    from app.settings import Settings
+    from speech.engines.base import EngineInfo
+    from speech.synthesis import Speaker
+    from speech.voices import Voice
+
+MAX_INPUT_BYTES = 1 << 20  # of standard input; the plan bounds the characters
+
+
+def speak(options: argparse.Namespace, console: Console) -> int:
+    from app.settings import load_settings
+    from app.tasks import speaker_of
+    from speech import audio
+
+    settings = load_settings()
+    output = Path(options.output)
+    file_format = options.format or output.suffix.lstrip(".").lower()
+    audio.format_of(file_format)
+    if not output.absolute().parent.is_dir():
+        raise SpeechError("output_folder_missing", path=str(output.absolute().parent))
+    engine = options.engine or settings.default_engine
+    with closing(speaker_of(settings)) as speaker:
+        models = speaker.models_of(engine)
+        voice, language = chosen_voice(speaker.voices(), engine, options.voice, options.language, console.language)
+        parameters = _parameters(settings, speaker.engines()[engine], options.profile, options.speed)
+        plan = speaker.plan(_text(options.text), engine=engine, language=language, voice=voice, parameters=parameters)
+        bring(speaker, models, console)
+        started = time.perf_counter()
+        sound = audio.join(speaker.speak(plan))
+        elapsed_s = time.perf_counter() - started
+    try:
+        audio.save(sound, output, file_format)
+    except OSError as error:
+        raise SpeechError("output_unwritable", path=str(output), reason=error.strerror or str(error)) from error
+    used = {"voice": plan.voice.voice_id, "language": plan.language, "engine": plan.engine}
+    times = {"duration_s": f"{sound.duration_s:.2f}", "elapsed_s": f"{elapsed_s:.2f}"}
+    factor = f"{elapsed_s / sound.duration_s:.2f}"
+    console.say("cli.speak.done", path=str(output), format=file_format, factor=factor, **used, **times)
+    return 0
+
+
+def bring(speaker: Speaker, models: Iterable[str], console: Console) -> None:
+    """Pull what is not here yet."""
+    missing = [name for name in models if not speaker.store.is_installed(name)]
+    for name in missing:
+        speaker.store.pull(name, console.pulled)
+    if missing:
+        speaker.store.tidy()
+
+
+def chosen_voice(
+    voices: Iterable[Voice], engine: str, voice: str | None, language: str | None, own_language: str
+) -> tuple[str, str]:
+    """Voice and language to ask the plan for: a named voice speaks its own language unless another is named.
+
+    With no voice named it is the first of the wanted language, or of the engine where none has that language.
+    """
+    if voice:
+        return voice, language or ""
+    wanted = language or own_language
+    offered = [candidate for candidate in voices if candidate.engine == engine]
+    fits = [candidate for candidate in offered if _primary(candidate.language) == _primary(wanted)]
+    return (fits or offered)[0].voice_id, wanted
+
+
+def _primary(tag: str) -> str:
+    return tag.replace("_", "-").partition("-")[0].lower()
+
+
+def _text(given: str) -> str:
+    if given != "-":
+        return given
+    data = sys.stdin.buffer.read(MAX_INPUT_BYTES + 1)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SpeechError("input_not_utf8", position=error.start) from error
+
+
+def _parameters(
+    settings: Settings, engine: EngineInfo, profile: str | None, speed: float | None
+) -> dict[str, float | bool]:
+    """A quality profile's parameters, with the speed asked for over it."""
+    parameters = dict(_profile_parameters(settings, engine, profile)) if profile else {}
+    return {**parameters, **({} if speed is None else {"speed": speed})}
+
+
+def _profile_parameters(settings: Settings, engine: EngineInfo, profile: str) -> dict[str, float | bool]:
+    """Of a built-in profile by its id or its short name, or of a custom one by its id."""
+    from app.storage.database import Database
+    from app.storage.profiles import ProfileStore
+    from speech.profiles import built_in
+
+    for candidate in built_in(engine.name, engine.parameters):
+        if profile in (candidate.profile_id, candidate.profile_id.removeprefix(f"{engine.name}_")):
+            return dict(candidate.parameters)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    with closing(Database(settings.url)) as database:
+        database.migrate()
+        return dict(ProfileStore(database, {engine.name: engine.parameters}).get(engine.name, profile).parameters)
