@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from speech.text import portuguese
+from speech.text import english, portuguese
 from speech.text.clean import clean
 
 
@@ -16,4 +16,6 @@ def normalize(text: str, language: str) -> str:
     text = clean(text)
     if primary.lower() == "pt":
         return portuguese.normalize(text, region)
+    if primary.lower() == "en":
+        return english.normalize(text, region)
     return text

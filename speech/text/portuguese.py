@@ -168,6 +168,7 @@ _DATES = compile_rules(
 )
 _AMOUNTS = compile_rules(
     (r"(?<=\d)\s?[x×]\s?(?=\d)|(?<=[a-z²]) x (?=\d)", to(" por ")),
+    (rf"(?<!\w)({alternatives(CURRENCIES)})\s?({NUMBER})-(?=\d)", lambda found, language: f"{found[2]} a {found[1]} "),
     (r"(?<![\w.,/-])(\d{1,4})-(\d{1,4})(?!\d|/|-\d|[.,]\d)", quantity.number_range),
     (rf"(?P<minus>(?<!\w)-\s?)?(?<!\w){_SYMBOL}\s?{_AMOUNT}(?!\w)", quantity.money),
     (rf"(?P<minus>(?<!\w)-)?(?<![\w.,]){_AMOUNT}\s?{_SYMBOL}(?!\w)", quantity.money),
@@ -178,7 +179,7 @@ _AMOUNTS = compile_rules(
     (rf"((?<!\w)-)?(?<![\w.,])({NUMBER})\s?%", quantity.percent),
     (rf"((?<!\w)-)?(?<![\w.,])({NUMBER})\s?({_UNIT})(?![\w/²³])", quantity.measure),
     (rf"(?<=[\w.])/({alternatives(PER)})(?![\w/])", quantity.per_unit),
-    (r"(?<![\w.,])(\d{1,3}(?:\.\d{3})+|\d+)\.?([ºª])(s?)(?!\w)", quantity.ordinal_number),
+    (r"(?<![\w.,])(\d{1,3}(?:\.\d{3}){1,2}|\d{1,9})\.?([ºª])(s?)(?!\w)", quantity.ordinal_number),
     (
         r"(?<![\w.,])(\d{1,2})(°)(s?)(?= (?:lugar|dia|andar|turno|ano|semestre|bimestre|grau)\b)",
         quantity.ordinal_number,
@@ -194,8 +195,8 @@ _AMOUNTS = compile_rules(
     (r"#(?=\d)", to("número ")),
     (r"~\s?(?=\d)", to("aproximadamente ")),
     (r"(?<=[^\W\d_])[-_]?(?=\d)|(?<=\d)(?=[^\W\d_])", to(" ")),
-    (r"\d+(?:,\d+){2,}", lambda found, language: found[0].replace(",", ", ")),
-    (r"(?<![\w.,])(?!\d{1,3}(?:\.\d{3})+(?![\d.]))\d{1,9}(?:\.\d{1,9})+(?![\d,])", quantity.dotted),
+    (r"(?<!\d)\d+(?:,\d+){2,}", lambda found, language: found[0].replace(",", ", ")),
+    (r"(?<![\w.,])(?!\d{1,3}(?:\.\d{3})+(?![\d.]))\d{1,9}(?:\.\d{1,9})+(?!\d|,\d)", quantity.dotted),
     (
         rf"(?P<sign>(?<![\w)])[-+])?(?<!\w)(?P<number>{NUMBER})"
         r"(?=(?: mil\b| a \d[\d.,]*| e \d[\d.,]*| ou \d[\d.,]*){0,3}(?: (?P<noun>[^\W\d_]+))?)",

@@ -109,7 +109,7 @@ def money(found: re.Match[str], language: str) -> str:
         words = "" if (written, scale) == ("1", "mil") else number(written, language, names[4] and scale == "mil") + " "
         return f"{minus}{words}{_scaled(written, scale)} {names[1]}"
     whole, _, cents = written.partition(",")
-    if len(cents) > 2:
+    if len(cents) > 2 or len(whole) > 15:
         return f"{minus}{number(written, language)} {names[0 if is_singular(written) else 1]}"
     return minus + _amount(int(whole.replace(".", "")), int(cents.ljust(2, "0")) if cents else 0, names, language)
 

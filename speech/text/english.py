@@ -1,0 +1,191 @@
+"""English text as it is read out, in the United States first; `en-GB` differs in dates, `and`s and spelling."""
+
+from __future__ import annotations
+
+import re
+
+from speech.text import english_quantities as quantity
+from speech.text.clean import clean
+from speech.text.english_names import (
+    ABBREVIATIONS,
+    ADDRESS_MARKS,
+    CURRENCIES,
+    MAY_BE_LAST,
+    MONTHS,
+    NUMBERED,
+    PER,
+    SCALES,
+    SHORT_MONTHS,
+    SYMBOLS,
+    TITLES,
+    UNITS,
+)
+from speech.text.english_numbers import NUMBER, cardinal, ordinal
+from speech.text.rules import (
+    EMAIL,
+    ROMAN,
+    URL,
+    address,
+    alternatives,
+    apply,
+    compile_rules,
+    ending,
+    ends_sentence,
+    roman,
+    to,
+)
+
+
+def normalize(text: str, region: str) -> str:
+    """Clean English text in words; `region` is `US`, or `GB` for British (Australia, India and others follow it)."""
+    return clean(apply(_RULES, text, "en_US" if region in ("", "US", "CA", "PH") else "en_GB"))
+
+
+def _address(found: re.Match[str], language: str) -> str:
+    return address(found[0], ADDRESS_MARKS)
+
+
+def _abbreviation(found: re.Match[str], language: str) -> str:
+    key = found[1].lower()
+    words = ABBREVIATIONS.get(key) or TITLES.get(key) or NUMBERED[key]
+    if ends_sentence(found, key in MAY_BE_LAST):
+        return f"{words}."
+    return words + (" " if found.string[found.end()].isalnum() else "")
+
+
+def _saint_or_street(found: re.Match[str], language: str) -> str:
+    """Street and Drive stand after a name, Saint and Doctor before one."""
+    after_name = re.search(r"\b[A-Z][a-z]+ $", found.string[max(0, found.start() - 20) : found.start()]) is not None
+    before_name = re.match(r" [A-Z]", found.string[found.end() : found.end() + 2]) is not None
+    if found[1] == "St":
+        words = "Saint" if before_name and not after_name else "Street"
+    else:
+        words = "Drive" if after_name and not before_name else "Doctor"
+    return f"{words}." if ends_sentence(found, words in ("Street", "Drive")) else words
+
+
+def _letters(found: re.Match[str], language: str) -> str:
+    letters = found[0].replace(".", "")
+    return f"{letters}." if ends_sentence(found, False) else letters
+
+
+def _monarch(found: re.Match[str], language: str) -> str:
+    return f"{found[1]} the {ordinal(roman(found[2]), language)}"
+
+
+def _counted_part(found: re.Match[str], language: str) -> str:
+    if not re.fullmatch(ROMAN, found[2]) or (found[2] == "I" and found[1][0].islower()):
+        return found[0]
+    return f"{found[1]} {cardinal(roman(found[2]), language)}"
+
+
+def _symbol(found: re.Match[str], language: str) -> str:
+    return SYMBOLS[found[0]]
+
+
+_NAMES = (
+    "Louis|Henry|Elizabeth|Charles|George|Edward|James|William|Richard|Philip|Peter|Paul|Pius|Benedict|Catherine|Mary|"
+    "Francis|Napoleon|Nicholas|Alexander|Frederick|Ramses|Ivan|Gregory|Innocent|Clement|Leo"
+)
+_TITLE = "King|Queen|Pope|Emperor|Empress|Prince|Princess|Tsar|Czar|Pharaoh|Saint"
+_PARTS = (
+    "chapter|volume|part|type|phase|level|class|title|act|scene|book|section|figure|table|appendix|article|season|"
+    "episode|super bowl|world war|stage|grade|group|category|module|unit|apollo|rocky|article|schedule"
+)
+_MONTH = rf"(?P<month>{alternatives(MONTHS)}|(?:{alternatives(SHORT_MONTHS)})\b\.?)"
+_DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
+_YEAR = r"(?:,? (?P<year>(?:1\d|20)\d\d)(?!\w))?"
+_HALF = r"(?P<half>[aApP])(?:\.[mM]\.|[mM]\b\.?)"
+_UNIT = alternatives(UNITS)
+_AMOUNT = rf"(?P<amount>{NUMBER})(?:\s?(?P<scale>{alternatives(SCALES)})\b)?"
+_SYMBOL = rf"(?P<symbol>{alternatives(CURRENCIES)})"
+
+_WORDS = compile_rules(
+    (EMAIL, _address),
+    (URL, _address),
+    (r"\b[eE]\.\s?g\.", to("for example")),
+    (r"\b[iI]\.\s?e\.", to("that is")),
+    (r"\ba\.k\.a\.", to("also known as")),
+    (r"\b(St|Dr)\.", _saint_or_street),
+    (rf"(?<![\w.])((?i:{alternatives(ABBREVIATIONS)}))\.(?=\W|$|[A-Z\d])", _abbreviation),
+    (r"\bMr(?= [A-Z])", to("Mister")),
+    (r"\bMrs(?= [A-Z])", to("Missus")),
+    (r"\bMs(?= [A-Z])", to("Miz")),
+    (r"\bDr(?= [A-Z])", to("Doctor")),
+    (rf"(?<![\w.])((?i:{alternatives(TITLES)}))\.(?=\s[A-Z])", _abbreviation),
+    (rf"(?<![\w.])((?i:{alternatives(NUMBERED)}))\.(?=\s?\d|\s[IVXL]+\b)", _abbreviation),
+    (r"\bPh\.\s?D\.", ending("PhD")),
+    (r"\bSr\.(?=\W|$)", ending("Senior")),
+    (r"\b(?!A\.D\.|[aApP]\.[mM]\.)(?:[A-Z]\.){2,}", _letters),
+    (r"\betc\b", to("et cetera")),
+    (r"\bvs\b", to("versus")),
+    (r"(?<!\S)w/o\b", to("without")),
+    (r"(?<!\S)w/\s?(?=\w)", to("with ")),
+    (r"\band/or\b", to("and or")),
+    (rf"\b((?:{_TITLE}) (?:[A-Z][a-z]+ )?[A-Z][a-z]+) ([IVX]{{1,6}})\b(?! [a-np-z])", _monarch),
+    (rf"\b((?:(?:{_TITLE}) )?(?:{_NAMES})) ([IVX]{{2,6}})\b", _monarch),
+    (rf"\b((?i:{_PARTS})) ([IVXLC]{{1,8}})\b", _counted_part),
+)
+_DATES = compile_rules(
+    (r"(?<!\w)\+\d{1,3}(?:[ .-]?\(?\d{2,5}\)?){2,5}(?!\d)", quantity.telephone),
+    (r"(?<![\w(-])(?:1-)?(?:\(\d{3}\) ?|\d{3}[.-])\d{3}[.-]\d{4}(?![\w-])", quantity.telephone),
+    (r"(?<![\w.,/-])\d{3}-\d{4}(?![\w/-])|(?<!\w)\d{3}-\d{2}-\d{4}(?![\w/-])", quantity.digit_by_digit),
+    (r"(?<![\w.,/-])\d{4}-\d{4}(?![\w/-])", quantity.telephone),
+    (r"(?<![\w/.-])(\d{4})-(\d{2})-(\d{2})(?![\w/-])", quantity.iso_date),
+    (
+        r"(?<![\w/.-])(?P<first>\d{1,2})(?P<mark>[/.-])(?P<second>\d{1,2})(?P=mark)(?P<year>\d{4}|\d{2})(?![\w/-])",
+        quantity.numeric_date,
+    ),
+    (rf"\b{_MONTH} {_DAY}{_YEAR}(?![\w:-]|[.,]\d)", quantity.month_and_day),
+    (rf"(?P<the>\b[Tt]he )?(?<![\w.,$]){_DAY}(?: of)? {_MONTH}(?!\w){_YEAR}", quantity.day_and_month),
+    (rf"\b({alternatives(SHORT_MONTHS)})\.(?= \d{{4}}\b)", quantity.short_month),
+    (
+        r"(?<![\w.,$'])'?(1\d\d0|20\d0)'?s\b"
+        r"|(?:(?<=the )|(?<=arly )|(?<=mid-)|(?<=late )|(?<=his )|(?<=her )|(?<![\w'])')([2-9]0)'?s\b",
+        quantity.decade,
+    ),
+    (
+        rf"(?<![\w:.,$])(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d))?(?:\s?{_HALF})?(?![\w:])",
+        quantity.clock,
+    ),
+    (rf"(?<![\w:.,$])(?P<hour>1[0-2]|0?[1-9])(?P<minute>)(?P<second>)\s?{_HALF}(?!\w)", quantity.clock),
+)
+_AMOUNTS = compile_rules(
+    (r"(?<=\d)\s?[x×]\s?(?=\d)|(?<=[a-z²]) x (?=\d)", to(" by ")),
+    (rf"(?<!\w)({alternatives(CURRENCIES)})({NUMBER})-\1?(?=\d)", lambda found, language: f"{found[2]} to {found[1]}"),
+    (r"(?<![\w.,/-])(\d{1,4})-(\d{1,4})(?!\d|/|-\d|[.,]\d)", quantity.number_range),
+    (rf"(?P<minus>(?<!\w)-\s?)?(?<!\w){_SYMBOL}\s?{_AMOUNT}(?!\w)", quantity.money),
+    (rf"(?P<minus>(?<!\w)-)?(?<![\w.,]){_AMOUNT}\s?{_SYMBOL}(?!\w)", quantity.money),
+    (rf"(?<![\w.,])({NUMBER})\s?¢", quantity.cents),
+    (rf"((?<!\w)-)?(?<![\w.,])({NUMBER})\s?%", quantity.percent),
+    (r"(?<![\w.,])(\d)'(\d{1,2})\"?(?!\w)", quantity.height),
+    (rf"((?<!\w)-)?(?<![\w.,])({NUMBER})[ -]?({_UNIT})(?![\w/²³'])(?:\.(?= [a-z]))?", quantity.measure),
+    (rf"(?<=[\w.])/({alternatives(PER)})(?![\w/])", quantity.per_unit),
+    (r"(?<![\w.,])(\d{1,3}(?:,\d{3}){1,2}|\d{1,9})(?:st|nd|rd|th)\b", quantity.ordinal_number),
+    (r"(?<![\w/])24/7(?![\w/])", to("twenty-four seven")),
+    (r"(?<![\w/])9/11(?![\w/])", to("nine eleven")),
+    (r"(?<![\w/])50[/-]50(?![\w/])", to("fifty-fifty")),
+    (r"½", to(" 1/2")),
+    (r"¼", to(" 1/4")),
+    (r"¾", to(" 3/4")),
+    (r"(?<![\w/.,])(?:(\d+) {1,2})?(\d{1,3})/(\d{1,3})(?![\w/]|[.,]\d)", quantity.fraction),
+    (r"(?<![\w.,])(\d{1,4})x\b", quantity.times),
+    (r"(?<=\d)\s?\*\s?(?=\d)", to(" times ")),
+    (r"#(?=\d)", to("number ")),
+    (r"~\s?(?=\d)", to("approximately ")),
+    (r"(?<=[^\W\d_])[-_]?(?=\d)|(?<=\d)(?=[^\W\d_])", to(" ")),
+    (r"(?<![\w.,])\d{1,9}(?:\.\d{1,9}){2,}(?!\d|,\d)", quantity.dotted),
+    (r"(?<![\w.,])\.(\d{1,9})(?!\w|[.,]\d)", quantity.below_one),
+    (
+        rf"(?P<sign>(?<![\w)])[-+])?(?<!\w)(?P<number>{NUMBER})(?=(?: (?P<noun>[^\W\d_]+))?)",
+        quantity.plain_number,
+    ),
+    (r"\d+", quantity.digit_by_digit),
+)
+_MARKS = compile_rules(
+    (rf"[{re.escape(''.join(SYMBOLS))}]", _symbol),
+    (r"[|\\]", to(", ")),
+    (r"[*^~_{}<>[\]¢¬¦]", to(" ")),
+    (r"(?<=\s)-(?=\s)", to("—")),
+)
+_RULES = (*_WORDS, *_DATES, *_AMOUNTS, *_MARKS)
