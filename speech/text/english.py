@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from speech.text import english_quantities as quantity
 from speech.text.clean import clean
@@ -25,6 +26,7 @@ from speech.text.rules import (
     EMAIL,
     ROMAN,
     URL,
+    Speak,
     address,
     alternatives,
     apply,
@@ -45,12 +47,14 @@ def _address(found: re.Match[str], language: str) -> str:
     return address(found[0], ADDRESS_MARKS)
 
 
-def _abbreviation(found: re.Match[str], language: str) -> str:
-    key = found[1].lower()
-    words = ABBREVIATIONS.get(key) or TITLES.get(key) or NUMBERED[key]
-    if ends_sentence(found, key in MAY_BE_LAST):
-        return f"{words}."
-    return words + (" " if found.string[found.end()].isalnum() else "")
+def _abbreviation(table: Mapping[str, str]) -> Speak:
+    def speak(found: re.Match[str], language: str) -> str:
+        key = found[1].lower()
+        if ends_sentence(found, key in MAY_BE_LAST):
+            return f"{table[key]}."
+        return table[key] + (" " if found.string[found.end()].isalnum() else "")
+
+    return speak
 
 
 def _saint_or_street(found: re.Match[str], language: str) -> str:
@@ -107,13 +111,13 @@ _WORDS = compile_rules(
     (r"\b[iI]\.\s?e\.", to("that is")),
     (r"\ba\.k\.a\.", to("also known as")),
     (r"\b(St|Dr)\.", _saint_or_street),
-    (rf"(?<![\w.])((?i:{alternatives(ABBREVIATIONS)}))\.(?=\W|$|[A-Z\d])", _abbreviation),
+    (rf"(?<![\w.])((?i:{alternatives(ABBREVIATIONS)}))\.(?=\W|$|[A-Z\d])", _abbreviation(ABBREVIATIONS)),
     (r"\bMr(?= [A-Z])", to("Mister")),
     (r"\bMrs(?= [A-Z])", to("Missus")),
     (r"\bMs(?= [A-Z])", to("Miz")),
     (r"\bDr(?= [A-Z])", to("Doctor")),
-    (rf"(?<![\w.])((?i:{alternatives(TITLES)}))\.(?=\s[A-Z])", _abbreviation),
-    (rf"(?<![\w.])((?i:{alternatives(NUMBERED)}))\.(?=\s?\d|\s[IVXL]+\b)", _abbreviation),
+    (rf"(?<![\w.])((?i:{alternatives(TITLES)}))\.(?=\s[A-Z])", _abbreviation(TITLES)),
+    (rf"(?<![\w.])((?i:{alternatives(NUMBERED)}))\.(?=\s?\d|\s[IVXL]+\b)", _abbreviation(NUMBERED)),
     (r"\bPh\.\s?D\.", ending("PhD")),
     (r"\bSr\.(?=\W|$)", ending("Senior")),
     (r"\b(?!A\.D\.|[aApP]\.[mM]\.)(?:[A-Z]\.){2,}", _letters),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from speech.text import portuguese_quantities as quantity
 from speech.text.clean import clean
@@ -25,6 +26,7 @@ from speech.text.rules import (
     EMAIL,
     ROMAN,
     URL,
+    Speak,
     address,
     alternatives,
     apply,
@@ -41,12 +43,14 @@ def normalize(text: str, region: str) -> str:
     return clean(apply(_RULES, text, "pt" if region == "PT" else "pt_BR"))
 
 
-def _abbreviation(found: re.Match[str], language: str) -> str:
-    key = found[1].lower()
-    words = ABBREVIATIONS.get(key) or TITLES.get(key) or NUMBERED[key]
-    if ends_sentence(found, key in MAY_BE_LAST):
-        return f"{words}."
-    return words + (" " if found.string[found.end()].isalnum() else "")
+def _abbreviation(table: Mapping[str, str]) -> Speak:
+    def speak(found: re.Match[str], language: str) -> str:
+        key = found[1].lower()
+        if ends_sentence(found, key in MAY_BE_LAST):
+            return f"{table[key]}."
+        return table[key] + (" " if found.string[found.end()].isalnum() else "")
+
+    return speak
 
 
 def _address(found: re.Match[str], language: str) -> str:
@@ -129,9 +133,9 @@ _WORDS = compile_rules(
     (r"\bR\.(?=\s(?:da|das|do|dos|de)\s[A-ZÀ-Ú])", to("rua")),
     (r"\bS\.(?=\s(?:Paulo|João|José|Pedro|Francisco|Bento|Jorge|Sebastião|Luís)\b)", to("São")),
     (r"\bD\.(?=\s([A-ZÀ-Ú][a-zà-ú]{2,}))", _courtesy),
-    (rf"(?<![\w.])((?i:{alternatives(ABBREVIATIONS)}))\.(?=\W|$|[A-ZÀ-Ú\d])", _abbreviation),
-    (rf"(?<![\w.])((?i:{alternatives(TITLES)}))\.(?=\s[A-ZÀ-Ú][a-zà-ú])", _abbreviation),
-    (rf"(?<![\w.])((?i:{alternatives(NUMBERED)}))\.(?=\s?\d|\s[IVXL]+\b)", _abbreviation),
+    (rf"(?<![\w.])((?i:{alternatives(ABBREVIATIONS)}))\.(?=\W|$|[A-ZÀ-Ú\d])", _abbreviation(ABBREVIATIONS)),
+    (rf"(?<![\w.])((?i:{alternatives(TITLES)}))\.(?=\s[A-ZÀ-Ú][a-zà-ú])", _abbreviation(TITLES)),
+    (rf"(?<![\w.])((?i:{alternatives(NUMBERED)}))\.(?=\s?\d|\s[IVXL]+\b)", _abbreviation(NUMBERED)),
     (r"\betc\b", to("etcétera")),
     (r"\bvs\b", to("versus")),
     (r"(?<!\S)c/\s*(?=\w)", to("com ")),
@@ -167,6 +171,7 @@ _DATES = compile_rules(
     (r"(?<![\w:.,])(\d{1,3})\s?h(?:s|rs)?\s?(?:([0-5]\d)(\s?min)?)?(?![\w/])", quantity.duration),
 )
 _AMOUNTS = compile_rules(
+    (r"(?<=\b\d) x (?=\d\b(?! ?(?:=|[mc]?m\b)))", to(" a ")),
     (r"(?<=\d)\s?[x×]\s?(?=\d)|(?<=[a-z²]) x (?=\d)", to(" por ")),
     (rf"(?<!\w)({alternatives(CURRENCIES)})\s?({NUMBER})-(?=\d)", lambda found, language: f"{found[2]} a {found[1]} "),
     (r"(?<![\w.,/-])(\d{1,4})-(\d{1,4})(?!\d|/|-\d|[.,]\d)", quantity.number_range),

@@ -94,6 +94,8 @@ SPOKEN = [
     ("Frutas, p. ex., maçã etc.", "Frutas, por exemplo, maçã etcétera."),
     ("Arroz, feijão etc. Depois saiu.", "Arroz, feijão etcétera. Depois saiu."),
     ("O Gov. Lima e o Cel. Souza.", "O governador Lima e o coronel Souza."),
+    ("O jogo foi 2 x 1.", "O jogo foi dois a um."),
+    ("Leia o cap. 3 do Cap. Nemo.", "Leia o capítulo três do capitão Nemo."),
     ("Veja a pág. 12 e o art. 5º.", "Veja a página doze e o artigo quinto."),
     ("Em 44 a.C. Roma mudou.", "Em quarenta e quatro antes de Cristo. Roma mudou."),
     ("Café c/ leite s/ açúcar.", "Café com leite sem açúcar."),
