@@ -1,0 +1,59 @@
+/** What happens in the service, as it happens: one EventSource for the whole page. */
+
+import { on } from "./dom.js";
+
+export const KINDS = [
+  "job.created",
+  "job.started",
+  "job.progress",
+  "job.completed",
+  "job.failed",
+  "job.cancelled",
+  "job.retried",
+  "job.deleted",
+];
+
+/**
+ * The browser reconnects by itself and says the last id it had; only a refused connection ends it, then we
+ * open a new one after `RETRY_MS`.
+ */
+const RETRY_MS = 5000;
+
+/**
+ * @typedef {{ kind: string, job_id: string } & Record<string, any>} ServiceEvent
+ */
+
+/**
+ * @param {string} address
+ * @param {(live: "connecting" | "open" | "lost") => void} onLive
+ */
+export function createEvents(address, onLive) {
+  /** @type {Set<(event: ServiceEvent) => void>} */
+  const listeners = new Set();
+
+  /** @param {MessageEvent} message */
+  const tell = (message) => {
+    const event = { ...JSON.parse(message.data), kind: message.type };
+    [...listeners].forEach((listener) => listener(event));
+  };
+
+  const connect = () => {
+    onLive("connecting");
+    const source = new EventSource(address);
+    on(source, "open", () => onLive("open"));
+    on(source, "error", () => {
+      onLive("lost");
+      if (source.readyState === EventSource.CLOSED) setTimeout(connect, RETRY_MS);
+    });
+    KINDS.forEach((kind) => on(source, kind, tell));
+  };
+
+  return {
+    start: connect,
+    /** @param {(event: ServiceEvent) => void} listener @returns {() => void} */
+    listen(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+  };
+}

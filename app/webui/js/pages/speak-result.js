@@ -1,0 +1,227 @@
+/** What became of a text: sound while it is made, progress, then the file and its figures. */
+
+import { all, el, icon, replace } from "../dom.js";
+import { StreamPlayer } from "../player.js";
+import { afterEvent, FORMATS, hasEnded, progressBar, statusBadge, statusText } from "./job-view.js";
+
+const POLL_MS = 2000;
+
+/** @param {import("../app.js").App} app */
+export function createResult(app) {
+  const { api, store, texts } = app;
+  const node = el("section", { class: "card result", hidden: true, "aria-label": texts.t("page.result.label") });
+  const head = el("div", { class: "result-head" });
+  const sound = el("div", { class: "result-sound" });
+  const file = el("div", { class: "result-file" });
+  replace(node, head, sound, file);
+  /** @type {any} */
+  let job = null;
+  const player = new StreamPlayer((state) => drawSound(app, sound, state, player));
+
+  const show = (/** @type {any} */ next) => {
+    const isNews = !job || job.id !== next.id || job.status !== next.status;
+    job = next;
+    node.hidden = false;
+    Object.assign(node.dataset, { jobId: job.id, status: job.status });
+    drawHead(app, head, job, cancel);
+    if (!isNews) return;
+    if (hasEnded(job)) void drawFile(app, file, job, player);
+    else replace(file);
+    if (job.status === "failed" || job.status === "cancelled") player.stop();
+    app.announce(statusText(texts, job));
+  };
+  const refresh = async () => {
+    const seen = job;
+    const fresh = await api.job(seen.id);
+    if (job?.id === seen.id) show(fresh);
+  };
+  const cancel = async () => {
+    player.stop();
+    await api
+      .cancelJob(job.id)
+      .catch((/** @type {Error} */ error) => replace(file, el("p", { class: "field-error" }, error.message)));
+    await refresh();
+  };
+  const hear = (/** @type {import("../events.js").ServiceEvent} */ event) => {
+    if (!job || event.job_id !== job.id) return;
+    const next = afterEvent(job, event);
+    if (next !== job) show(next);
+    else if (!hasEnded(job)) void refresh();
+  };
+  // Only while the live log is lost: otherwise its events tell.
+  const poll = setInterval(() => {
+    if (job && !hasEnded(job) && store.state().live !== "open") void refresh().catch(() => {});
+  }, POLL_MS);
+
+  return {
+    node,
+    /** Adds the job and plays it while it is made. @param {Record<string, unknown>} request */
+    async begin(request) {
+      const signal = player.prepare();
+      try {
+        show(await api.addJob(request));
+      } catch (error) {
+        player.stop();
+        throw error;
+      }
+      store.dispatch({ type: "set", values: { speakJobId: job.id } });
+      node.scrollIntoView({ block: "nearest" });
+      void listen(app, player, job.id, signal, sound);
+    },
+    /** Shows the job that was there before the person looked at another page. */
+    resume() {
+      const jobId = store.state().speakJobId;
+      if (jobId) api.job(jobId).then(show, () => store.dispatch({ type: "set", values: { speakJobId: null } }));
+    },
+    close: all(
+      app.events.listen(hear),
+      () => clearInterval(poll),
+      () => player.stop(),
+    ),
+  };
+}
+
+/**
+ * @param {import("../app.js").App} app
+ * @param {StreamPlayer} player
+ * @param {string} jobId
+ * @param {AbortSignal} signal
+ * @param {HTMLElement} sound
+ */
+async function listen({ api, texts }, player, jobId, signal, sound) {
+  try {
+    await player.play(await api.streamJob(jobId, signal));
+  } catch (error) {
+    if (signal.aborted) return;
+    player.stop();
+    replace(
+      sound,
+      el(
+        "p",
+        { class: "field-error" },
+        texts.t("page.result.no_stream", { reason: /** @type {Error} */ (error).message }),
+      ),
+    );
+  }
+}
+
+/** @param {import("../app.js").App} app @param {HTMLElement} head @param {any} job @param {() => void} cancel */
+function drawHead({ texts }, head, job, cancel) {
+  const button =
+    !hasEnded(job) &&
+    el(
+      "button",
+      { type: "button", class: "btn btn-sm btn-quiet", on: { click: cancel }, data: { cancel: "" } },
+      icon("cross"),
+      texts.t("page.job.cancel"),
+    );
+  replace(
+    head,
+    statusBadge(texts, job),
+    el("p", { class: "result-text", title: job.text }, job.text),
+    !hasEnded(job) && progressBar(texts, job),
+    button,
+  );
+}
+
+/**
+ * @param {import("../app.js").App} app
+ * @param {HTMLElement} sound
+ * @param {import("../player.js").PlayerState} state
+ * @param {StreamPlayer} player
+ */
+function drawSound({ texts }, sound, state, player) {
+  Object.assign(sound.dataset, {
+    player: state.status,
+    bytes: state.bytes,
+    sampleRate: state.sampleRate,
+    underruns: state.underruns,
+    firstSoundMs: state.firstSoundMs === null ? "" : Math.round(state.firstSoundMs),
+  });
+  const known = /** @type {HTMLElement | null} */ (sound.querySelector("[data-clock]"));
+  if (known && sound.dataset.drawn === state.status) {
+    replace(known, texts.clock(state.playedS));
+    return;
+  }
+  sound.dataset.drawn = state.status;
+  const isPaused = state.status === "paused";
+  const toggle = el(
+    "button",
+    {
+      type: "button",
+      class: "btn btn-sm btn-quiet",
+      on: { click: () => (isPaused ? player.resume() : player.pause()) },
+    },
+    icon(isPaused ? "play" : "pause"),
+    texts.t(isPaused ? "page.result.resume" : "page.result.pause"),
+  );
+  const stop = el(
+    "button",
+    { type: "button", class: "btn btn-sm btn-quiet", on: { click: () => player.stop() } },
+    icon("stop"),
+    texts.t("page.result.stop"),
+  );
+  const isOn = state.status === "playing" || isPaused;
+  replace(
+    sound,
+    el("span", { class: "sound-state" }, icon("live"), texts.t(`page.result.${state.status}`)),
+    state.playedS > 0 || isOn ? el("span", { class: "fine", data: { clock: "" } }, texts.clock(state.playedS)) : null,
+    state.firstSoundMs !== null &&
+      el(
+        "span",
+        { class: "fine" },
+        texts.t("page.result.first_sound", { seconds: texts.number(state.firstSoundMs / 1000, 2) }),
+      ),
+    isOn && toggle,
+    isOn && stop,
+  );
+}
+
+/** @param {import("../app.js").App} app @param {HTMLElement} file @param {any} job @param {StreamPlayer} player */
+async function drawFile(app, file, job, player) {
+  const { api, studio, texts } = app;
+  if (job.status === "failed") replace(file, el("p", { class: "field-error", role: "alert" }, job.error_message));
+  if (job.status !== "completed") return;
+  const links = FORMATS.map((format) =>
+    el(
+      "a",
+      { class: "btn btn-sm btn-quiet", href: api.downloadUrl(job.id, format), download: "", data: { format } },
+      icon("download"),
+      format.toUpperCase(),
+    ),
+  );
+  const { voices } = await studio.load();
+  const voice = voices.find(({ id }) => id === job.voice_id)?.title;
+  replace(
+    file,
+    el("audio", {
+      controls: true,
+      preload: "metadata",
+      src: api.downloadUrl(job.id, "wav"),
+      "aria-label": texts.t("page.job.play"),
+      on: { play: () => player.stop() },
+    }),
+    el("div", { class: "downloads", role: "group", "aria-label": texts.t("page.job.download") }, links),
+    el(
+      "dl",
+      { class: "facts" },
+      facts(app, job, voice).map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))),
+    ),
+  );
+}
+
+/**
+ * What was measured, and what was used.
+ * @param {import("../app.js").App} app
+ * @param {any} job
+ * @param {string} [voice] its title; a voice that is gone has only its id
+ * @returns {[string, string][]}
+ */
+function facts({ texts }, job, voice) {
+  return [
+    [texts.t("page.fact.duration"), texts.t("page.fact.seconds", { seconds: texts.number(job.duration, 2) })],
+    [texts.t("page.fact.rtf"), texts.number(job.real_time_factor, 2)],
+    [texts.t("page.fact.voice"), voice ? `${voice} (${job.voice_id})` : job.voice_id],
+    [texts.t("page.fact.engine"), job.tts_engine_used],
+  ];
+}

@@ -1,0 +1,93 @@
+/** What the service can speak with: languages, presets, voices and quality profiles; fetched once and kept. */
+
+/**
+ * @typedef {object} Voice
+ * @property {string} id
+ * @property {string} title
+ * @property {string} language its own
+ * @property {string[]} languages of its engine
+ * @property {string} gender female, male or unknown
+ * @property {string} engine
+ *
+ * @typedef {object} Preset
+ * @property {string} id
+ * @property {string[]} languages
+ * @property {string} engine
+ *
+ * @typedef {object} Studio
+ * @property {string[]} languages BCP 47; Brazilian Portuguese and English first
+ * @property {Preset[]} presets
+ * @property {Voice[]} voices
+ */
+
+const FIRST = ["pt-BR", "en-US", "en", "en-GB"];
+
+/** @param {string[]} tags @returns {string[]} each once, the first ones first, the rest by tag */
+export function sortLanguages(tags) {
+  const rank = (/** @type {string} */ tag) => (FIRST.includes(tag) ? FIRST.indexOf(tag) : FIRST.length);
+  return [...new Set(tags)].sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
+}
+
+/** The offered language nearest to the reader's own, or the first. @param {string[]} offered @param {string} own */
+export function nearestLanguage(offered, own) {
+  const base = own.split("-")[0];
+  return offered.find((tag) => tag === own) ?? offered.find((tag) => tag.split("-")[0] === base) ?? offered[0];
+}
+
+/**
+ * The answers of the service as the page wants them. A voice is offered when its engine speaks its own language:
+ * another's text it could only read with an accent.
+ * @param {{ presets: any, voices: any }} answers
+ * @returns {Studio}
+ */
+export function studioOf({ presets, voices }) {
+  const speaks = (/** @type {Voice} */ voice) => voice.languages.includes(voice.language);
+  const offered = voices.voices.filter(speaks);
+  const languages = sortLanguages(offered.map((/** @type {Voice} */ voice) => voice.language));
+  return { presets: presets.presets, voices: offered, languages };
+}
+
+/**
+ * Whose engine speaks the draft: its voice's, or its preset's.
+ * @param {Studio} studio
+ * @param {import("./store.js").Draft} draft
+ * @returns {string | null}
+ */
+export function engineOf({ voices, presets }, draft) {
+  const chosen = voices.find(({ id }) => id === draft.voiceId) ?? presets.find(({ id }) => id === draft.presetId);
+  return chosen?.engine ?? null;
+}
+
+/** @param {any} api */
+export function createStudio(api) {
+  /** @type {Map<string, Promise<any>>} */
+  const kept = new Map();
+
+  /**
+   * What was fetched once is not fetched again; what failed is.
+   * @template T @param {string} key @param {() => Promise<T>} fetchIt @returns {Promise<T>}
+   */
+  const once = (key, fetchIt) => {
+    const known = kept.get(key);
+    if (known) return known;
+    const coming = fetchIt();
+    kept.set(key, coming);
+    coming.catch(() => kept.delete(key));
+    return coming;
+  };
+
+  return {
+    /** @returns {Promise<Studio>} */
+    load: () =>
+      once("studio", async () => {
+        const [presets, voices] = await Promise.all([api.presets(), api.voices()]);
+        return studioOf({ presets, voices });
+      }),
+    /** @param {string} engine @returns {Promise<any>} */
+    profiles: (engine) => once(`profiles ${engine}`, async () => (await api.profiles(engine)).profiles),
+    /** @returns {Promise<any>} */
+    service: () => once("service", () => api.service()),
+    /** @returns {Promise<any>} */
+    engines: () => once("engines", async () => (await api.engines()).engines),
+  };
+}
