@@ -121,7 +121,8 @@ def phonemize(text: str, language: str) -> str:
     try:
         voice = ESPEAK_VOICES[language]
     except KeyError:
-        raise SpeechError("language_not_spoken", language=language, choices=sorted(ESPEAK_VOICES)) from None
+        choices = sorted(ESPEAK_VOICES)
+        raise SpeechError("language_not_spoken", language=language, engine="kokoro", choices=choices) from None
     pieces = _MARKS.split(text.strip())
     spoken = [_to_kokoro(_ipa(piece, voice), language) if piece else "" for piece in pieces[::2]]
     marks = [*pieces[1::2], ""]
