@@ -1,0 +1,151 @@
+"""The one command, with clients that write down what they are asked: order, fallbacks, and a quick second run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FILES = ("run", "requirements.txt", "requirements-dev.txt", "constraints.txt", "pyproject.toml")
+TOOLS = ("sh", "cat", "dirname", "cksum", "printf", "tr", "mkdir", "chmod", "cp", "ls", "sed", "grep", "id", "env")
+
+# A Python that is new enough, and makes environments whose python is itself and whose command repeats its words.
+PYTHON = """#!/bin/sh
+echo "python $*" >>"$LOG"
+case "$*" in
+*"import venv"*) exit "${NO_VENV:-0}" ;;
+"-m venv "*)
+    mkdir -p "$3/bin" && cp "$0" "$3/bin/python"
+    printf '#!/bin/sh\\necho "in $PWD:"; for word in "$@"; do echo "<$word>"; done\\n' >"$3/bin/papagaio"
+    chmod +x "$3/bin/papagaio" ;;
+*" uv")
+    [ -z "${NO_UV:-}" ] || exit 1
+    printf '#!/bin/sh\\necho "uv $UV_FIND_LINKS $*" >>"$LOG"; exit "${UV_FAILS:-0}"\\n' >"${0%/*}/uv"
+    chmod +x "${0%/*}/uv" ;;
+"-m pip install "*) exit "${PIP_FAILS:-0}" ;;
+esac
+"""
+
+
+class Machine:
+    """A checkout and a PATH that holds the listed tools and a Python of our making."""
+
+    def __init__(self, folder: Path) -> None:
+        self.checkout = folder / "checkout"
+        self.checkout.mkdir()
+        for name in FILES:
+            shutil.copy(ROOT / name, self.checkout)
+        self.bin, self.log = folder / "bin", folder / "log"
+        self.bin.mkdir()
+        for name in TOOLS:
+            (self.bin / name).symlink_to(str(shutil.which(name)))
+        self.python = self.bin / "python3.11"
+        self.python.write_text(PYTHON)
+        self.python.chmod(0o755)
+
+    def run(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        environment = {"PATH": str(self.bin), "LOG": str(self.log), "PIP_FIND_LINKS": "here there", **variables}
+        command = [str(self.checkout / "run"), *words]
+        return subprocess.run(command, env=environment, cwd=self.bin, capture_output=True, text=True)
+
+    def asked(self) -> list[str]:
+        lines = self.log.read_text().splitlines() if self.log.exists() else []
+        self.log.unlink(missing_ok=True)
+        return [line for line in lines if not line.startswith("python -c ")]
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+def test_scripts_parse() -> None:
+    subprocess.run(["sh", "-n", str(ROOT / "run")], check=True)
+    subprocess.run(["bash", "-n", str(ROOT / ".ci/run")], check=True)
+    assert os.access(ROOT / "run", os.X_OK) and os.access(ROOT / ".ci/run", os.X_OK)
+
+
+def test_help_and_unknown_commands_install_nothing(machine: Machine) -> None:
+    helped = machine.run()
+    assert helped.returncode == 0 and "usage:" in helped.stdout
+    assert "uso:" in machine.run("help", LANG="pt_BR.UTF-8").stdout
+    unknown = machine.run("sing")
+    assert unknown.returncode == 2 and "'sing'" in unknown.stderr and "studio" in unknown.stderr
+    assert machine.asked() == []
+
+
+def test_first_use_makes_the_environment_and_the_second_nothing(machine: Machine) -> None:
+    first = machine.run("speak", "two words", "-o", "a b.wav")
+    assert first.stdout.splitlines() == [f"in {machine.bin}:", "<speak>", "<two words>", "<-o>", "<a b.wav>"]
+    venv, made = machine.checkout / ".venv", machine.asked()
+    assert made[0] == f"python -m venv {venv}" and made[1].endswith("pip install -q --disable-pip-version-check uv")
+    uv = f"uv here,there pip install -q --python {venv}/bin/python"
+    assert made[2] == f"{uv} -c {machine.checkout}/constraints.txt -r {machine.checkout}/requirements.txt"
+    assert made[3] == f"{uv} --no-deps -e {machine.checkout}" and len(made) == 4
+    started = time.perf_counter()
+    assert machine.run("speak", "again").returncode == 0
+    assert time.perf_counter() - started < 0.5 and machine.asked() == []
+
+
+def test_only_a_changed_requirement_is_installed_again(machine: Machine) -> None:
+    machine.run("doctor")
+    machine.asked()
+    with (machine.checkout / "constraints.txt").open("a") as file:
+        file.write("another==1.0\n")
+    machine.run("doctor")
+    assert [line.split()[0] for line in machine.asked()] == ["uv", "uv"]
+    machine.run("doctor")
+    assert machine.asked() == []
+
+
+def test_pip_does_it_where_uv_cannot_be_had_or_fails(machine: Machine) -> None:
+    without = machine.run("doctor", NO_UV="1")
+    assert without.returncode == 0 and "no uv" in without.stderr
+    assert any(line.startswith("python -m pip install") and "-c" in line for line in machine.asked())
+    shutil.rmtree(machine.checkout / ".venv")
+    failing = machine.run("doctor", UV_FAILS="1")
+    assert failing.returncode == 0 and "uv failed" in failing.stderr
+    assert [line.split()[0] for line in machine.asked()] == ["python", "python", "uv", "python", "uv", "python"]
+
+
+def test_failed_install_is_tried_again(machine: Machine) -> None:
+    failed = machine.run("doctor", UV_FAILS="1", PIP_FAILS="1")
+    assert failed.returncode != 0 and failed.stdout == ""
+    machine.asked()
+    assert machine.run("doctor").returncode == 0 and len(machine.asked()) == 2
+
+
+def test_other_folder_for_the_environment(machine: Machine) -> None:
+    other = machine.checkout.parent / "elsewhere"
+    assert machine.run("doctor", PAPAGAIO_VENV=str(other)).returncode == 0
+    assert (other / "bin/papagaio").exists() and not (machine.checkout / ".venv").exists()
+
+
+def test_studio_brings_the_models_first(machine: Machine) -> None:
+    assert machine.run("studio", "--port", "0").stdout.split() == [
+        *f"in {machine.bin}: <models> <pull>".split(),
+        *f"in {machine.bin}: <serve> <--port> <0>".split(),
+    ]
+    assert "<pull>" not in machine.run("studio", "--help").stdout
+
+
+def test_missing_python_and_missing_venv_say_the_line_that_helps(machine: Machine) -> None:
+    without = machine.run("doctor", NO_VENV="1")
+    assert without.returncode == 1 and "apt-get install python3-venv" in without.stderr
+    machine.python.unlink()
+    none = machine.run("doctor")
+    assert none.returncode == 1 and "Python 3.11 or newer" in none.stderr and "apt-get install" in none.stderr
+    assert not (machine.checkout / ".venv").exists()
+
+
+def test_unknown_experiment_lists_those_there_are(machine: Machine) -> None:
+    (machine.checkout / "bench").mkdir()
+    (machine.checkout / "bench/speed.py").touch()
+    (machine.checkout / "bench/__init__.py").touch()
+    done = machine.run("bench", "speeed")
+    assert done.returncode == 2 and done.stderr.splitlines()[1:] == ["speed"]
