@@ -7,6 +7,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from typing import Any, NoReturn
 
 from app.commands.console import Console, language_of
@@ -157,6 +158,8 @@ def serve(options: argparse.Namespace, console: Console) -> int:
 
     given = {name: getattr(options, name) for name in ("host", "port") if getattr(options, name) is not None}
     settings = load_settings(**given)
+    if options.open and not settings.port:
+        raise SpeechError("open_needs_port")
     if options.open:
         _open_when_up(f"http://{settings.host}:{settings.port}/webui")
     run(settings)
@@ -189,9 +192,14 @@ def work(options: argparse.Namespace, console: Console) -> int:
     import socket
 
     from app.settings import load_settings
+    from app.storage.database import Database
     from app.worker import create_worker
 
-    worker = create_worker(load_settings(), f"{socket.gethostname()}:{os.getpid()}")
+    settings = load_settings()
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    with closing(Database(settings.url)) as database:
+        database.migrate()
+    worker = create_worker(settings, f"{socket.gethostname()}:{os.getpid()}")
     signal.signal(signal.SIGTERM, lambda *_: worker.stop())
     worker.run()
     return OK

@@ -15,6 +15,7 @@ STATUS: dict[str, int] = {
     "invalid_request": 422,
     "unknown_setting": 500,
     "bad_setting": 500,
+    "open_needs_port": 400,
     "parameter_of_wrong_type": 422,
     "missing_value": 400,
     "not_a_number": 400,
@@ -132,7 +133,9 @@ class Problem(Exception):
 
     @classmethod
     def of(cls, error: SpeechError) -> Problem:
-        return cls(error.code, **error.values)
+        problem = cls(error.code)
+        problem.values = error.values
+        return problem
 
 
 def document(problem: Problem, language: str, request_id: str) -> dict[str, Any]:

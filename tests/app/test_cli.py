@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -94,6 +95,7 @@ def test_profile_gives_parameters_and_speed_wins(machine: Path, capsys: Captured
         (("speak", "x", "-o", "/no/such/folder/x.wav"), "/no/such/folder"),
         (("speak", "x", "-o", "x"), "wav, mp3"),
         (("serve", "--port", "70000"), "65535"),
+        (("serve", "--port", "0", "--open"), "--port"),
         (("models", "pull", "kokoro-int4"), "kokoro-int8"),
     ],
 )
@@ -181,6 +183,16 @@ def test_help_starts_quickly_and_loads_nothing_heavy() -> None:
         subprocess.run([sys.executable, "-m", "app.cli", "--help"], capture_output=True, check=True)
         taken.append(time.perf_counter() - started)
     assert min(taken) < 0.5  # 0.04 s alone on the machine this was written on
+
+
+def test_worker_ends_when_it_is_told_to(machine: Path) -> None:
+    with subprocess.Popen([sys.executable, "-m", "app.cli", "worker"], stderr=subprocess.PIPE, text=True) as worker:
+        deadline = time.monotonic() + 15
+        while not (machine / "data/papagaio.db").exists() and time.monotonic() < deadline:
+            assert worker.poll() is None
+            time.sleep(0.02)
+        worker.terminate()
+        assert worker.wait(10) in (0, -signal.SIGTERM)
 
 
 def test_version_is_the_products(capsys: Captured) -> None:
