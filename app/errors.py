@@ -119,7 +119,12 @@ class Problem(Exception):
     """Raised anywhere in app/ to answer with a problem; `headers` go out with it (Retry-After, Allow)."""
 
     def __init__(
-        self, code: str, *, errors: Sequence[FieldError] = (), headers: Mapping[str, str] | None = None, **values: object
+        self,
+        code: str,
+        *,
+        errors: Sequence[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
+        **values: object,
     ) -> None:
         super().__init__(code, values)
         self.code = code

@@ -13,7 +13,7 @@ Value = float | bool
 
 @dataclass(frozen=True)
 class QualityProfile:
-    """`parameters` holds a value for every parameter of the engine. A parameter with a whole default takes whole values."""
+    """`parameters` holds a value for every parameter of the engine, a whole one where the default is whole."""
 
     profile_id: str
     engine: str
@@ -72,20 +72,23 @@ def checked(engine: str, table: Sequence[Parameter], values: Mapping[str, object
 
 def _checked(engine: str, parameter: Parameter, value: object) -> Value:
     expected = "true/false" if parameter.is_switch else "int" if isinstance(parameter.default, int) else "number"
-    fits = (
-        isinstance(value, bool)
-        if parameter.is_switch
-        else isinstance(value, (int, float)) and not isinstance(value, bool)
-    )
-    if not fits or (expected == "int" and value != int(value)):  # type: ignore[call-overload]
+    if not _fits(value, expected):
         raise SpeechError(
             "parameter_of_wrong_type", engine=engine, parameter=parameter.name, value=value, expected=expected
         )
     assert isinstance(value, (int, float))
     low, high = parameter.minimum, parameter.maximum
-    if not parameter.is_switch and not ((low is None or value >= low) and (high is None or value <= high)):
+    if low is not None and high is not None and not low <= value <= high:
         raise SpeechError("parameter_out_of_range", parameter=parameter.name, value=value, minimum=low, maximum=high)
     return int(value) if expected == "int" else value
+
+
+def _fits(value: object, expected: str) -> bool:
+    if isinstance(value, bool) or expected == "true/false":
+        return isinstance(value, bool) and expected == "true/false"
+    if isinstance(value, float):
+        return expected == "number" or value.is_integer()
+    return isinstance(value, int)
 
 
 def built_in(engine: str, table: Sequence[Parameter]) -> tuple[QualityProfile, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from api_service import Service, running
 
 from app.settings import load_settings
 from speech.models import ModelStore
@@ -36,3 +37,10 @@ def speaker(model_store: ModelStore) -> Iterator[Speaker]:
     speaker = Speaker(SpeakerOptions(model_store.root))
     yield speaker
     speaker.close()
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    """A service of its own that speaks with the engine of silence."""
+    with running(tmp_path) as service:
+        yield service

@@ -96,11 +96,18 @@ class JobStore:
             return [Job.of(row) for row in connection.execute(query).mappings()]
 
     def list(
-        self, *, limit: int, offset: int = 0, status: str | None = None, kind: str | None = None
+        self,
+        *,
+        limit: int,
+        offset: int = 0,
+        status: str | None = None,
+        kind: str | None = None,
+        warm_key: str | None = None,
     ) -> tuple[int, list[Job]]:
         """How many there are in all, and one page of them, newest first."""
         where = [jobs.c.status == status] if status is not None else []
         where += [jobs.c.kind == kind] if kind is not None else []
+        where += [jobs.c.warm_key == warm_key] if warm_key is not None else []
         page = select(jobs).where(*where).order_by(jobs.c.created_at.desc(), jobs.c.id.desc())
         with self._database.read() as connection:
             total = connection.execute(select(func.count()).select_from(jobs).where(*where)).scalar_one()

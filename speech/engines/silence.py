@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import numpy as np
 
@@ -48,12 +48,12 @@ class Silence:
             Voice("silence_male", "silence", "pt-BR", "male", "Silence, male (for tests)"),
         )
 
-    def speak(self, request: SpeechRequest) -> Iterator[Audio]:
+    def speak(self, request: SpeechRequest) -> Generator[Audio, None, None]:
         """As the protocol says. Raises SpeechError `engine_not_loaded`."""
         if self._second is None:
             raise SpeechError("engine_not_loaded", engine=self.info.name)
         values = {parameter.name: parameter.default for parameter in self.info.parameters} | dict(request.parameters)
-        for index, sentence in enumerate(request.sentences):
-            pause_s = values["sentence_pause_s"] if index else 0.0
+        for number, sentence in enumerate(request.sentences, 1):
+            pause_s = values["sentence_pause_s"] if number < len(request.sentences) else 0.0
             duration_s = pause_s + len(sentence.text) * SECONDS_PER_CHARACTER / values["speed"]
             yield Audio(np.resize(self._second.samples, round(duration_s * SAMPLE_RATE)), SAMPLE_RATE)

@@ -1,0 +1,136 @@
+"""What every request passes before a route sees it: id, host, origin, size; and what every response carries."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Collection
+from secrets import token_hex
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.api.problems import answer
+from app.errors import Problem
+
+log = logging.getLogger(__name__)
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})  # RFC 9110 §9.2.1
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+# Bootstrap draws its icons from data: images; sound made in the page is a blob.
+PAGE_POLICY = (
+    "default-src 'self'; img-src 'self' data:; media-src 'self' blob:; object-src 'none'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+REFERENCE_POLICY = "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'"
+DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
+
+
+class Guards:
+    """Pure ASGI, outermost of the application's own middleware; an unexpected exception ends here as `internal`."""
+
+    def __init__(self, app: ASGIApp, allowed_hosts: Collection[str], max_body_bytes: int) -> None:
+        self.app = app
+        self.allowed_hosts = frozenset(host.lower() for host in allowed_hosts)
+        self.max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        offered = Headers(scope=scope).get("x-request-id", "")
+        request_id = offered if REQUEST_ID.fullmatch(offered) else token_hex(8)
+        scope.setdefault("state", {})["request_id"] = request_id
+        exchange = Exchange(scope, receive, send, request_id, self.max_body_bytes)
+        problem = self._refusal(scope, exchange)
+        if problem is None:
+            problem = await self._run(scope, exchange)
+        if problem is not None and not exchange.started:
+            exchange.refused = False
+            await answer(scope, problem)(scope, receive, exchange.send)
+
+    async def _run(self, scope: Scope, exchange: Exchange) -> Problem | None:
+        try:
+            await self.app(scope, exchange.receive, exchange.send)
+        except Problem as problem:  # after the first byte: the connection ends without a last one, which a client sees
+            log.warning("response_aborted request_id=%s code=%s", scope["state"]["request_id"], problem.code)
+            return problem
+        except ClientDisconnect:
+            return None
+        except Exception:
+            if not exchange.refused:
+                log.exception("request_failed request_id=%s path=%s", scope["state"]["request_id"], scope["path"])
+                return Problem("internal")
+        return self._too_large() if exchange.refused else None
+
+    def _refusal(self, scope: Scope, exchange: Exchange) -> Problem | None:
+        headers = Headers(scope=scope)
+        host = headers.get("host", "")
+        if "*" not in self.allowed_hosts and _name(host) not in self.allowed_hosts:
+            return Problem("host_not_allowed", host=host[:80], choices=sorted(self.allowed_hosts))
+        origin = headers.get("origin")
+        if scope["method"] not in SAFE_METHODS and origin is not None and not _same_site(origin, host, scope["scheme"]):
+            return Problem("cross_site_refused", origin=origin[:80], host=host)
+        if exchange.declared_bytes > self.max_body_bytes:
+            return self._too_large()
+        return None
+
+    def _too_large(self) -> Problem:
+        limit = f"{self.max_body_bytes / 1e6:g}"
+        return Problem("body_too_large", limit_mb=limit, headers={"Connection": "close"})
+
+
+class Exchange:
+    """One request and its response: counts the body's bytes as they come, completes the response's headers."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, request_id: str, max_body_bytes: int) -> None:
+        self._receive, self._send = receive, send
+        self._path, self._request_id, self._max_body_bytes = scope["path"], request_id, max_body_bytes
+        self._bytes = 0
+        declared = Headers(scope=scope).get("content-length", "")
+        self.declared_bytes = int(declared) if declared.isascii() and declared.isdigit() else 0
+        self.started = False
+        self.refused = False
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._bytes += len(message.get("body", b""))
+        if self._bytes > self._max_body_bytes:
+            self.refused = True
+            raise Problem("body_too_large", limit_mb=f"{self._max_body_bytes / 1e6:g}")
+        return message
+
+    async def send(self, message: Message) -> None:
+        if self.refused:  # whatever the route made of the cut body, the answer is that it was too large
+            return
+        if message["type"] == "http.response.start":
+            self.started = True
+            headers = MutableHeaders(scope=message)
+            headers["X-Request-ID"] = self._request_id
+            headers["X-Content-Type-Options"] = "nosniff"
+            headers["Referrer-Policy"] = "no-referrer"
+            headers["Cross-Origin-Opener-Policy"] = "same-origin"
+            headers["Content-Security-Policy"] = _policy(self._path)
+        await self._send(message)
+
+
+def _policy(path: str) -> str:
+    if path == "/webui" or path.startswith("/webui/"):
+        return PAGE_POLICY
+    return REFERENCE_POLICY if path.startswith("/docs") else DATA_POLICY
+
+
+def _name(host: str) -> str:
+    """The host without its port: `[::1]:8005` is `[::1]`."""
+    name, _, port = host.lower().rpartition(":")
+    return name if name and port.isdigit() else host.lower()
+
+
+def _same_site(origin: str, host: str, scheme: str) -> bool:
+    parts = urlsplit(origin)
+    defaults = {"http": ":80", "https": ":443"}
+    return parts.netloc.lower().removesuffix(defaults.get(parts.scheme, "")) == host.lower().removesuffix(
+        defaults.get(scheme, "")
+    )

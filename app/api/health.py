@@ -1,0 +1,159 @@
+"""Whether the service works (base API B5): every answer is looked at when asked, and loads nothing."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Literal
+
+from fastapi import APIRouter, Depends, Response
+from pydantic import BaseModel
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from app import VERSION
+from app.api.queries import known_query
+from app.api.services import Services, Wired
+from speech.engines.base import EngineInfo
+
+router = APIRouter(tags=["health"], dependencies=[Depends(known_query)])
+
+DISK_WARN, DISK_FAIL = 10.0, 5.0  # percent free
+Status = Literal["healthy", "degraded", "unhealthy"]
+Level = Literal["ok", "warn", "fail"]
+STATUS_OF: dict[Level, Status] = {"ok": "healthy", "warn": "degraded", "fail": "unhealthy"}
+
+
+class Check(BaseModel):
+    status: Level
+    detail: str
+
+
+class DiskCheck(Check):
+    free_percent: float
+    free_bytes: int
+
+
+class Checks(BaseModel):
+    database: Check
+    disk: DiskCheck
+    workers: Check
+    engine: Check
+
+
+class Health(BaseModel):
+    status: Status
+    version: str
+    checks: Checks
+
+
+class EngineHealth(BaseModel):
+    name: str
+    title: str
+    status: Status
+    available: bool
+    detail: str
+    is_default: bool
+    loaded: bool
+    device: str
+    sample_rate: int
+    languages: list[str]
+    can_clone: bool
+    licence: str
+    is_commercial: bool
+    missing_models: list[str]
+
+
+class EnginesHealth(BaseModel):
+    status: Status
+    engines: list[EngineHealth]
+
+
+@router.get("/health", summary="Database, disk, workers and the default engine", responses={503: {"model": Health}})
+def health(services: Wired, response: Response) -> Health:
+    checks = Checks(
+        database=_database(services), disk=_disk(services), workers=_workers(services), engine=_engine(services)
+    )
+    levels = [checks.database.status, checks.disk.status, checks.workers.status, checks.engine.status]
+    status: Status = STATUS_OF[_worst(levels)]
+    response.status_code = 503 if status == "unhealthy" else 200
+    return Health(status=status, version=VERSION, checks=checks)
+
+
+@router.get("/health/engines", summary="Each engine: installed, loaded, what it speaks")
+def engines_health(services: Wired) -> EnginesHealth:
+    loaded = services.speaker.pool_stats().loaded
+    views = [_engine_health(services, info, name in loaded) for name, info in services.speaker.engines().items()]
+    has_default = any(view.is_default and view.available for view in views)
+    has_all = all(view.available for view in views)
+    return EnginesHealth(
+        status="unhealthy" if not has_default else STATUS_OF["ok" if has_all else "warn"], engines=views
+    )
+
+
+def _worst(levels: list[Level]) -> Level:
+    order: list[Level] = ["ok", "warn", "fail"]
+    return max(levels, key=order.index)
+
+
+def _database(services: Services) -> Check:
+    try:
+        with services.database.read() as connection:
+            connection.execute(text("SELECT count(*) FROM jobs"))
+    except SQLAlchemyError as error:
+        return Check(status="fail", detail=str(error.__cause__ or error))
+    return Check(status="ok", detail="answers")
+
+
+def _disk(services: Services) -> DiskCheck:
+    usage = shutil.disk_usage(services.settings.data_dir)
+    free = 100 * usage.free / usage.total
+    level: Level = "fail" if free <= DISK_FAIL else "warn" if free <= DISK_WARN else "ok"
+    detail = f"{free:.1f} % free; warns at {DISK_WARN:g} %, fails at {DISK_FAIL:g} %"
+    return DiskCheck(status=level, detail=detail, free_percent=round(free, 1), free_bytes=usage.free)
+
+
+def _workers(services: Services) -> Check:
+    wanted = services.settings.workers
+    if wanted == 0:
+        return Check(
+            status="warn", detail="this service keeps no worker (PAPAGAIO_WORKERS=0); others must run the jobs"
+        )
+    running = len(services.supervisor.processes()) if services.supervisor else 0
+    level: Level = "ok" if running == wanted else "warn" if running else "fail"
+    return Check(status=level, detail=f"{running} of {wanted} running")
+
+
+def _engine(services: Services) -> Check:
+    name = services.settings.default_engine
+    if name not in services.speaker.engines():
+        return Check(status="fail", detail=f"the default engine {name} is not built")
+    missing = _missing(services, name)
+    return Check(status="fail" if missing else "ok", detail=_pull(missing) or f"{name} is installed")
+
+
+def _missing(services: Services, engine: str) -> list[str]:
+    return [name for name in services.speaker.models_of(engine) if not services.models.is_installed(name)]
+
+
+def _pull(missing: list[str]) -> str:
+    return "; ".join(f"papagaio models pull {name}" for name in missing)
+
+
+def _engine_health(services: Services, info: EngineInfo, loaded: bool) -> EngineHealth:
+    missing = _missing(services, info.name)
+    return EngineHealth(
+        name=info.name,
+        title=info.title,
+        status="unhealthy" if missing else "healthy",
+        available=not missing,
+        detail=_pull(missing) or "installed",
+        is_default=info.name == services.settings.default_engine,
+        loaded=loaded,
+        device="cpu",
+        sample_rate=info.sample_rate,
+        languages=list(info.languages),
+        can_clone=info.can_clone,
+        licence=info.licence,
+        is_commercial=info.is_commercial,
+        missing_models=missing,
+    )

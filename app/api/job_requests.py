@@ -1,0 +1,149 @@
+"""What POST /jobs takes, and how it becomes what a worker is given; all is decided before anything is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from app.api.bodies import Body
+from app.api.services import Services
+from app.errors import FieldError, Problem
+from speech.engines.kokoro.presets import PRESETS
+from speech.engines.registry import NOT_BUILT
+from speech.profiles import QualityProfile
+
+DEFAULT_PRESET = "female_generic"
+RVC_FIELDS = (
+    "rvc_model_id",
+    "rvc_pitch",
+    "rvc_index_rate",
+    "rvc_filter_radius",
+    "rvc_rms_mix_rate",
+    "rvc_protect",
+    "rvc_f0_method",
+)
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+Word = BeforeValidator(_lower)  # words of a list match in any case
+F0Method = Literal["rmvpe", "fcpe", "pm", "harvest", "dio", "crepe"]
+
+
+class NewJob(Body):
+    """`voice_preset` (default `female_generic`) or `voice_id` names the voice. `speed` goes over the profile's."""
+
+    text: Annotated[str, Field(min_length=1, max_length=10_000)]
+    source_language: Annotated[str, Field(min_length=2, max_length=35)]
+    mode: Annotated[Literal["dubbing", "dubbing_with_clone"], Word]
+    target_language: Annotated[str | None, Field(min_length=2, max_length=35)] = None
+    voice_preset: Annotated[str | None, Word] = None
+    voice_id: str | None = None
+    tts_engine: Annotated[str | None, Word] = None
+    quality_profile_id: str | None = None
+    speed: Annotated[float | None, Field(ge=0.5, le=2.0)] = None
+    ref_text: str | None = None
+    enable_rvc: bool = False
+    rvc_model_id: str | None = None
+    rvc_pitch: Annotated[int | None, Field(ge=-12, le=12)] = None
+    rvc_index_rate: Annotated[float | None, Field(ge=0, le=1)] = None
+    rvc_filter_radius: Annotated[int | None, Field(ge=0, le=7)] = None
+    rvc_rms_mix_rate: Annotated[float | None, Field(ge=0, le=1)] = None
+    rvc_protect: Annotated[float | None, Field(ge=0, le=0.5)] = None
+    rvc_f0_method: Annotated[F0Method | None, Word] = None
+
+
+def params_of(services: Services, body: NewJob) -> dict[str, Any]:
+    """What the job stores. Raises Problem or SpeechError for everything that could not be spoken as asked."""
+    _refuse_inapplicable(body)
+    engine = _engine(services, body.tts_engine)
+    if body.mode == "dubbing_with_clone":
+        raise Problem("cloning_not_built")
+    if body.enable_rvc:
+        raise Problem("rvc_not_built")
+    language = _language(body)
+    preset, voice = _voice(services, body, engine, language)
+    profile = _profile(services, engine, body.quality_profile_id)
+    parameters = dict(profile.parameters) | ({} if body.speed is None else {"speed": body.speed})
+    plan = services.speaker.plan(body.text, engine=engine, language=language, voice=voice, parameters=parameters)
+    return {
+        "mode": body.mode,
+        "text": body.text,
+        "engine": engine,
+        "language": plan.language,
+        "voice": voice,
+        "parameters": dict(plan.parameters),
+        "source_language": body.source_language,
+        "target_language": body.target_language or body.source_language,
+        "voice_preset": preset,
+        "tts_engine_requested": body.tts_engine,
+        "quality_profile_id": profile.profile_id,
+    }
+
+
+def _refuse_inapplicable(body: NewJob) -> None:
+    errors = []
+    if body.mode == "dubbing_with_clone" and body.voice_id is None:
+        errors.append(FieldError("voice_id", "field_missing", {}))
+    if body.enable_rvc and body.rvc_model_id is None:
+        errors.append(FieldError("rvc_model_id", "field_missing", {}))
+    if body.voice_id is not None and body.voice_preset is not None:
+        errors.append(FieldError("voice_id", "fields_exclusive", {"names": ["voice_preset", "voice_id"]}))
+    if body.ref_text is not None and body.tts_engine != "f5tts":
+        errors.append(FieldError("ref_text", "field_not_applicable", {"reason": "tts_engine != f5tts"}))
+    if not body.enable_rvc:
+        given = [name for name in RVC_FIELDS if getattr(body, name) is not None]
+        errors += [FieldError(name, "field_not_applicable", {"reason": "enable_rvc = false"}) for name in given]
+    if errors:
+        raise Problem("invalid_request", errors=errors)
+
+
+def _engine(services: Services, asked: str | None) -> str:
+    engine = asked or services.settings.default_engine
+    built = list(services.speaker.engines())
+    if engine in NOT_BUILT and engine not in built:
+        raise Problem("engine_not_built", engine=engine, choices=built)
+    if engine not in built:
+        raise Problem("unknown_engine", engine=engine, choices=built)
+    return engine
+
+
+def _language(body: NewJob) -> str:
+    source, target = body.source_language, body.target_language or body.source_language
+    if _primary(source) != _primary(target):
+        raise Problem("translation_not_offered", source_language=source, target_language=target)
+    return target
+
+
+def _voice(services: Services, body: NewJob, engine: str, language: str) -> tuple[str | None, str]:
+    """The preset that was used, if one was, and the voice."""
+    if body.voice_id is not None:
+        return None, body.voice_id
+    offered = presets_of(engine)
+    if not offered and body.voice_preset is None:
+        return None, next(voice.voice_id for voice in services.speaker.voices() if voice.engine == engine)
+    preset = body.voice_preset or DEFAULT_PRESET
+    if preset not in offered:
+        raise Problem("unknown_preset", preset=preset, choices=sorted(offered) or ["–"])
+    voices = offered[preset]
+    primary = _primary(language)
+    if primary not in voices:
+        raise Problem("preset_without_language", preset=preset, language=language, choices=sorted(voices))
+    return preset, voices[primary]
+
+
+def _primary(tag: str) -> str:
+    return tag.strip().replace("_", "-").partition("-")[0].lower()
+
+
+def presets_of(engine: str) -> Mapping[str, Mapping[str, str]]:
+    """Preset to voice by primary language tag; only the embedded engine has presets."""
+    return {name: preset.voices for name, preset in PRESETS.items()} if engine == "kokoro" else {}
+
+
+def _profile(services: Services, engine: str, profile_id: str | None) -> QualityProfile:
+    return services.profiles.default(engine) if profile_id is None else services.profiles.get(engine, profile_id)

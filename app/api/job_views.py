@@ -1,0 +1,132 @@
+"""A job as a client sees it: every field of the base API (B1), null where it does not apply."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from app.errors import STATUS
+from app.jobs.job import Job
+from app.texts import LANGUAGES, render
+
+Status = Literal["pending", "processing", "paused", "completed", "failed", "cancelled"]
+Mode = Literal["dubbing", "dubbing_with_clone", "clone_voice"]
+
+
+class JobError(BaseModel):
+    code: str
+    details: dict[str, str]  # by language
+
+
+class JobView(BaseModel):
+    id: str
+    mode: Mode | None
+    status: Status
+    progress: float
+    text: str | None = None
+    source_language: str | None = None
+    target_language: str | None = None
+    voice_preset: str | None = None
+    voice_id: str | None = None
+    tts_engine: str | None = None
+    tts_engine_requested: str | None = None
+    tts_engine_used: str | None = None
+    engine_fallback: bool = False
+    fallback_reason: str | None = None
+    quality_profile: str | None = None
+    quality_profile_mapped: str | None = None
+    parameters: dict[str, float | int | bool] | None = None
+    input_file: str | None = None
+    output_file: str | None = None
+    audio_url: str | None = None
+    duration: float | None = None
+    real_time_factor: float | None = None
+    file_size_input: int | None = None
+    file_size_output: int | None = None
+    ref_text: str | None = None
+    voice_name: str | None = None
+    voice_description: str | None = None
+    enable_rvc: bool = False
+    rvc_model_id: str | None = None
+    rvc_pitch: int | None = None
+    rvc_index_rate: float | None = None
+    rvc_protect: float | None = None
+    rvc_rms_mix_rate: float | None = None
+    rvc_filter_radius: int | None = None
+    rvc_f0_method: str | None = None
+    rvc_hop_length: int | None = None
+    attempt: int
+    max_attempts: int
+    cancel_requested: bool
+    created_at: str
+    started_at: str | None
+    completed_at: str | None
+    expires_at: str | None
+    error: JobError | None = None
+    error_message: str | None = None
+
+    @classmethod
+    def of(cls, job: Job, language: str) -> JobView:
+        """`language` is one of the catalogue's: the one `error_message` is in."""
+        error = _error(job)
+        return cls(
+            id=job.id,
+            status=job.status,  # type: ignore[arg-type]
+            progress=job.progress,
+            attempt=job.attempt,
+            max_attempts=job.max_attempts,
+            cancel_requested=job.cancel_requested_at is not None,
+            created_at=iso(job.created_at) or "",
+            started_at=iso(job.started_at),
+            completed_at=iso(job.completed_at),
+            expires_at=iso(job.expires_at),
+            error=error,
+            error_message=error.details[language] if error else None,
+            **_asked(job),
+            **_made(job),
+        )
+
+
+class JobList(BaseModel):
+    total: int
+    jobs: list[JobView]
+
+
+def iso(moment: float | None) -> str | None:
+    """Seconds since the epoch as RFC 3339 in UTC."""
+    return None if moment is None else datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
+
+
+def _asked(job: Job) -> dict[str, Any]:
+    names = ("mode", "text", "source_language", "target_language", "voice_preset", "parameters")
+    asked = {name: job.params.get(name) for name in names}
+    return asked | {
+        "voice_id": job.params.get("voice"),
+        "tts_engine": job.params.get("engine"),
+        "tts_engine_requested": job.params.get("tts_engine_requested"),
+        "quality_profile": job.params.get("quality_profile_id"),
+    }
+
+
+def _made(job: Job) -> dict[str, Any]:
+    if job.status != "completed" or job.result is None:
+        return {}
+    return {
+        "tts_engine_used": job.result["engine"],
+        "output_file": f"dubbed_{job.id}.wav",
+        "audio_url": f"/jobs/{job.id}/download",
+        "duration": job.result["duration_s"],
+        "real_time_factor": job.result["real_time_factor"],
+        "file_size_output": job.result["size_bytes"],
+    }
+
+
+def _error(job: Job) -> JobError | None:
+    if job.error is None:
+        return None
+    code, values = job.error["code"], job.error.get("values", {})
+    if code not in STATUS:
+        raise KeyError(f"{code} is not in the table of errors")
+    return JobError(code=code, details={tag: render(f"error.{code}", tag, values) for tag in LANGUAGES})

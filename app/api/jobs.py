@@ -1,0 +1,125 @@
+"""Jobs (base API B1): ask for speech, look, cancel, delete."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, BeforeValidator
+from starlette.responses import PlainTextResponse
+
+from app.api.bodies import body_of, documented
+from app.api.job_requests import NewJob, params_of
+from app.api.job_views import JobList, JobView, iso
+from app.api.languages import Language
+from app.api.queries import known_query
+from app.api.services import Services, Wired
+from app.errors import Problem
+from app.jobs.job import Job
+
+router = APIRouter(prefix="/jobs", tags=["jobs"], dependencies=[Depends(known_query)])
+
+FORMATS = ("wav", "mp3", "ogg", "flac", "m4a", "opus")
+Filter = Annotated[
+    Literal["queued", "pending", "processing", "paused", "completed", "failed", "cancelled"],
+    BeforeValidator(str.lower),
+]
+
+
+class JobFormats(BaseModel):
+    job_id: str
+    formats: list[str]
+    download_url_template: str
+
+
+class Deleted(BaseModel):
+    message: str
+    job_id: str
+    files_deleted: int
+
+
+@router.post("", status_code=202, summary="Have a text spoken", openapi_extra=documented(NewJob))
+def add_job(services: Wired, language: Language, body: Annotated[NewJob, Depends(body_of(NewJob))]) -> JobView:
+    params = params_of(services, body)
+    settings = services.settings
+    job = services.jobs.add(
+        "dubbing",
+        params,
+        queue="cpu",
+        warm_key=params["engine"],
+        max_attempts=settings.max_attempts,
+        ttl_s=settings.job_ttl_h * 3600,
+    )
+    return JobView.of(job, language)
+
+
+@router.get("", summary="Jobs, newest first")
+def list_jobs(
+    services: Wired,
+    language: Language,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 20,
+    offset: Annotated[int, Query(ge=0, le=2**31)] = 0,
+    status: Filter | None = None,
+    engine: str | None = None,
+) -> JobList:
+    wanted = "pending" if status == "queued" else status
+    total, jobs = services.jobs.list(limit=limit, offset=offset, status=wanted, warm_key=engine and engine.lower())
+    return JobList(total=total, jobs=[JobView.of(job, language) for job in jobs])
+
+
+@router.get("/{job_id}", summary="One job")
+def one_job(services: Wired, language: Language, job_id: str) -> JobView:
+    return JobView.of(find_job(services, job_id), language)
+
+
+@router.get("/{job_id}/formats", summary="Formats to download in")
+def formats(services: Wired, job_id: str) -> JobFormats:
+    ready(find_job(services, job_id))
+    template = f"/jobs/{job_id}/download?format={{format}}"
+    return JobFormats(job_id=job_id, formats=list(FORMATS), download_url_template=template)
+
+
+@router.get("/{job_id}/log", summary="What happened to a job, as text", response_class=PlainTextResponse)
+def log(services: Wired, job_id: str) -> PlainTextResponse:
+    find_job(services, job_id)
+    return PlainTextResponse("".join(_lines(services, job_id)))
+
+
+@router.delete("/{job_id}", summary="Delete a job and its files; a running one is cancelled first")
+def delete_job(services: Wired, job_id: str) -> Deleted:
+    job = services.jobs.delete(job_id)
+    return Deleted(message=f"{job.id} deleted", job_id=job.id, files_deleted=services.files.delete(job.id))
+
+
+@router.post("/{job_id}/cancel", status_code=202, summary="Stop a job")
+def cancel_job(services: Wired, language: Language, job_id: str) -> JobView:
+    return JobView.of(services.jobs.cancel(job_id), language)
+
+
+def find_job(services: Services, job_id: str) -> Job:
+    """Raises Problem `job_not_found`, `job_expired`."""
+    job = services.jobs.get(job_id)
+    if job.expires_at is not None and job.expires_at <= time.time():
+        raise Problem("job_expired", job_id=job_id, expires_at=iso(job.expires_at))
+    return job
+
+
+def ready(job: Job) -> Job:
+    """Raises Problem `job_not_ready` while it may still get its sound, `job_without_sound` when it never will."""
+    if not job.is_ended:
+        raise Problem("job_not_ready", job_id=job.id, status=job.status, headers={"Retry-After": "1"})
+    if job.status != "completed":
+        raise Problem("job_without_sound", job_id=job.id, status=job.status)
+    return job
+
+
+def _lines(services: Services, job_id: str) -> Iterator[str]:
+    last_id = 0
+    while events := services.events.since(last_id, 500, job_id):
+        last_id = events[-1].id
+        for event in events:
+            data = json.dumps(dict(event.data), ensure_ascii=False)
+            yield f"{iso(event.created_at)} {event.kind} {data}\n"

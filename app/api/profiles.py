@@ -1,0 +1,160 @@
+"""Quality profiles (base API B4): built-in ones are read, custom ones are made, changed and deleted."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, Field
+
+from app.api.bodies import JSON, Body, body_of, documented
+from app.api.queries import known_query
+from app.api.services import Wired
+from app.errors import FieldError, Problem
+from speech.profiles import QualityProfile
+
+router = APIRouter(prefix="/quality-profiles", tags=["quality profiles"], dependencies=[Depends(known_query)])
+
+Value = float | int | bool
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+Description = Annotated[str, Field(max_length=2000)]
+
+
+class ProfileView(BaseModel):
+    """`quality_score`, `stability_score` and `latency_ms` are null until somebody has measured them."""
+
+    id: str
+    name: str
+    description: str
+    engine: str
+    is_default: bool
+    is_built_in: bool
+    parameters: dict[str, Value]
+    quality_score: float | None = None
+    stability_score: float | None = None
+    latency_ms: float | None = None
+
+    @classmethod
+    def of(cls, profile: QualityProfile) -> ProfileView:
+        return cls(
+            id=profile.profile_id,
+            name=profile.name,
+            description=profile.description,
+            engine=profile.engine,
+            is_default=profile.is_default,
+            is_built_in=profile.is_built_in,
+            parameters=dict(profile.parameters),
+        )
+
+
+class AllProfiles(BaseModel):
+    kokoro_profiles: list[ProfileView]
+    xtts_profiles: list[ProfileView]
+    f5tts_profiles: list[ProfileView]
+    total_count: int
+
+
+class EngineProfiles(BaseModel):
+    engine: str
+    profiles: list[ProfileView]
+    count: int
+
+
+class NewEngineProfile(Body):
+    name: Name
+    description: Description = ""
+    engine: str | None = None
+    is_default: bool = False
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+
+class NewProfile(NewEngineProfile):
+    engine: str
+
+
+class ProfileChanges(Body):
+    name: Name | None = None
+    description: Description | None = None
+    is_default: bool | None = None
+    parameters: dict[str, Any] | None = None
+
+
+@router.get("", summary="All profiles, by engine")
+def all_profiles(services: Wired) -> AllProfiles:
+    lists = {
+        engine: [ProfileView.of(profile) for profile in services.profiles.list(engine)]
+        for engine in ("kokoro", "xtts", "f5tts")
+    }
+    total = sum(map(len, lists.values()))
+    return AllProfiles.model_validate({f"{e}_profiles": views for e, views in lists.items()} | {"total_count": total})
+
+
+@router.get("/{engine}", summary="The profiles of one engine")
+def engine_profiles(services: Wired, engine: str) -> EngineProfiles:
+    views = [ProfileView.of(profile) for profile in services.profiles.list(engine.lower())]
+    return EngineProfiles(engine=engine.lower(), profiles=views, count=len(views))
+
+
+@router.get("/{engine}/{profile_id}", summary="One profile")
+def one_profile(services: Wired, engine: str, profile_id: str) -> ProfileView:
+    return ProfileView.of(services.profiles.get(engine.lower(), profile_id))
+
+
+@router.post("", status_code=201, summary="Make a profile", openapi_extra=documented(NewProfile, JSON))
+def add_profile(services: Wired, body: Annotated[NewProfile, Depends(body_of(NewProfile, JSON))]) -> ProfileView:
+    return _add(services, body.engine.lower(), body)
+
+
+@router.post(
+    "/{engine}",
+    status_code=201,
+    summary="Make a profile of this engine",
+    openapi_extra=documented(NewEngineProfile, JSON),
+)
+def add_engine_profile(
+    services: Wired, engine: str, body: Annotated[NewEngineProfile, Depends(body_of(NewEngineProfile, JSON))]
+) -> ProfileView:
+    if body.engine is not None and body.engine.lower() != engine.lower():
+        raise Problem("profile_engine_differs", body=body.engine, path=engine)
+    return _add(services, engine.lower(), body)
+
+
+@router.patch("/{engine}/{profile_id}", summary="Change a profile", openapi_extra=documented(ProfileChanges, JSON))
+def change_profile(
+    services: Wired,
+    engine: str,
+    profile_id: str,
+    body: Annotated[ProfileChanges, Depends(body_of(ProfileChanges, JSON))],
+) -> ProfileView:
+    changes = {name: value for name, value in body.model_dump(exclude_unset=True).items() if value is not None}
+    return ProfileView.of(services.profiles.change(engine.lower(), profile_id, changes))
+
+
+@router.delete("/{engine}/{profile_id}", status_code=204, summary="Delete a profile")
+def delete_profile(services: Wired, engine: str, profile_id: str) -> None:
+    services.profiles.delete(engine.lower(), profile_id)
+
+
+@router.post("/{engine}/{profile_id}/set-default", summary="Make this the engine's default")
+def set_default(services: Wired, engine: str, profile_id: str) -> ProfileView:
+    return ProfileView.of(services.profiles.set_default(engine.lower(), profile_id))
+
+
+@router.post("/{engine}/{profile_id}/duplicate", status_code=201, summary="Copy a profile to a custom one")
+def duplicate(
+    services: Wired,
+    engine: str,
+    profile_id: str,
+    new_name: Annotated[str | None, Query(min_length=1, max_length=200)] = None,
+) -> ProfileView:
+    source = services.profiles.get(engine.lower(), profile_id)
+    name = new_name or f"{source.name} (copy)"
+    copy = services.profiles.add(source.engine, name, source.description, source.parameters, is_default=False)
+    return ProfileView.of(copy)
+
+
+def _add(services: Wired, engine: str, body: NewEngineProfile) -> ProfileView:
+    if not body.name.strip():
+        raise Problem("invalid_request", errors=[FieldError("name", "field_missing", {})])
+    added = services.profiles.add(engine, body.name, body.description, body.parameters, body.is_default)
+    return ProfileView.of(added)

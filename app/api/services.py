@@ -1,0 +1,40 @@
+"""What the routes work with: built once by `create_app`, found at `app.state.services`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from app.jobs.embedded import Supervisor
+from app.jobs.events import EventLog
+from app.jobs.store import JobStore
+from app.settings import Settings
+from app.storage.database import Database
+from app.storage.files import Files
+from app.storage.profiles import ProfileStore
+from speech.models import ModelStore
+from speech.synthesis import Speaker
+
+
+@dataclass(frozen=True)
+class Services:
+    settings: Settings
+    database: Database
+    jobs: JobStore
+    events: EventLog
+    files: Files  # of jobs
+    samples: Files  # what voices say of themselves, a folder a voice
+    profiles: ProfileStore
+    models: ModelStore
+    speaker: Speaker
+    supervisor: Supervisor | None = None  # of the worker processes, when this service keeps them
+
+
+async def services_of(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+Wired = Annotated[Services, Depends(services_of)]

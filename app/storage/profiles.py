@@ -1,0 +1,112 @@
+"""Quality profiles as they are kept: built-ins from code, custom ones and the chosen defaults from the database."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from secrets import token_hex
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from app.errors import Problem
+from app.storage.database import Database
+from app.storage.tables import quality_profiles as table
+from speech.engines.base import Parameter
+from speech.profiles import QualityProfile, built_in, checked
+
+
+class ProfileStore:
+    """`engines` is name to parameters. A row with a built-in's id only says that this built-in was made the default."""
+
+    def __init__(self, database: Database, engines: Mapping[str, Sequence[Parameter]]) -> None:
+        self._database = database
+        self.engines = dict(engines)
+
+    def list(self, engine: str) -> list[QualityProfile]:
+        """Built-ins, then custom ones by name; exactly one is the default. Raises Problem `profile_engine_unknown`."""
+        if engine not in self.engines:
+            raise Problem("profile_engine_unknown", engine=engine, choices=sorted(self.engines))
+        with self._database.read() as connection:
+            query = select(table).where(table.c.engine == engine).order_by(table.c.name, table.c.id)
+            rows = connection.execute(query).mappings().all()
+        ours = built_in(engine, self.engines[engine])
+        marks = {profile.profile_id for profile in ours}
+        chosen = next((row["id"] for row in rows if row["is_default"]), None)
+        profiles = [*ours, *(_of(dict(row)) for row in rows if row["id"] not in marks)]
+        return [
+            profile if chosen is None else replace(profile, is_default=profile.profile_id == chosen)
+            for profile in profiles
+        ]
+
+    def get(self, engine: str, profile_id: str) -> QualityProfile:
+        """Raises Problem `profile_engine_unknown`, `profile_not_found`."""
+        profiles = self.list(engine)
+        found = [profile for profile in profiles if profile.profile_id == profile_id]
+        if not found:
+            choices = [profile.profile_id for profile in profiles]
+            raise Problem("profile_not_found", engine=engine, profile_id=profile_id, choices=choices)
+        return found[0]
+
+    def default(self, engine: str) -> QualityProfile:
+        return next(profile for profile in self.list(engine) if profile.is_default)
+
+    def add(
+        self, engine: str, name: str, description: str, parameters: Mapping[str, object], is_default: bool
+    ) -> QualityProfile:
+        """Raises Problem `profile_engine_unknown` and what `speech.profiles.checked` does."""
+        self.list(engine)
+        values = checked(engine, self.engines[engine], parameters)
+        profile_id, now = f"{engine}_{token_hex(6)}", time.time()
+        row = {"id": profile_id, "engine": engine, "name": name, "description": description, "parameters": values}
+        with self._database.write() as connection:
+            connection.execute(insert(table).values(**row, is_default=False, created_at=now, updated_at=now))
+            if is_default:
+                _choose(connection, engine, profile_id)
+        return self.get(engine, profile_id)
+
+    def change(self, engine: str, profile_id: str, changes: Mapping[str, Any]) -> QualityProfile:
+        """New name, description, is_default or some parameters. Raises `profile_not_found`, `profile_not_editable`."""
+        profile = self.get(engine, profile_id)
+        if profile.is_built_in:
+            raise Problem("profile_not_editable", profile_id=profile_id)
+        values: dict[str, Any] = {name: changes[name] for name in ("name", "description") if name in changes}
+        if "parameters" in changes:
+            merged = {**profile.parameters, **changes["parameters"]}
+            values["parameters"] = checked(engine, self.engines[engine], merged)
+        with self._database.write() as connection:
+            connection.execute(update(table).where(table.c.id == profile_id).values(**values, updated_at=time.time()))
+            if changes.get("is_default") is True:
+                _choose(connection, engine, profile_id)
+            elif changes.get("is_default") is False:
+                connection.execute(update(table).where(table.c.id == profile_id).values(is_default=False))
+        return self.get(engine, profile_id)
+
+    def delete(self, engine: str, profile_id: str) -> None:
+        """Raises Problem `profile_not_found`, `profile_built_in`. A deleted default leaves it to the built-in one."""
+        if self.get(engine, profile_id).is_built_in:
+            raise Problem("profile_built_in", profile_id=profile_id)
+        with self._database.write() as connection:
+            connection.execute(delete(table).where(table.c.id == profile_id))
+
+    def set_default(self, engine: str, profile_id: str) -> QualityProfile:
+        """Raises Problem `profile_not_found`."""
+        self.get(engine, profile_id)
+        with self._database.write() as connection:
+            _choose(connection, engine, profile_id)
+        return self.get(engine, profile_id)
+
+
+def _choose(connection: Connection, engine: str, profile_id: str) -> None:
+    connection.execute(update(table).where(table.c.engine == engine).values(is_default=False))
+    if not connection.execute(update(table).where(table.c.id == profile_id).values(is_default=True)).rowcount:
+        mark = {"id": profile_id, "name": "", "description": "", "engine": engine, "parameters": {}}
+        now = time.time()
+        connection.execute(insert(table).values(**mark, is_default=True, created_at=now, updated_at=now))
+
+
+def _of(row: Mapping[str, Any]) -> QualityProfile:
+    return QualityProfile(
+        row["id"], row["engine"], row["name"], row["description"], row["parameters"], row["is_default"], False
+    )
