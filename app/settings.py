@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from tomllib import TOMLDecodeError
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError
@@ -52,10 +53,16 @@ class Settings(BaseSettings):
 
     @classmethod
     def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **sources: Any
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         file = os.environ.get("PAPAGAIO_CONFIG")
-        return (init_settings, sources["env_settings"]) + ((TomlConfigSettingsSource(cls, Path(file)),) if file else ())
+        toml = (TomlConfigSettingsSource(cls, Path(file)),) if file else ()
+        return (init_settings, env_settings, *toml)
 
     @property
     def models_path(self) -> Path:
@@ -72,8 +79,13 @@ def load_settings(**overrides: Any) -> Settings:
     unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name.upper() not in known)
     if unknown:
         raise SpeechError("unknown_setting", names=unknown, choices=sorted(known))
+    file = os.environ.get("PAPAGAIO_CONFIG")
+    if file and not Path(file).is_file():
+        raise SpeechError("bad_setting", problems=[f"PAPAGAIO_CONFIG: no file {file}"])
     try:
         return Settings(**overrides)
+    except TOMLDecodeError as error:
+        raise SpeechError("bad_setting", problems=[f"{file}: {error}"]) from error
     except ValidationError as error:
         problems = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
         raise SpeechError("bad_setting", problems=problems) from error

@@ -162,12 +162,10 @@ def checked_sentences(text: str, language: str, max_chars: int) -> tuple[Sentenc
         raise SpeechError("text_empty")
     if len(text) > MAX_CHARS:
         raise SpeechError("text_too_long", length=len(text), maximum=MAX_CHARS)
-    if not has_speech(text):
-        raise SpeechError("nothing_to_say")
-    if foreign := unreadable(text, language):
+    normal = normalize(text, language)  # first: it turns µ and % into words
+    if foreign := unreadable(normal, language):
         raise SpeechError("text_not_in_language", characters=foreign[:10], language=language)
-    sentences = split(normalize(text, language), max_chars)
-    spoken = tuple(sentence for sentence in sentences if has_speech(sentence.text))
+    spoken = tuple(sentence for sentence in split(normal, max_chars) if has_speech(sentence.text))
     if not spoken:
         raise SpeechError("nothing_to_say")
     return spoken

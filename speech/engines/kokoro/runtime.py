@@ -23,13 +23,9 @@ Style = NDArray[np.float32]
 
 
 class Runtime:
-    """One loaded model. `synthesize` may be called from several threads at once; each call uses one core.
+    """One loaded model. `synthesize` may be called from several threads at once; each call uses `threads` cores."""
 
-    Measured on two cores: two sentences side by side on one thread each end sooner than one after the other on
-    two threads (docs/BENCHMARKS.md), so parallelism is between sentences.
-    """
-
-    def __init__(self, model: Path, threads: int = 1) -> None:
+    def __init__(self, model: Path, threads: int) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()

@@ -1,0 +1,74 @@
+"""What every engine promises, held to each engine that ships: the real one and the one of silence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from speech.audio import join
+from speech.engines import registry
+from speech.engines.base import Engine, EngineOptions, SpeechRequest
+from speech.models import ModelStore
+from speech.text.sentences import Sentence
+
+SILENCE = {"silence": "speech.engines.silence:Silence"}
+TEXTS = ("Bom dia a todos.", "Hoje é sexta.", "Até amanhã.")
+
+
+@pytest.fixture(scope="module", params=["silence", pytest.param("kokoro", marks=pytest.mark.models)])
+def engine(request: pytest.FixtureRequest, model_store: ModelStore) -> Iterator[Engine]:
+    engine = registry.build(request.param, EngineOptions(model_store), SILENCE)
+    engine.load("cpu")
+    yield engine
+    engine.unload()
+
+
+def ask(engine: Engine, *texts: str, **parameters: float) -> SpeechRequest:
+    sentences = tuple(Sentence(text) for text in texts)
+    return SpeechRequest(sentences, "pt-BR", engine.voices()[0], parameters)
+
+
+def test_info_is_true_of_what_it_makes(engine: Engine) -> None:
+    info = engine.info
+    assert info.name and info.title and info.licence and info.max_chars > 0
+    assert {voice.engine for voice in engine.voices()} == {info.name}
+    assert len({voice.voice_id for voice in engine.voices()}) == len(engine.voices())
+    for chunk in engine.speak(ask(engine, *TEXTS)):
+        assert chunk.sample_rate == info.sample_rate
+
+
+def test_a_chunk_a_sentence_in_order(engine: Engine) -> None:
+    chunks = list(engine.speak(ask(engine, *TEXTS)))
+    alone = [join(engine.speak(ask(engine, text))) for text in TEXTS]
+    assert len(chunks) == len(TEXTS)
+    for chunk, single in zip(chunks, alone, strict=True):
+        assert np.allclose(chunk.samples[: len(single.samples)], single.samples, atol=0.02)
+
+
+def test_a_pause_follows_every_sentence_but_the_last(engine: Engine) -> None:
+    short, long = (list(engine.speak(ask(engine, *TEXTS, sentence_pause_s=pause))) for pause in (0.0, 1.0))
+    longer = [b.duration_s - a.duration_s for a, b in zip(short, long, strict=True)]
+    assert longer == pytest.approx([1.0, 1.0, 0.0], abs=0.01)
+
+
+def test_speed_shortens(engine: Engine) -> None:
+    durations = [join(engine.speak(ask(engine, TEXTS[0], speed=speed))).duration_s for speed in (0.5, 1.0, 2.0)]
+    assert all(slow > fast * 1.3 for slow, fast in pairwise(durations))
+
+
+def test_samples_are_finite_and_never_over_full_scale(engine: Engine) -> None:
+    whole = join(engine.speak(ask(engine, *TEXTS)))
+    assert np.isfinite(whole.samples).all()
+    assert np.abs(whole.samples).max() < 1
+
+
+def test_unloading_gives_the_memory_back_and_loading_again_works(engine: Engine) -> None:
+    before = engine.memory_bytes()
+    engine.unload()
+    assert engine.memory_bytes() == 0
+    engine.load("cpu")
+    assert engine.memory_bytes() == before
+    assert next(engine.speak(ask(engine, TEXTS[0]))).duration_s > 0
