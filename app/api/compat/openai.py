@@ -71,6 +71,7 @@ class AudioVoices(BaseModel):
 @router.post(
     "/v1/audio/speech",
     summary="Speak a text and stream the sound while it is made",
+    status_code=200,
     response_class=SoundResponse,
     openapi_extra=documented(SpeechBody, JSON),
 )
