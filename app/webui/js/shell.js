@@ -41,7 +41,7 @@ export function createShell(app, { pages, chooseLanguage }) {
   const { store, texts } = app;
   const host = /** @type {HTMLElement} */ (document.getElementById("app"));
   const voice = el("div", { class: "visually-hidden", role: "status", "aria-live": "polite" });
-  const main = el("main", { id: "main", class: "container-xl flex-grow-1 py-4", tabIndex: -1 });
+  const main = el("main", { id: "main", class: "container-xl flex-grow-1 py-3", tabIndex: -1 });
   const header = el("div");
   const slot = el("div");
   const footer = el("footer", { class: "foot border-top" });

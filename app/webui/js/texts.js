@@ -86,6 +86,6 @@ export function toDate(value) {
 
 /** Minutes and seconds, as players show them. @param {number} seconds */
 export function clock(seconds) {
-  const whole = Math.max(0, Math.round(seconds));
+  const whole = Math.max(0, Math.floor(seconds));
   return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
 }

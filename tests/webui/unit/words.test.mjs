@@ -34,7 +34,7 @@ test("a catalogue is fetched once a language, and texts follow the language", as
 
 test("seconds are shown as players show them", () => {
   assert.equal(clock(0), "0:00");
-  assert.equal(clock(59.6), "1:00");
+  assert.equal(clock(59.6), "0:59");
   assert.equal(clock(615), "10:15");
 });
 
