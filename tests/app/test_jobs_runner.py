@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from app.errors import Problem
+from app.jobs.claim import claim
 from app.jobs.context import Cancelled, JobContext
 from app.jobs.events import EventLog
 from app.jobs.job import Job
@@ -171,11 +172,11 @@ def test_a_job_longer_than_its_lease_keeps_it(database: Database, files: Files, 
     def task(context: JobContext, params: Mapping[str, Any]) -> Mapping[str, Any]:
         first = context.job.lease_until or 0
         wait_for(lambda: time.time() > first + 0.3)
-        return {"lease_until": JobStore(database).get(job_id).lease_until}
+        return {"is_stolen": claim(database, worker_id="thief", lease_s=60) is not None}
 
     worker_of(database, files, task, lease_s=0.6).run_next()
     job = JobStore(database).get(job_id)
-    assert (job.status, job.attempt) == ("completed", 1)
+    assert (job.status, job.attempt, job.result) == ("completed", 1, {"is_stolen": False})
 
 
 def test_a_worker_that_lost_its_lease_is_told_and_leaves_nothing(database: Database, files: Files, job_id: str) -> None:
