@@ -6,79 +6,110 @@ import { afterEvent, FORMATS, hasEnded, progressBar, statusBadge, statusText } f
 
 const POLL_MS = 2000;
 
-/** @param {import("../app.js").App} app */
-export function createResult(app) {
-  const { api, store, texts } = app;
-  const node = el("section", { class: "card result", hidden: true, "aria-label": texts.t("page.result.label") });
-  const head = el("div", { class: "result-head" });
-  const sound = el("div", { class: "result-sound" });
-  const file = el("div", { class: "result-file" });
-  replace(node, head, sound, file);
-  /** @type {any} */
-  let job = null;
-  const player = new StreamPlayer((state) => drawSound(app, sound, state, player));
+/** The card below the form; `node` is hidden until there is a job. */
+export class Result {
+  /** @param {import("../app.js").App} app */
+  constructor(app) {
+    this.app = app;
+    this.head = el("div", { class: "result-head" });
+    this.sound = el("div", { class: "result-sound" });
+    this.file = el("div", { class: "result-file" });
+    const label = app.texts.t("page.result.label");
+    this.node = el("section", { class: "card result", hidden: true, "aria-label": label }, [
+      this.head,
+      this.sound,
+      this.file,
+    ]);
+    /** @type {any} */
+    this.job = null;
+    this.player = new StreamPlayer((state) => drawSound(app, this.sound, state, this.player));
+    const unlisten = app.events.listen((event) => this.hear(event));
+    // Only while the live log is lost: otherwise its events tell.
+    const poll = setInterval(() => {
+      if (app.store.state().live !== "open") void this.refresh();
+    }, POLL_MS);
+    this.close = all(
+      unlisten,
+      () => clearInterval(poll),
+      () => this.player.stop(),
+    );
+  }
 
-  const show = (/** @type {any} */ next) => {
-    const isNews = !job || job.id !== next.id || job.status !== next.status;
-    job = next;
-    node.hidden = false;
-    Object.assign(node.dataset, { jobId: job.id, status: job.status });
-    drawHead(app, head, job, cancel);
+  /** Adds the job and plays it while it is made. @param {Record<string, unknown>} request */
+  async begin(request) {
+    const { api, store } = this.app;
+    const signal = this.player.prepare();
+    try {
+      this.show(await api.addJob(request));
+    } catch (error) {
+      this.player.stop();
+      throw error;
+    }
+    store.dispatch({ type: "set", values: { speakJobId: this.job.id } });
+    this.node.scrollIntoView({ block: "nearest" });
+    void listen(this.app, this.player, this.job.id, signal, this.sound);
+    // What happened before we knew the job's id told us nothing.
+    await this.refresh();
+  }
+
+  /** Shows the job that was there before the person looked at another page. */
+  resume() {
+    const { api, store } = this.app;
+    const jobId = store.state().speakJobId;
+    const forget = () => store.dispatch({ type: "set", values: { speakJobId: null } });
+    if (jobId) api.job(jobId).then((job) => this.show(job), forget);
+  }
+
+  /** @param {any} job */
+  show(job) {
+    const { app, file, player } = this;
+    const isNews = this.job?.id !== job.id || this.job.status !== job.status;
+    this.job = job;
+    this.node.hidden = false;
+    Object.assign(this.node.dataset, { jobId: job.id, status: job.status });
+    drawHead(app, this.head, job, () => this.cancel());
     if (!isNews) return;
     if (hasEnded(job)) void drawFile(app, file, job, player);
     else replace(file);
     if (job.status === "failed" || job.status === "cancelled") player.stop();
-    app.announce(statusText(texts, job));
-  };
-  const refresh = async () => {
-    const seen = job;
-    const fresh = await api.job(seen.id);
-    if (job?.id === seen.id) show(fresh);
-  };
-  const cancel = async () => {
-    player.stop();
-    await api
-      .cancelJob(job.id)
-      .catch((/** @type {Error} */ error) => replace(file, el("p", { class: "field-error" }, error.message)));
-    await refresh();
-  };
-  const hear = (/** @type {import("../events.js").ServiceEvent} */ event) => {
-    if (!job || event.job_id !== job.id) return;
-    const next = afterEvent(job, event);
-    if (next !== job) show(next);
-    else if (!hasEnded(job)) void refresh();
-  };
-  // Only while the live log is lost: otherwise its events tell.
-  const poll = setInterval(() => {
-    if (job && !hasEnded(job) && store.state().live !== "open") void refresh().catch(() => {});
-  }, POLL_MS);
+    app.announce(statusText(app.texts, job));
+  }
 
-  return {
-    node,
-    /** Adds the job and plays it while it is made. @param {Record<string, unknown>} request */
-    async begin(request) {
-      const signal = player.prepare();
-      try {
-        show(await api.addJob(request));
-      } catch (error) {
-        player.stop();
-        throw error;
-      }
-      store.dispatch({ type: "set", values: { speakJobId: job.id } });
-      node.scrollIntoView({ block: "nearest" });
-      void listen(app, player, job.id, signal, sound);
-    },
-    /** Shows the job that was there before the person looked at another page. */
-    resume() {
-      const jobId = store.state().speakJobId;
-      if (jobId) api.job(jobId).then(show, () => store.dispatch({ type: "set", values: { speakJobId: null } }));
-    },
-    close: all(
-      app.events.listen(hear),
-      () => clearInterval(poll),
-      () => player.stop(),
-    ),
-  };
+  /** An answer that comes after the end, or after another job began, is old. */
+  async refresh() {
+    const seen = this.job;
+    if (!seen || hasEnded(seen)) return;
+    try {
+      const fresh = await this.app.api.job(seen.id);
+      if (this.job.id === seen.id && !hasEnded(this.job)) this.show(fresh);
+    } catch (error) {
+      this.complain(/** @type {Error} */ (error));
+    }
+  }
+
+  async cancel() {
+    this.player.stop();
+    try {
+      const answer = await this.app.api.cancelJob(this.job.id);
+      // The event of its end may have overtaken the answer.
+      if (this.job.id === answer.id && !hasEnded(this.job)) this.show(answer);
+    } catch (error) {
+      this.complain(/** @type {Error} */ (error));
+    }
+  }
+
+  /** @param {import("../events.js").ServiceEvent} event */
+  hear(event) {
+    if (!this.job || event.job_id !== this.job.id) return;
+    const next = afterEvent(this.job, event);
+    if (next !== this.job) this.show(next);
+    else void this.refresh();
+  }
+
+  /** @param {Error} error */
+  complain(error) {
+    replace(this.file, el("p", { class: "field-error", role: "alert" }, error.message));
+  }
 }
 
 /**

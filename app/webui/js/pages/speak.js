@@ -1,10 +1,11 @@
 /** The Speak page: a text, a voice, a button. */
 
 import { all, el, icon, on, replace } from "../dom.js";
+import { address } from "../router.js";
 import { engineOf, nearestLanguage } from "../studio.js";
 import { clearErrors, errorLine, showErrors } from "./form.js";
 import { alert } from "./job-view.js";
-import { createResult } from "./speak-result.js";
+import { Result } from "./speak-result.js";
 import { tuning } from "./speak-tuning.js";
 import { voiceChooser } from "./speak-voice.js";
 
@@ -90,8 +91,10 @@ function show(root, app, studio, query) {
   const { store, texts } = app;
   const set = (/** @type {Partial<import("../store.js").Draft>} */ values) => store.dispatch({ type: "draft", values });
   set(completed(store.state().draft, studio, texts.language(), query.voice));
+  // A voice in the address is chosen once; what the person chooses after it stays.
+  if (query.voice) history.replaceState(null, "", address("speak"));
 
-  const result = createResult(app);
+  const result = new Result(app);
   const submit = async () => {
     clearErrors(form);
     button.disabled = true;
@@ -104,29 +107,7 @@ function show(root, app, studio, query) {
       button.disabled = false;
     }
   };
-  const button = el(
-    "button",
-    { type: "submit", class: "btn btn-primary btn-lg speak-button" },
-    icon("play"),
-    texts.t("page.speak.button"),
-  );
-  const form = el(
-    "form",
-    { class: "speak", novalidate: true },
-    el(
-      "section",
-      { class: "card words" },
-      textField(app, set),
-      el(
-        "div",
-        { class: "words-foot" },
-        languageField(app, studio, set),
-        el("div", { class: "go" }, el("kbd", {}, texts.t("page.speak.shortcut")), button),
-      ),
-    ),
-    el("aside", { class: "card voice" }, voiceChooser(app, studio, set), tuning(app, studio, set)),
-    el("div", { data: { problem: "" } }),
-  );
+  const { form, button } = drawForm(app, studio, set);
   replace(root, el("h1", { class: "visually-hidden" }, texts.t("page.nav.speak")), form, result.node);
   result.resume();
 
@@ -151,6 +132,35 @@ function show(root, app, studio, query) {
 }
 
 /** @typedef {(values: Partial<import("../store.js").Draft>) => void} Set */
+
+/** @param {import("../app.js").App} app @param {import("../studio.js").Studio} studio @param {Set} set */
+function drawForm(app, studio, set) {
+  const { texts } = app;
+  const button = el(
+    "button",
+    { type: "submit", class: "btn btn-primary btn-lg speak-button" },
+    icon("play"),
+    texts.t("page.speak.button"),
+  );
+  const form = el(
+    "form",
+    { class: "speak", novalidate: true },
+    el(
+      "section",
+      { class: "card words" },
+      textField(app, set),
+      el(
+        "div",
+        { class: "words-foot" },
+        languageField(app, studio, set),
+        el("div", { class: "go" }, el("kbd", {}, texts.t("page.speak.shortcut")), button),
+      ),
+    ),
+    el("aside", { class: "card voice" }, voiceChooser(app, studio, set), tuning(app, studio, set)),
+    el("div", { data: { problem: "" } }),
+  );
+  return { form, button };
+}
 
 /** @param {import("../app.js").App} app @param {Set} set */
 function textField({ store, texts }, set) {
