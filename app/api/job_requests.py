@@ -10,11 +10,11 @@ from pydantic import BeforeValidator, Field
 from app.api.bodies import Body
 from app.api.services import Services
 from app.errors import FieldError, Problem
-from speech.engines.kokoro.presets import PRESETS
+from speech.engines.kokoro.presets import DEFAULT_PRESET, PRESETS
 from speech.engines.registry import NOT_BUILT
 from speech.profiles import QualityProfile
+from speech.synthesis import match_language
 
-DEFAULT_PRESET = "female_generic"
 RVC_FIELDS = (
     "rvc_model_id",
     "rvc_pitch",
@@ -65,7 +65,7 @@ def params_of(services: Services, body: NewJob) -> dict[str, Any]:
         raise Problem("cloning_not_built")
     if body.enable_rvc:
         raise Problem("rvc_not_built")
-    language = _language(body)
+    language = match_language(_language(body), services.speaker.engines()[engine])
     preset, voice = _voice(services, body, engine, language)
     profile = _profile(services, engine, body.quality_profile_id)
     parameters = dict(profile.parameters) | ({} if body.speed is None else {"speed": body.speed})

@@ -68,11 +68,17 @@ def chosen_voice(
 ) -> tuple[str, str]:
     """Voice and language to ask the plan for: a named voice speaks its own language unless another is named.
 
-    With no voice named it is the first of the wanted language, or of the engine where none has that language.
+    With no voice named it is the default preset's where the engine has one in that language, as in the API; else
+    the first of the wanted language, or of the engine where none has that language.
     """
+    from speech.engines.kokoro.presets import DEFAULT_PRESET, PRESETS
+
     if voice:
         return voice, language or ""
     wanted = language or own_language
+    preset = PRESETS[DEFAULT_PRESET].voices.get(_primary(wanted)) if engine == "kokoro" else None
+    if preset:
+        return preset, wanted
     offered = [candidate for candidate in voices if candidate.engine == engine]
     fits = [candidate for candidate in offered if _primary(candidate.language) == _primary(wanted)]
     return (fits or offered)[0].voice_id, wanted

@@ -15,6 +15,9 @@ class Preset:
     voices: Mapping[str, str]
 
 
+DEFAULT_PRESET = "female_generic"
+
+
 def _preset(name: str, english: str, portuguese: str, pt: str, en: str) -> tuple[str, Preset]:
     return name, Preset(name, {"en": english, "pt-BR": portuguese}, {"pt": pt, "en": en})
 
