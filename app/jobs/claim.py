@@ -48,17 +48,17 @@ def claim(
 
 def overdue(database: Database, grace_s: float) -> list[Job]:
     """Running jobs that were asked to stop more than `grace_s` seconds ago."""
-    asked = jobs.c.cancel_requested_at <= time.time() - grace_s
-    return _running(database, asked)
+    with database.read() as connection:
+        return _running_in(connection, jobs.c.cancel_requested_at <= time.time() - grace_s)
 
 
-def release_lost(database: Database, reason: str, worker_id: str | None = None) -> list[Job]:
-    """Make what a dead worker ran runnable again at once; with no `worker_id`, what every worker ran.
+def release_lost(database: Database, reason: str, worker_prefix: str) -> list[Job]:
+    """Make runnable again, at once, what the workers whose ids begin so were running; the jobs as they were.
 
-    Only for a caller that knows that they are dead, or that they cannot commit any more. Returns the jobs as they were.
+    Only for a caller that knows them dead; one that lives on all the same is fenced.
     """
     with database.write() as connection:
-        lost = _running_in(connection, jobs.c.worker_id == worker_id if worker_id is not None else None)
+        lost = _running_in(connection, jobs.c.worker_id.startswith(worker_prefix, autoescape=True))
         for job in lost:
             to_pending(connection, job, reason, attempt=job.attempt)
         return lost
@@ -98,12 +98,6 @@ def _too_many(job: Job) -> dict[str, object]:
     return {"code": "too_many_attempts", "values": {"attempts": job.attempt}}
 
 
-def _running(database: Database, where: ColumnElement[bool]) -> list[Job]:
-    with database.read() as connection:
-        return _running_in(connection, where)
-
-
-def _running_in(connection: Connection, where: ColumnElement[bool] | None) -> list[Job]:
-    query = select(jobs).where(jobs.c.status == "processing")
-    query = query if where is None else query.where(where)
+def _running_in(connection: Connection, where: ColumnElement[bool]) -> list[Job]:
+    query = select(jobs).where(jobs.c.status == "processing", where)
     return [Job.of(row) for row in connection.execute(query).mappings()]

@@ -27,6 +27,7 @@ from app.storage.database import Database
 from app.storage.files import Files
 from app.storage.tables import jobs
 
+WORKER_PREFIX = "embedded_"
 TICK_S = 0.05
 SWEEP_S = 60.0
 STOP_GRACE_S = 5.0
@@ -77,8 +78,9 @@ class Supervisor:
     def start(self) -> None:
         """Take the data folder, free what earlier runs held, and start. Raises Problem `data_dir_in_use`."""
         self._lock = _take(self._settings)
-        # The lock proves that whoever ran these jobs is gone; its workers end with it, and are fenced if late.
-        for job in release_lost(self._database, "service_restarted"):
+        # The lock proves that the service which kept these workers is gone; they end with it, and are fenced if late.
+        # Workers started by hand have other ids, and may be alive.
+        for job in release_lost(self._database, "service_restarted", WORKER_PREFIX):
             self._files.drop_attempt(job.id, str(job.lease_token))
         self._stopping.clear()
         self._thread = threading.Thread(target=self._watch, name="supervisor", daemon=True)
@@ -140,7 +142,7 @@ class Supervisor:
             sweep(self._database, self._files)
 
     def _spawn(self, slot: _Slot) -> None:
-        slot.worker_id = f"worker_{secrets.token_hex(4)}"
+        slot.worker_id = f"{WORKER_PREFIX}{secrets.token_hex(4)}"
         arguments = (self._entry, self._settings.model_dump(mode="json"), slot.worker_id, self._tasks_path)
         context = multiprocessing.get_context("spawn")
         process = context.Process(target=_run, args=arguments, name=slot.worker_id, daemon=True)

@@ -212,7 +212,13 @@ def test_what_a_dead_worker_ran_is_released_at_once(database: Database) -> None:
     assert {job.id for job in release_lost(database, "worker_died", "w1")} == {mine, doomed}
     statuses = [JobStore(database).get(job_id).status for job_id in (mine, theirs, doomed)]
     assert statuses == ["pending", "processing", "cancelled"]
-    assert [job.id for job in release_lost(database, "service_restarted")] == [theirs]
+    assert [job.id for job in release_lost(database, "service_restarted", "w")] == [theirs]
+
+
+def test_wildcards_in_a_worker_id_mean_themselves(database: Database) -> None:
+    add(database)
+    take(database, "w1")
+    assert release_lost(database, "worker_died", "_") == release_lost(database, "worker_died", "%") == []
 
 
 def test_overdue_are_running_jobs_that_did_not_stop_in_time(database: Database) -> None:

@@ -11,7 +11,7 @@ from job_service import start_service, workers_of
 
 from app.errors import Problem
 from app.jobs.claim import claim
-from app.jobs.embedded import Supervisor
+from app.jobs.embedded import WORKER_PREFIX, Supervisor
 from app.jobs.events import EventLog
 from app.jobs.store import JobStore
 from app.settings import Settings
@@ -123,16 +123,23 @@ def test_two_services_never_share_a_folder(tmp_path: Path, database: Database, f
         pass
 
 
-def test_starting_frees_what_an_earlier_service_held(tmp_path: Path, database: Database, files: Files) -> None:
-    job_id = add(database, "wait")
-    lease = claim(database, worker_id="of an earlier service", lease_s=3600)
-    assert lease is not None
-    files.temporary(job_id, lease.token, ".txt").write_text("half")
+def test_starting_frees_what_an_earlier_service_held_and_not_what_others_hold(
+    tmp_path: Path, database: Database, files: Files
+) -> None:
+    leases = []
+    for worker_id in (WORKER_PREFIX + "0", "host:42"):
+        add(database, "wait")
+        lease = claim(database, worker_id=worker_id, lease_s=3600)
+        assert lease is not None
+        files.temporary(lease.job.id, lease.token, ".txt").write_text("half")
+        leases.append(lease)
+    dead, alive = leases
     with Supervisor(Settings(data_dir=tmp_path, workers=0), database, files):
-        assert JobStore(database).get(job_id).status == "pending"
-        assert reasons(database, job_id) == ["service_restarted"]
-        assert not is_running(files, job_id)
-    assert not lease.complete({})
+        assert JobStore(database).get(dead.job.id).status == "pending"
+        assert reasons(database, dead.job.id) == ["service_restarted"]
+        assert not is_running(files, dead.job.id) and is_running(files, alive.job.id)
+    assert not dead.complete({})
+    assert alive.complete({})
 
 
 def test_workers_die_with_their_service(settings: Settings, database: Database, files: Files) -> None:
