@@ -13,14 +13,15 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 from speech.errors import SpeechError
 
-Samples = NDArray[np.float32]
+if TYPE_CHECKING:  # numpy costs a quarter of the service's start, and only sound needs it
+    import numpy as np
+    from numpy.typing import NDArray
+
+Samples: TypeAlias = "NDArray[np.float32]"
 
 UNKNOWN_SIZE = 0xFFFFFFFF  # what streaming writers put where RIFF wants a length not known yet
 
@@ -33,7 +34,7 @@ class Audio:
     sample_rate: int
 
     def __post_init__(self) -> None:
-        if self.samples.ndim != 1 or self.samples.dtype != np.float32:
+        if self.samples.ndim != 1 or self.samples.dtype.name != "float32":
             raise ValueError(f"mono float32 wanted, got {self.samples.dtype} of shape {self.samples.shape}")
         if self.sample_rate <= 0:
             raise ValueError(f"sample_rate must be positive, got {self.sample_rate}")
@@ -82,6 +83,8 @@ FORMATS: dict[str, AudioFormat] = {
 
 def join(chunks: Iterable[Audio]) -> Audio:
     """One sound from its chunks. Raises ValueError for none, or for chunks of different rates."""
+    import numpy as np
+
     parts = list(chunks)
     rates = {part.sample_rate for part in parts}
     if len(rates) != 1:
@@ -91,11 +94,15 @@ def join(chunks: Iterable[Audio]) -> Audio:
 
 def pcm16(samples: Samples) -> bytes:
     """Little-endian signed 16 bit, what lies outside [-1, 1] clipped."""
+    import numpy as np
+
     return np.round(np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes()
 
 
 def from_pcm16(data: bytes, sample_rate: int) -> Audio:
     """The inverse of `pcm16`."""
+    import numpy as np
+
     return Audio((np.frombuffer(data, "<i2") / np.float32(32767)).astype(np.float32), sample_rate)
 
 
@@ -272,6 +279,7 @@ def _mux(container: Any, packets: Sequence[Any]) -> int:
 
 def _frame(samples: Samples, sample_rate: int) -> Any:
     import av
+    import numpy as np
 
     frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples)[None], format="flt", layout="mono")
     frame.sample_rate = sample_rate
@@ -279,4 +287,6 @@ def _frame(samples: Samples, sample_rate: int) -> Any:
 
 
 def _samples_of(frames: Sequence[Any]) -> Samples:
+    import numpy as np
+
     return np.concatenate([frame.to_ndarray()[0] for frame in frames]).astype(np.float32, copy=False)

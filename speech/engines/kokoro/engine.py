@@ -70,16 +70,21 @@ class KokoroEngine:
         loaded, style = self._loaded, self._style(request.voice.voice_id)
         waiting = deque(enumerate(request.sentences, 1))
         running: deque[Future[Audio]] = deque()
+
+        def start() -> None:
+            number, sentence = waiting.popleft()
+            runtime = loaded.first if number == 1 else loaded.beside
+            is_last = number == len(request.sentences)
+            running.append(loaded.executor.submit(_sentence, runtime, request, style, sentence, is_last))
+
         try:
-            while waiting or running:
-                while waiting and len(running) < self._options.threads:
-                    number, sentence = waiting.popleft()
-                    runtime = loaded.first if number == 1 else loaded.beside
-                    is_last = number == len(request.sentences)
-                    running.append(loaded.executor.submit(_sentence, runtime, request, style, sentence, is_last))
-                    if number == 1:
-                        break
-                yield running.popleft().result()
+            start()
+            while running:
+                chunk = running.popleft().result()
+                # One more than can run: a short sentence may be done while the long one before it is not.
+                while waiting and len(running) <= self._options.threads:
+                    start()
+                yield chunk
         finally:
             for future in running:
                 future.cancel()

@@ -32,6 +32,8 @@ class Runtime:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        # A thread that waits for its next piece of work by spinning takes the core from the sentence beside it.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "1")
         self._session: Any = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
         self._tokens_name = self._session.get_inputs()[0].name  # "tokens" (int8) or "input_ids" (fp32)
 

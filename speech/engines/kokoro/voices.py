@@ -36,13 +36,14 @@ def by_language(voice_ids: Iterable[str]) -> tuple[Voice, ...]:
     return tuple(sorted(voices, key=lambda voice: (order.index(voice.language), voice.voice_id)))
 
 
-# Blends of a Brazilian and an American voice: Brazilian speech has three stock voices, and these are four more
-# people, each heard apart from the others (docs/BENCHMARKS.md). A blend is the weighted mean of the styles.
+# Three stock voices are Brazilian; each of these is one more person, told apart from the others by a speaker encoder
+# and understood as well (docs/BENCHMARKS.md). A blend is the weighted mean of the styles.
 BLENDS: Mapping[str, Mapping[str, float]] = {
     "pf_dora_bella": {"pf_dora": 0.5, "af_bella": 0.5},
-    "pf_dora_sarah": {"pf_dora": 0.5, "af_sarah": 0.5},
-    "pf_dora_nova": {"pf_dora": 0.5, "af_nova": 0.5},
-    "pm_alex_onyx": {"pm_alex": 0.5, "am_onyx": 0.5},
+    "pf_dora_sara": {"pf_dora": 0.5, "if_sara": 0.5},
+    "pf_dora_sky": {"pf_dora": 0.5, "af_sky": 0.5},
+    "pm_alex_eric": {"pm_alex": 0.5, "am_eric": 0.5},
+    "pm_alex_michael": {"pm_alex": 0.5, "am_michael": 0.5},
 }
 
 
