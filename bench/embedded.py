@@ -120,7 +120,8 @@ def shortfalls(figures: Mapping[str, Any]) -> list[str]:
 def show(figures: Mapping[str, Any]) -> None:
     wer = figures["wer"]
     print(
-        f"{figures['preset']:15} {figures['language']} {figures['voice']:16} WER {wer['plain']:6.1%} {wer['numbers']:6.1%}"
+        f"{figures['preset']:15} {figures['language']} {figures['voice']:16} "
+        f"WER {wer['plain']:6.1%} {wer['numbers']:6.1%}"
         f"  P808 {figures['p808']:.2f}  overall {figures['overall']:.2f}  clipped {figures['clipped']}"
         f"  lost {figures['lost']}  {'; '.join(shortfalls(figures)) or 'ok'}",
         flush=True,
