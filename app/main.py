@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
@@ -29,7 +30,6 @@ from app.api.guards import Guards
 from app.api.problems import RESPONSES, install
 from app.api.services import Services
 from app.errors import Problem
-from app.jobs.embedded import Supervisor
 from app.jobs.events import EventLog
 from app.jobs.store import JobStore
 from app.settings import Settings
@@ -39,6 +39,9 @@ from app.storage.profiles import ProfileStore
 from app.tasks import speaker_of
 from speech.models import ModelStore
 from speech.profiles import PARAMETERS
+
+if TYPE_CHECKING:
+    from app.jobs.embedded import Supervisor
 
 SHUTDOWN_S = 3  # what open streams get to end in
 ROUTERS = (
@@ -96,8 +99,14 @@ def wire(settings: Settings, supervised: bool) -> Services:
         profiles=ProfileStore(database, parameters),
         models=ModelStore(settings.models_path),
         speaker=speaker,
-        supervisor=Supervisor(settings, database, files) if supervised else None,
+        supervisor=_supervisor(settings, database, files) if supervised else None,
     )
+
+
+def _supervisor(settings: Settings, database: Database, files: Files) -> Supervisor:
+    from app.jobs.embedded import Supervisor  # brings multiprocessing, which only a service with workers needs
+
+    return Supervisor(settings, database, files)
 
 
 def serve(settings: Settings) -> None:

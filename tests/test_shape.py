@@ -25,7 +25,20 @@ ROOT = Path(__file__).parent.parent
 ROOMS = ("speech", "train", "app", "bench", "tests")
 FUNCTION_LINES, FILE_LINES = 60, 400
 # Import names of packages that the service must start without.
-HEAVY = ("torch", "onnxruntime", "av", "librosa", "faster_whisper", "ctranslate2", "transformers", "scipy")
+HEAVY = (
+    "torch",
+    "onnxruntime",
+    "av",
+    "numpy",
+    "num2words",
+    "alembic",
+    "uvicorn",
+    "librosa",
+    "faster_whisper",
+    "ctranslate2",
+    "transformers",
+    "scipy",
+)
 # Values that `app.errors.document` adds: the request, and a summary of `errors`.
 FILLED_LATER = {"request_id", "count", "summary"}
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -90,18 +103,15 @@ def python(code: str, home: Path) -> str:
 
 
 IMPORT_MAIN = """
-import sys, time
-started = time.process_time()
+import sys
 import app.main
-taken = time.process_time() - started
-print(taken, *sorted({name.partition(".")[0] for name in sys.modules}))
+print(*sorted({name.partition(".")[0] for name in sys.modules}))
 """
 
 
-def test_the_service_imports_quickly_and_without_heavy_packages(tmp_path: Path) -> None:
-    runs = [python(IMPORT_MAIN, tmp_path).split() for _ in range(3)]
-    assert not set(HEAVY) & set(runs[0][1:])
-    assert min(float(run[0]) for run in runs) < 2.0  # seconds of CPU: tests share their cores
+def test_the_service_imports_without_heavy_packages(tmp_path: Path) -> None:
+    """How long it takes is measured by bench/start.py."""
+    assert not set(HEAVY) & set(python(IMPORT_MAIN, tmp_path).split())
 
 
 IMPORT_ALL = """

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
-from app.jobs.embedded import Supervisor
 from app.jobs.events import EventLog
 from app.jobs.store import JobStore
 from app.settings import Settings
@@ -16,6 +15,9 @@ from app.storage.files import Files
 from app.storage.profiles import ProfileStore
 from speech.models import ModelStore
 from speech.synthesis import Speaker
+
+if TYPE_CHECKING:
+    from app.jobs.embedded import Supervisor
 
 
 @dataclass(frozen=True)

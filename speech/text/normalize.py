@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from speech.text import english, portuguese
 from speech.text.clean import clean
 
 
@@ -14,8 +13,12 @@ def normalize(text: str, language: str) -> str:
     primary, _, rest = language.replace("_", "-").partition("-")
     region = rest.upper()
     text = clean(text)
-    if primary.lower() == "pt":
+    if primary.lower() == "pt":  # a language's tables of patterns are compiled when it is first spoken
+        from speech.text import portuguese
+
         return portuguese.normalize(text, region)
     if primary.lower() == "en":
+        from speech.text import english
+
         return english.normalize(text, region)
     return text

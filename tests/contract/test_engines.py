@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from speech.audio import join
+from speech.audio import Audio, join
 from speech.engines import registry
 from speech.engines.base import Engine, EngineOptions, SpeechRequest
 from speech.models import ModelStore
@@ -31,6 +31,14 @@ def ask(engine: Engine, *texts: str, **parameters: float) -> SpeechRequest:
     return SpeechRequest(sentences, "pt-BR", engine.voices()[0], parameters)
 
 
+def alike(a: Audio, b: Audio) -> float:
+    """Highest normalised cross-correlation of two sounds at any shift: 1 for the same sound, moved."""
+    size = len(a.samples) + len(b.samples)
+    product = np.fft.rfft(a.samples, size) * np.conj(np.fft.rfft(b.samples, size))
+    scale = np.linalg.norm(a.samples) * np.linalg.norm(b.samples)
+    return float(np.fft.irfft(product, size).max() / scale) if scale else 0.0
+
+
 def test_info_is_true_of_what_it_makes(engine: Engine) -> None:
     info = engine.info
     assert info.name and info.title and info.licence and info.max_chars > 0
@@ -44,8 +52,11 @@ def test_a_chunk_a_sentence_in_order(engine: Engine) -> None:
     chunks = list(engine.speak(ask(engine, *TEXTS)))
     alone = [join(engine.speak(ask(engine, text))) for text in TEXTS]
     assert len(chunks) == len(TEXTS)
-    for chunk, single in zip(chunks, alone, strict=True):
-        assert np.allclose(chunk.samples[: len(single.samples)], single.samples, atol=0.02)
+    likeness = [[alike(chunk, single) for single in alone] for chunk in chunks]
+    if not any(np.abs(single.samples).max() for single in alone):  # silence tells its sentences by their length alone
+        assert [chunk.duration_s for chunk in chunks] == pytest.approx([1.05, 0.9, 0.55])
+    else:
+        assert all(row[i] > 0.95 and max(row[:i] + row[i + 1 :]) < 0.5 for i, row in enumerate(likeness))
 
 
 def test_a_pause_follows_every_sentence_but_the_last(engine: Engine) -> None:
