@@ -15,6 +15,10 @@ from app.jobs.store import end, get_job
 from app.storage.database import Database
 from app.storage.tables import jobs
 
+# A job whose attempt was lost lines up as if it had come this much later, so that one that kills its worker does not
+# hold up the others, and yet has its turn when there are always new ones.
+RETRY_DELAY_S = 60.0
+
 
 def claim(
     database: Database,
@@ -24,7 +28,8 @@ def claim(
     queues: Collection[str] | None = None,
     warm_keys: Collection[str] = (),
 ) -> Lease | None:
-    """Take the best runnable job: one whose model is warm, then of the user with the fewest running, then the oldest.
+    """Take the best runnable job: one whose model is warm, then of the user with the fewest running, then the oldest
+    (see RETRY_DELAY_S for one that was tried before).
 
     Runnable is what is pending, or processing with an expired lease. A job that was to be cancelled is ended
     on the way, and so is one with no attempts left (`too_many_attempts`). `queues=None` means every queue.
@@ -52,15 +57,16 @@ def overdue(database: Database, grace_s: float) -> list[Job]:
         return _running_in(connection, jobs.c.cancel_requested_at <= time.time() - grace_s)
 
 
-def release_lost(database: Database, reason: str, worker_prefix: str) -> list[Job]:
+def release_lost(database: Database, reason: str, worker_prefix: str, *, counts: bool = True) -> list[Job]:
     """Make runnable again, at once, what the workers whose ids begin so were running; the jobs as they were.
 
-    Only for a caller that knows them dead; one that lives on all the same is fenced.
+    `counts=False` gives the attempt back, where the death was not the job's doing. Only for a caller that knows them
+    dead; one that lives on all the same is fenced.
     """
     with database.write() as connection:
         lost = _running_in(connection, jobs.c.worker_id.startswith(worker_prefix, autoescape=True))
         for job in lost:
-            to_pending(connection, job, reason, attempt=job.attempt)
+            to_pending(connection, job, reason, attempt=job.attempt if counts else job.attempt - 1)
         return lost
 
 
@@ -76,7 +82,7 @@ def _best(now: float, queues: Collection[str] | None, warm_keys: Collection[str]
         .order_by(
             case((jobs.c.warm_key.in_(warm), 0), else_=1),
             func.coalesce(busy.c.running, 0),
-            jobs.c.created_at,
+            jobs.c.created_at + RETRY_DELAY_S * jobs.c.attempt,
             jobs.c.id,
         )
         .limit(1)

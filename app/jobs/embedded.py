@@ -80,7 +80,7 @@ class Supervisor:
         self._lock = _take(self._settings)
         # The lock proves that the service which kept these workers is gone; they end with it, and are fenced if late.
         # Workers started by hand have other ids, and may be alive.
-        for job in release_lost(self._database, "service_restarted", WORKER_PREFIX):
+        for job in release_lost(self._database, "service_restarted", WORKER_PREFIX, counts=False):
             self._files.drop_attempt(job.id, str(job.lease_token))
         self._stopping.clear()
         self._thread = threading.Thread(target=self._watch, name="supervisor", daemon=True)

@@ -170,10 +170,11 @@ def test_a_heartbeat_extends_the_lease_and_brings_the_flags(database: Database) 
 
 def test_no_attempts_left_is_a_failure_with_its_reason(database: Database) -> None:
     worn, fresh = add(database, max_attempts=2), add(database)
-    for _ in range(2):
-        assert take(database).job.id == worn
-        expire(database, worn)
-    assert take(database).job.id == fresh
+    for expected in (worn, fresh, worn):  # the fresh one does not wait for one that lost its worker
+        assert take(database).job.id == expected
+        if expected == worn:
+            expire(database, worn)
+    assert claim(database, worker_id="w", lease_s=60) is None
     job = JobStore(database).get(worn)
     assert (job.status, job.attempt) == ("failed", 2)
     assert job.error == {"code": "too_many_attempts", "values": {"attempts": 2}}
@@ -213,6 +214,20 @@ def test_what_a_dead_worker_ran_is_released_at_once(database: Database) -> None:
     statuses = [JobStore(database).get(job_id).status for job_id in (mine, theirs, doomed)]
     assert statuses == ["pending", "processing", "cancelled"]
     assert [job.id for job in release_lost(database, "service_restarted", "w")] == [theirs]
+
+
+def test_an_attempt_that_the_service_lost_is_given_back(database: Database) -> None:
+    job_id = add(database)
+    take(database, "w1")
+    release_lost(database, "service_restarted", "w1", counts=False)
+    assert JobStore(database).get(job_id).attempt == 0
+
+
+def test_a_job_that_lost_its_worker_lines_up_behind_those_that_came_within_a_minute(database: Database) -> None:
+    unlucky, later = add(database), add(database)
+    take(database, "w1")
+    release_lost(database, "worker_died", "w1")
+    assert [take(database, "w2").job.id for _ in range(2)] == [later, unlucky]
 
 
 def test_wildcards_in_a_worker_id_mean_themselves(database: Database) -> None:

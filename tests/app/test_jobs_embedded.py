@@ -93,7 +93,8 @@ def test_a_cancelled_job_that_does_not_stop_is_ended_by_force(
 def test_a_job_that_kills_its_worker_fails_after_its_attempts(supervisor: Supervisor, database: Database) -> None:
     store, deadly, following = JobStore(database), add(database, "die", max_attempts=2), add(database, "write")
     with supervisor:
-        wait_for(lambda: store.get(following).status == "completed")
+        wait_for(lambda: store.get(deadly).status == "failed")
+    assert store.get(following).status == "completed"
     job = store.get(deadly)
     assert (job.status, job.attempt) == ("failed", 2)
     assert job.error == {"code": "too_many_attempts", "values": {"attempts": 2}}
@@ -151,6 +152,7 @@ def test_workers_die_with_their_service(settings: Settings, database: Database, 
         service.kill()
         service.wait()
         wait_for(lambda: not is_alive(pid), timeout_s=1.0)
+        assert not is_alive(pid)
     finally:
         service.kill()
         service.wait()

@@ -82,6 +82,7 @@ def test_stopping_the_sound_does_not_stop_the_job(page: Page) -> None:
     page.click(f".result-sound button:has-text('{PT['page.result.stop']}')")
     page.wait_for_selector(".result-sound[data-player=stopped]")
     page.wait_for_selector(".result[data-status=completed] audio")
+    assert page.get_attribute(".result-sound", "data-player") == "stopped"
 
 
 def test_speed_and_profile_reach_the_job(page: Page) -> None:
