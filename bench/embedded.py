@@ -131,6 +131,7 @@ def show(figures: Mapping[str, Any]) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--presets", nargs="*", default=list(PRESETS), choices=list(PRESETS))
+    parser.add_argument("--languages", nargs="*", default=list(LANGUAGES), choices=LANGUAGES)
     parser.add_argument("--precision", default="int8", choices=["int8", "fp32"])
     asked = parser.parse_args()
     speaker = Speaker(SpeakerOptions(load_settings().models_path, precision=asked.precision))
@@ -138,22 +139,23 @@ def main() -> int:
     transcriber = WhisperTranscriber(store.path("whisper-base"))
     encoder = SpeakerEncoder(store.path("speaker-resnet34") / "speaker-resnet34.onnx")
     judges = Judges(speaker, transcriber, encoder)
-    rows, alike = [], {}
-    for language in LANGUAGES:
-        means = {}
-        for preset in asked.presets:
-            figures, means[preset] = judge(judges, preset, language)
-            rows.append(figures)
-            show(figures)
-        pairs = {f"{a} ~ {b}": similarity(means[a], means[b]) for a, b in combinations(means, 2)}
-        alike[language] = dict(sorted(pairs.items(), key=lambda pair: -pair[1]))
-        closest = next(iter(alike[language].items()), ("none", 0.0))
-        print(f"{language}: closest presets {closest[0]} {closest[1]:.2f} (one person: about 0.87)", flush=True)
-    missed = [row for row in rows if shortfalls(row)] + [
-        p for a in alike.values() for p in a.values() if p > SAME_PERSON
-    ]
-    print("written:", write(f"embedded-{asked.precision}", {"presets": rows, "similarity": alike}))
-    return 1 if missed else 0
+    missed = [measure(judges, language, asked.presets, asked.precision) for language in asked.languages]
+    return int(any(missed))
+
+
+def measure(judges: Judges, language: str, presets: Sequence[str], precision: str) -> bool:
+    """Print and write the figures of one language; whether one of them falls short."""
+    rows, means = [], {}
+    for preset in presets:
+        figures, means[preset] = judge(judges, preset, language)
+        rows.append(figures)
+        show(figures)
+    pairs = {f"{a} ~ {b}": similarity(means[a], means[b]) for a, b in combinations(means, 2)}
+    alike = dict(sorted(pairs.items(), key=lambda pair: -pair[1]))
+    closest, likeness = next(iter(alike.items()), ("none", 0.0))
+    print(f"{language}: closest presets {closest} {likeness:.2f} (one person: about 0.87)", flush=True)
+    print("written:", write(f"embedded-{precision}-{language}", {"presets": rows, "similarity": alike}))
+    return likeness > SAME_PERSON or any(shortfalls(row) for row in rows)
 
 
 if __name__ == "__main__":

@@ -29,9 +29,20 @@ def pull_models(options: argparse.Namespace, console: Console) -> int:
     for name in names:
         store.info(name)  # refuse an unknown name before anything is fetched
     for name in names:
-        store.pull(name, console.pulled)
+        pull(store, name, console)
     store.tidy()
     return 0
+
+
+def pull(store: ModelStore, name: str, console: Console) -> None:
+    """Say what comes, how much of it and under which licence, then bring it; nothing is said of what is here."""
+    if store.is_installed(name):
+        return
+    info = store.info(name)
+    megabytes = f"{info.size_bytes / 1e6:.1f}"
+    values = {"name": name, "title": info.title, "megabytes": megabytes, "licence": info.licence}
+    console.note(console.text("cli.pull.begins", **values))
+    store.pull(name, console.pulled)
 
 
 def verify_models(options: argparse.Namespace, console: Console) -> int:

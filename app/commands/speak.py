@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.commands.console import Console
+from app.commands.models import pull
 from speech.errors import SpeechError
+from speech.text.language import guess
 
 if TYPE_CHECKING:
     from app.settings import Settings
@@ -36,9 +38,11 @@ def speak(options: argparse.Namespace, console: Console) -> int:
     engine = options.engine or settings.default_engine
     with closing(speaker_of(settings)) as speaker:
         models = speaker.models_of(engine)
-        voice, language = chosen_voice(speaker.voices(), engine, options.voice, options.language, console.language)
+        text = _text(options.text)
+        own = guess(text) or console.language
+        voice, language = chosen_voice(speaker.voices(), engine, options.voice, options.language, own)
         parameters = _parameters(settings, speaker.engines()[engine], options.profile, options.speed)
-        plan = speaker.plan(_text(options.text), engine=engine, language=language, voice=voice, parameters=parameters)
+        plan = speaker.plan(text, engine=engine, language=language, voice=voice, parameters=parameters)
         bring(speaker, models, console)
         started = time.perf_counter()
         sound = audio.join(speaker.speak(plan))
@@ -58,7 +62,7 @@ def bring(speaker: Speaker, models: Iterable[str], console: Console) -> None:
     """Pull what is not here yet."""
     missing = [name for name in models if not speaker.store.is_installed(name)]
     for name in missing:
-        speaker.store.pull(name, console.pulled)
+        pull(speaker.store, name, console)
     if missing:
         speaker.store.tidy()
 
@@ -68,8 +72,9 @@ def chosen_voice(
 ) -> tuple[str, str]:
     """Voice and language to ask the plan for: a named voice speaks its own language unless another is named.
 
-    With no voice named it is the default preset's where the engine has one in that language, as in the API; else
-    the first of the wanted language, or of the engine where none has that language.
+    `own_language` is the text's, as far as it tells, or the user's. With no voice named it is the default preset's
+    where the engine has one in that language, as in the API; else the first of the wanted language, or of the engine
+    where none has that language.
     """
     from speech.engines.kokoro.presets import DEFAULT_PRESET, PRESETS
 
