@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from speech.models import ModelStore
 
-CHROMIUM = Path("/usr/bin/chromium")
+CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # No GPU, no network of its own, and sound without a real click first.
 CHROMIUM_OPTIONS = (
     "--no-sandbox",
@@ -79,10 +80,11 @@ def _wait(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        _missing(f"Chromium is not installed at {CHROMIUM}: the page was not tested in a browser")
+    chromium = next(filter(None, map(shutil.which, CHROMIUMS)), None)
+    if chromium is None:
+        _missing("Chromium is not installed: the page was not tested in a browser")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(CHROMIUM_OPTIONS))
+        browser = playwright.chromium.launch(executable_path=chromium, args=list(CHROMIUM_OPTIONS))
         yield browser
         browser.close()
 
