@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
@@ -30,18 +29,7 @@ from app.api.guards import Guards
 from app.api.problems import RESPONSES, install
 from app.api.services import Services
 from app.errors import Problem
-from app.jobs.events import EventLog
-from app.jobs.store import JobStore
 from app.settings import Settings
-from app.storage.database import Database
-from app.storage.files import Files
-from app.storage.profiles import ProfileStore
-from app.tasks import speaker_of
-from speech.models import ModelStore
-from speech.profiles import PARAMETERS
-
-if TYPE_CHECKING:
-    from app.jobs.embedded import Supervisor
 
 SHUTDOWN_S = 3  # what open streams get to end in
 ROUTERS = (
@@ -67,6 +55,8 @@ def create_app(settings: Settings, *, supervised: bool = False) -> FastAPI:
 
     Raises Problem `unsupported_database`; while it starts, `data_dir_in_use`.
     """
+    from app.wiring import wire  # brings the database layer, which importing this module does not need
+
     services = wire(settings, supervised)
     app = FastAPI(
         title="Papagaio", version=VERSION, docs_url=None, redoc_url=None, lifespan=_lifespan, responses=RESPONSES
@@ -79,34 +69,6 @@ def create_app(settings: Settings, *, supervised: bool = False) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     return app
-
-
-def wire(settings: Settings, supervised: bool) -> Services:
-    """Everything the routes work with; makes the data folder and the tables."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    database = Database(settings.url)
-    database.migrate()
-    files = Files(settings.data_dir / "jobs")
-    speaker = speaker_of(settings)
-    parameters = {**PARAMETERS, **{name: info.parameters for name, info in speaker.engines().items()}}
-    return Services(
-        settings=settings,
-        database=database,
-        jobs=JobStore(database),
-        events=EventLog(database),
-        files=files,
-        samples=Files(settings.data_dir / "samples"),
-        profiles=ProfileStore(database, parameters),
-        models=ModelStore(settings.models_path),
-        speaker=speaker,
-        supervisor=_supervisor(settings, database, files) if supervised else None,
-    )
-
-
-def _supervisor(settings: Settings, database: Database, files: Files) -> Supervisor:
-    from app.jobs.embedded import Supervisor  # brings multiprocessing, which only a service with workers needs
-
-    return Supervisor(settings, database, files)
 
 
 def serve(settings: Settings) -> None:

@@ -8,7 +8,6 @@ from pydantic import BaseModel
 from app.api.queries import known_query
 from app.api.services import Services, Wired
 from app.errors import Problem
-from app.jobs.expiry import sweep
 
 router = APIRouter(prefix="/admin", tags=["admin"], dependencies=[Depends(known_query)])
 
@@ -41,6 +40,8 @@ class Stats(BaseModel):
 @router.post("/cleanup", summary="Remove expired jobs; `deep`: every job that is not running, and cached samples")
 def cleanup(services: Wired, deep: bool = False) -> Cleaned:
     """Quality profiles, models and running jobs stay in any case."""
+    from app.jobs.expiry import sweep
+
     before = services.files.size_bytes() + services.samples.size_bytes()
     removed = sweep(services.database, services.files)
     if deep:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Depends, Header, Query
 from starlette.concurrency import run_in_threadpool
@@ -12,8 +12,10 @@ from starlette.responses import StreamingResponse
 
 from app.api.queries import known_query
 from app.api.services import Services, Wired
-from app.jobs.events import Event
 from app.jobs.wake import Wake
+
+if TYPE_CHECKING:
+    from app.jobs.events import Event
 
 router = APIRouter(tags=["events"], dependencies=[Depends(known_query)])
 

@@ -7,8 +7,6 @@ from typing import Literal
 
 from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel
-from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 
 from app import VERSION
 from app.api.queries import known_query
@@ -96,6 +94,9 @@ def _worst(levels: list[Level]) -> Level:
 
 
 def _database(services: Services) -> Check:
+    from sqlalchemy import text
+    from sqlalchemy.exc import SQLAlchemyError
+
     try:
         with services.database.read() as connection:
             connection.execute(text("SELECT count(*) FROM jobs"))

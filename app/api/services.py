@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
-from app.jobs.events import EventLog
-from app.jobs.store import JobStore
 from app.settings import Settings
-from app.storage.database import Database
-from app.storage.files import Files
-from app.storage.profiles import ProfileStore
 from speech.models import ModelStore
 from speech.synthesis import Speaker
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # the database layer is a third of the import of app.main, and only a running service needs it
     from app.jobs.embedded import Supervisor
+    from app.jobs.events import EventLog
+    from app.jobs.store import JobStore
+    from app.storage.database import Database
+    from app.storage.files import Files
+    from app.storage.profiles import ProfileStore
 
 
 @dataclass(frozen=True)

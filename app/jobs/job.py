@@ -5,9 +5,10 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import RowMapping
+if TYPE_CHECKING:
+    from sqlalchemy import RowMapping
 
 STATUSES = ("pending", "processing", "paused", "completed", "failed", "cancelled")
 ENDED = ("completed", "failed", "cancelled")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from app.storage.database import Database
+if TYPE_CHECKING:
+    from app.storage.database import Database
 
 
 class Wake:

@@ -1,0 +1,37 @@
+"""Every part of a running service, put together once."""
+
+from __future__ import annotations
+
+from app.api.services import Services
+from app.jobs.embedded import Supervisor
+from app.jobs.events import EventLog
+from app.jobs.store import JobStore
+from app.settings import Settings
+from app.storage.database import Database
+from app.storage.files import Files
+from app.storage.profiles import ProfileStore
+from app.tasks import speaker_of
+from speech.models import ModelStore
+from speech.profiles import PARAMETERS
+
+
+def wire(settings: Settings, supervised: bool) -> Services:
+    """Everything the routes work with; makes the data folder and the tables."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    database = Database(settings.url)
+    database.migrate()
+    files = Files(settings.data_dir / "jobs")
+    speaker = speaker_of(settings)
+    parameters = {**PARAMETERS, **{name: info.parameters for name, info in speaker.engines().items()}}
+    return Services(
+        settings=settings,
+        database=database,
+        jobs=JobStore(database),
+        events=EventLog(database),
+        files=files,
+        samples=Files(settings.data_dir / "samples"),
+        profiles=ProfileStore(database, parameters),
+        models=ModelStore(settings.models_path),
+        speaker=speaker,
+        supervisor=Supervisor(settings, database, files) if supervised else None,
+    )
