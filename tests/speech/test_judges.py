@@ -1,0 +1,64 @@
+"""The embedded voice before the judges: understood word by word, told apart from other voices, pleasant to hear."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+import pytest
+
+from speech.asr import WhisperTranscriber
+from speech.audio import Audio, join
+from speech.metrics.mos import opinion_score
+from speech.metrics.speaker import SpeakerEncoder, similarity
+from speech.metrics.wer import word_error_rate
+from speech.models import ModelStore
+from speech.synthesis import Speaker
+
+pytestmark = pytest.mark.models
+
+SPOKEN = [
+    ("pf_dora", "pt-BR", "Bom dia, hoje vamos falar sobre a história do café no Brasil."),
+    ("pm_alex_michael", "pt-BR", "Quando a chuva parou, as crianças correram para brincar na rua."),
+    ("af_heart", "en-US", "Good morning, today we are going to talk about the history of coffee."),
+]
+
+
+@pytest.fixture(scope="module")
+def judges(model_store: ModelStore) -> tuple[WhisperTranscriber, SpeakerEncoder]:
+    missing = [name for name in ("whisper-base", "speaker-resnet34") if not model_store.is_installed(name)]
+    if missing:
+        reason = f"judges not installed: papagaio models pull {' '.join(missing)}"
+        pytest.fail(reason) if os.environ.get("PAPAGAIO_REQUIRE_MODELS") == "1" else pytest.skip(reason)
+    encoder = SpeakerEncoder(model_store.path("speaker-resnet34") / "speaker-resnet34.onnx")
+    return WhisperTranscriber(model_store.path("whisper-base")), encoder
+
+
+def spoken(speaker: Speaker, voice: str, language: str, text: str) -> Audio:
+    return join(speaker.speak(speaker.plan(text, engine="kokoro", language=language, voice=voice)))
+
+
+@pytest.mark.parametrize(("voice", "language", "text"), SPOKEN)
+def test_every_word_is_understood(
+    speaker: Speaker, judges: tuple[WhisperTranscriber, SpeakerEncoder], voice: str, language: str, text: str
+) -> None:
+    heard = judges[0].transcribe(spoken(speaker, voice, language, text), language)
+    assert heard.language == language.split("-")[0]
+    assert word_error_rate([text], [heard.text]) <= 0.1
+
+
+def test_a_voice_is_itself_and_nobody_else(speaker: Speaker, judges: tuple[WhisperTranscriber, SpeakerEncoder]) -> None:
+    texts = (SPOKEN[0][2], SPOKEN[1][2])
+    dora, again, alex = (
+        judges[1].embed(spoken(speaker, voice, "pt-BR", text))
+        for voice, text in (("pf_dora", texts[0]), ("pf_dora", texts[1]), ("pm_alex", texts[1]))
+    )
+    assert similarity(dora, again) > 0.7 > 0.5 > similarity(dora, alex)
+
+
+def test_the_voice_sounds_better_than_its_own_noise(speaker: Speaker) -> None:
+    audio = spoken(speaker, *SPOKEN[0])
+    noise = np.random.default_rng(0).normal(0, 0.1, len(audio.samples)).astype(np.float32)
+    clean, noisy = opinion_score(audio), opinion_score(Audio(audio.samples + noise, audio.sample_rate))
+    assert clean.p808 > 3.4 and clean.overall > 2.9
+    assert noisy.p808 < clean.p808 - 0.5 and noisy.overall < clean.overall - 0.5
