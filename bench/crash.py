@@ -89,7 +89,7 @@ def _until(holds: Callable[[], bool], timeout_s: float) -> None:
         time.sleep(0.05)
 
 
-def run(folder: Path, engine: str, seed: int) -> dict[str, Any]:
+def run(folder: Path, engine: str, seed: int, most_s: float) -> dict[str, Any]:
     """Send, kill, wait, count."""
     pick = random.Random(seed)
     service = Service(folder, engine)
@@ -99,14 +99,21 @@ def run(folder: Path, engine: str, seed: int) -> dict[str, Any]:
     ]
     killed: Counter[str] = Counter()
     for _ in range(KILLS):
-        time.sleep(pick.uniform(0.2, 6.0))
+        time.sleep(pick.uniform(0.2, most_s))
         killed[service.kill(pick)] += 1
     _until(lambda: service.ask("/admin/stats")["jobs"]["pending"] == 0, 600)
     _until(lambda: service.ask("/admin/stats")["jobs"]["processing"] == 0, 60)
     statuses = Counter(service.ask(f"/jobs/{job_id}")["status"] for job_id in ids)
     service.process.terminate()
     service.process.wait()
-    return {"seed": seed, "engine": engine, "killed": dict(killed), "statuses": dict(statuses), **_counts(folder, ids)}
+    return {
+        "seed": seed,
+        "most_s": most_s,
+        "engine": engine,
+        "killed": dict(killed),
+        "statuses": dict(statuses),
+        **_counts(folder, ids),
+    }
 
 
 def _counts(folder: Path, ids: list[str]) -> dict[str, Any]:
@@ -127,10 +134,11 @@ def _counts(folder: Path, ids: list[str]) -> dict[str, Any]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--most-s", type=float, default=6.0, help="seconds between two kills, at most")
     parser.add_argument("--engine", default="kokoro", choices=["kokoro", "silence"])
     asked = parser.parse_args()
     with TemporaryDirectory() as folder:
-        figures = run(Path(folder), asked.engine, asked.seed)
+        figures = run(Path(folder), asked.engine, asked.seed, asked.most_s)
     print(figures)
     print("written:", write("crash", figures))
     return 0 if figures["completed_once"] == figures["one_file"] == JOBS else 1
