@@ -118,8 +118,7 @@ class Speaker:
     def _engines_by_name(self, name: str) -> Engine:
         if name in self._engines:
             return self._engines[name]
-        code = "engine_not_built" if name in registry.NOT_BUILT else "unknown_engine"
-        raise SpeechError(code, engine=name, choices=list(self._engines))
+        raise registry.refusal(name, list(self._engines))
 
 
 def match_language(language: str, info: EngineInfo) -> str:

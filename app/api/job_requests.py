@@ -11,7 +11,7 @@ from app.api.bodies import Body
 from app.api.services import Services
 from app.errors import FieldError, Problem
 from speech.engines.kokoro.presets import DEFAULT_PRESET, PRESETS
-from speech.engines.registry import NOT_BUILT
+from speech.engines.registry import refusal
 from speech.profiles import QualityProfile
 from speech.synthesis import match_language
 
@@ -105,10 +105,8 @@ def _refuse_inapplicable(body: NewJob) -> None:
 def _engine(services: Services, asked: str | None) -> str:
     engine = asked or services.settings.default_engine
     built = list(services.speaker.engines())
-    if engine in NOT_BUILT and engine not in built:
-        raise Problem("engine_not_built", engine=engine, choices=built)
     if engine not in built:
-        raise Problem("unknown_engine", engine=engine, choices=built)
+        raise refusal(engine, built)
     return engine
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import cast
 
@@ -15,6 +15,12 @@ ENGINES: Mapping[str, str] = {"kokoro": "speech.engines.kokoro.engine:KokoroEngi
 NOT_BUILT = ("xtts", "f5tts")
 
 
+def refusal(name: str, choices: Sequence[str]) -> SpeechError:
+    """Why there is no engine `name`: `engine_not_built` for an announced one, else `unknown_engine`."""
+    code = "engine_not_built" if name in NOT_BUILT else "unknown_engine"
+    return SpeechError(code, engine=name, choices=choices)
+
+
 def build(name: str, options: EngineOptions, more: Mapping[str, str] | None = None) -> Engine:
     """A new, unloaded engine; `more` are engines an operator added.
 
@@ -22,7 +28,6 @@ def build(name: str, options: EngineOptions, more: Mapping[str, str] | None = No
     """
     known = {**ENGINES, **(more or {})}
     if name not in known:
-        code = "engine_not_built" if name in NOT_BUILT else "unknown_engine"
-        raise SpeechError(code, engine=name, choices=sorted(known))
+        raise refusal(name, sorted(known))
     module, _, attribute = known[name].partition(":")
     return cast(Engine, getattr(import_module(module), attribute)(options))
