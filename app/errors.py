@@ -15,6 +15,8 @@ STATUS: dict[str, int] = {
     "invalid_request": 422,
     "unknown_setting": 500,
     "bad_setting": 500,
+    "unknown_clip": 404,
+    "bad_manifest": 400,
     "open_needs_port": 400,
     "parameter_of_wrong_type": 422,
     "missing_value": 400,

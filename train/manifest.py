@@ -1,0 +1,124 @@
+"""The one record that the stages of a dataset read and extend: clips of speech, in a JSONL file beside them."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+
+from speech.errors import SpeechError
+
+Severity = Literal["warning", "refused"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something wrong with a clip. `clone.finding.CODE` and `clone.hint.CODE` of the text catalogue say it to a
+    person, `values` filling their placeholders."""
+
+    code: str
+    severity: Severity  # refused: the clip is left out; warning: it is used, and the report says so
+    values: Mapping[str, float | str]
+
+    def __post_init__(self) -> None:
+        if self.severity not in ("warning", "refused"):
+            raise ValueError(f"severity is warning or refused, not {self.severity!r}")
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A few seconds of one speaker, with their words."""
+
+    clip_id: str  # unique in the manifest, such as c001
+    audio_path: str  # relative to the manifest, with /
+    source: str  # name of the file it was cut from, as given
+    start_s: float  # in that file
+    end_s: float
+    duration_s: float
+    text: str  # what is taken as said
+    heard: str  # what the recogniser heard
+    language: str  # BCP 47
+    measures: Mapping[str, float]  # such as rms_db, snr_db, bandwidth_hz, speaker_similarity
+    findings: tuple[Finding, ...]
+
+    @property
+    def is_usable(self) -> bool:
+        return all(finding.severity != "refused" for finding in self.findings)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """All clips, usable or not, in the order they were spoken."""
+
+    clips: tuple[Clip, ...]
+
+    def usable(self) -> tuple[Clip, ...]:
+        return tuple(clip for clip in self.clips if clip.is_usable)
+
+    @property
+    def duration_s(self) -> float:
+        """Of all clips; `usable_s` counts only those that are used."""
+        return sum(clip.duration_s for clip in self.clips)
+
+    @property
+    def usable_s(self) -> float:
+        return sum(clip.duration_s for clip in self.usable())
+
+    def get(self, clip_id: str) -> Clip:
+        """Raises SpeechError `unknown_clip` with the choices."""
+        for clip in self.clips:
+            if clip.clip_id == clip_id:
+                return clip
+        raise SpeechError("unknown_clip", clip=clip_id, choices=[clip.clip_id for clip in self.clips])
+
+    def save(self, path: Path) -> None:
+        """One JSON object a line, the whole file or nothing."""
+        rows = [json.dumps(asdict(clip), ensure_ascii=False, allow_nan=False) for clip in self.clips]
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write("".join(row + "\n" for row in rows))
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+
+    @classmethod
+    def load(cls, path: Path) -> Manifest:
+        """Raises SpeechError `bad_manifest` with the line and the reason."""
+        clips: list[Clip] = []
+        try:
+            lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise SpeechError("bad_manifest", line=0, reason=str(error)) from error
+        for number, line in enumerate(lines, 1):
+            try:
+                clips.append(clip_from(json.loads(line)))
+                if len({clip.clip_id for clip in clips}) != len(clips):
+                    raise ValueError(f"clip_id {clips[-1].clip_id} twice")
+            except (ValueError, TypeError, KeyError, AttributeError) as error:
+                raise SpeechError("bad_manifest", line=number, reason=str(error)) from error
+        return cls(tuple(clips))
+
+
+def clip_from(row: Mapping[str, Any]) -> Clip:
+    """A Clip from its JSON object. Raises ValueError, TypeError or KeyError for anything but exactly that."""
+    names = {field.name for field in fields(Clip)}
+    if set(row) != names:
+        raise ValueError(f"fields missing: {sorted(names - set(row))}, unknown: {sorted(set(row) - names)}")
+    for name in ("clip_id", "audio_path", "source", "text", "heard", "language"):
+        if not isinstance(row[name], str):
+            raise ValueError(f"{name} must be a text")
+    path = PurePosixPath(row["audio_path"])
+    if path.is_absolute() or ".." in path.parts:
+        raise ValueError(f"audio_path leaves the folder: {path}")
+    times = {name: float(row[name]) for name in ("start_s", "end_s", "duration_s")}
+    found = tuple(Finding(each["code"], each["severity"], dict(each["values"])) for each in row["findings"])
+    measures = {str(name): float(value) for name, value in row["measures"].items()}
+    return Clip(**{**row, **times, "measures": measures, "findings": found})
