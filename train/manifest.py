@@ -94,10 +94,10 @@ class Manifest:
         """Raises SpeechError `bad_manifest` with the line and the reason."""
         clips: list[Clip] = []
         try:
-            lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+            text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise SpeechError("bad_manifest", line=0, reason=str(error)) from error
-        for number, line in enumerate(lines, 1):
+        for number, line in enumerate(text.removesuffix("\n").split("\n") if text else [], 1):
             try:
                 clips.append(clip_from(json.loads(line)))
                 if len({clip.clip_id for clip in clips}) != len(clips):

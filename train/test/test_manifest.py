@@ -32,8 +32,10 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     manifest = Manifest((CLIP, replace(REFUSED, text="a line\u2028of two")))
     manifest.save(path)
     assert Manifest.load(path) == manifest
-    assert [file.name for file in tmp_path.iterdir()] == ["manifest.jsonl"]
     assert len(path.read_text(encoding="utf-8").split("\n")) == 3
+    Manifest(()).save(path)
+    assert Manifest.load(path) == Manifest(())
+    assert [file.name for file in tmp_path.iterdir()] == ["manifest.jsonl"]
 
 
 def test_only_refused_clips_are_left_out() -> None:
