@@ -1,0 +1,53 @@
+"""How long work tells what it does, and learns that it should stop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from speech.audio import Audio
+
+
+class Stopped(Exception):
+    """Raised by work that ended early because `should_stop` said so; what it needs to go on is on the disk."""
+
+
+class Reporter(Protocol):
+    """What the work talks to: a job's context in the service, the terminal on the command line.
+
+    A `note` is a code of the text catalogue, so that each reader gets it in their language.
+    """
+
+    def progress(self, done: int, total: int, note: str = "") -> None:
+        """`done` of `total` steps are made; cheap, may be called at every step."""
+
+    def metric(self, step: int, values: Mapping[str, float]) -> None:
+        """Measured values of a step."""
+
+    def log(self, text: str) -> None:
+        """A line for people."""
+
+    def sample(self, name: str, audio: Audio) -> None:
+        """Something to listen to now; `name` is a plain file name without suffix."""
+
+    def should_stop(self) -> bool:
+        """Whether to save what there is and raise Stopped (cancelled, paused, shutting down)."""
+
+
+class Quiet:
+    """A reporter that tells nobody and never stops."""
+
+    def progress(self, done: int, total: int, note: str = "") -> None:
+        """Nobody listens."""
+
+    def metric(self, step: int, values: Mapping[str, float]) -> None:
+        """Nobody listens."""
+
+    def log(self, text: str) -> None:
+        """Nobody listens."""
+
+    def sample(self, name: str, audio: Audio) -> None:
+        """Nobody listens."""
+
+    def should_stop(self) -> bool:
+        return False
