@@ -1,0 +1,127 @@
+"""Where somebody speaks: a probability for every 32 ms, and the spans of speech they make.
+
+Silero's network is the detector that is used; the plain one goes by energy alone and needs no model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+
+from speech.audio import Audio, resample
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Probabilities: TypeAlias = NDArray[np.float32]
+
+SAMPLE_RATE = 16000
+FRAME = 512  # samples at SAMPLE_RATE
+FRAME_S = FRAME / SAMPLE_RATE
+_CONTEXT = 64  # samples of the frame before that Silero hears with each frame
+_BATCH = 2000  # frames in memory at once, about a minute
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch of speech, in seconds."""
+
+    start_s: float
+    end_s: float
+
+    @property
+    def duration_s(self) -> float:
+        return self.end_s - self.start_s
+
+
+class VoiceDetector(Protocol):
+    def probabilities(self, audio: Audio) -> Probabilities:
+        """That somebody speaks, 0 to 1, for each `FRAME_S` of `audio`, the last begun one included: shape (frames,)."""
+
+
+class SileroDetector:
+    """Silero VAD 6 (https://github.com/snakers4/silero-vad, MIT) by the ONNX file inside the faster-whisper package."""
+
+    def __init__(self) -> None:
+        import faster_whisper
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1  # the network is too small to share
+        path = f"{faster_whisper.__path__[0]}/assets/silero_vad_v6.onnx"
+        self._session: Any = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+    def probabilities(self, audio: Audio) -> Probabilities:
+        import numpy as np
+
+        frames = _frames(resample(audio, SAMPLE_RATE))
+        before = np.zeros((len(frames), _CONTEXT), np.float32)
+        before[1:] = frames[:-1, -_CONTEXT:]
+        hidden = cell = np.zeros((1, 1, 128), np.float32)
+        found = [np.zeros(0, np.float32)]
+        for start in range(0, len(frames), _BATCH):
+            part = np.concatenate([before[start : start + _BATCH], frames[start : start + _BATCH]], axis=1)
+            output, hidden, cell = self._session.run(None, {"input": part, "h": hidden, "c": cell})
+            found.append(output.reshape(-1))
+        return np.concatenate(found)
+
+
+class EnergyDetector:
+    """Speech is what stands out of the recording's own quiet; told apart from nothing else that is loud."""
+
+    quietest_db = -60.0  # dBFS below which nothing is speech
+    least_range_db = 12.0  # between quiet and loud frames; a steady sound has less
+
+    def probabilities(self, audio: Audio) -> Probabilities:
+        import numpy as np
+
+        frames = _frames(resample(audio, SAMPLE_RATE))
+        if not len(frames):
+            return np.zeros(0, np.float32)
+        level = 10 * np.log10(np.mean(frames**2, axis=1) + 1e-10)
+        quiet, loud = np.percentile(level, [10, 95])
+        if loud < self.quietest_db or loud - quiet < self.least_range_db:
+            return np.zeros(len(frames), np.float32)
+        threshold = max(self.quietest_db, quiet + 0.4 * (loud - quiet))
+        probabilities: Probabilities = (1 / (1 + np.exp((threshold - level) / 3))).astype(np.float32)
+        return probabilities
+
+
+def spans(
+    probabilities: Probabilities,
+    *,
+    enter: float = 0.5,
+    leave: float = 0.35,
+    shortest_speech_s: float = 0.1,
+    shortest_pause_s: float = 0.12,
+) -> tuple[Span, ...]:
+    """Stretches of speech in order: begun at `enter`, ended below `leave`, shorter pauses bridged, blips dropped."""
+    joined: list[Span] = []
+    for found in _raw_spans(probabilities, enter, leave):
+        if joined and found.start_s - joined[-1].end_s < shortest_pause_s:
+            joined[-1] = Span(joined[-1].start_s, found.end_s)
+        else:
+            joined.append(found)
+    return tuple(span for span in joined if span.duration_s >= shortest_speech_s)
+
+
+def _raw_spans(probabilities: Probabilities, enter: float, leave: float) -> Iterator[Span]:
+    start: int | None = None
+    for frame, probability in enumerate(probabilities):
+        if start is None and probability >= enter:
+            start = frame
+        elif start is not None and probability < leave:
+            yield Span(start * FRAME_S, frame * FRAME_S)
+            start = None
+    if start is not None:
+        yield Span(start * FRAME_S, len(probabilities) * FRAME_S)
+
+
+def _frames(audio: Audio) -> NDArray[np.float32]:
+    """Shape (frames, FRAME), the last one filled up with zeros."""
+    import numpy as np
+
+    padded = np.pad(audio.samples, (0, -len(audio.samples) % FRAME))
+    return padded.reshape(-1, FRAME)
