@@ -18,3 +18,4 @@ class Voice:
     language: str
     gender: str
     title: str
+    is_stock: bool = True  # False: fitted here, or imported

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from speech.audio import Audio
@@ -60,6 +61,8 @@ class EngineOptions:
     store: ModelStore  # where its weights are
     precision: str = "int8"  # weights of engines that have several: int8 or fp32
     threads: int = 2  # cores it may use
+    voices_dir: Path | None = None  # where fitted voices are kept; None: only stock ones
+    memory_bytes: int = 4 << 30  # that it may hold, fitted voices included
 
 
 class Engine(Protocol):
@@ -79,7 +82,7 @@ class Engine(Protocol):
         """Bytes the loaded weights hold (0 when unloaded); the pool budgets with it."""
 
     def voices(self) -> tuple[Voice, ...]:
-        """The voices that come with the engine. Needs no load."""
+        """The voices that come with the engine, and those fitted here. Needs no load."""
 
     def speak(self, request: SpeechRequest) -> Generator[Audio, None, None]:
         """Yield the sound sentence by sentence, pauses included; a whole file is their join.

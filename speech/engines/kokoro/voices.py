@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
 
 from speech.errors import SpeechError
+from speech.models import CATALOGUE, read_catalogue
 from speech.voices import Voice
 
 LANGUAGES = {
@@ -50,3 +53,10 @@ BLENDS: Mapping[str, Mapping[str, float]] = {
 def recipe(voice_id: str) -> Mapping[str, float]:
     """Stock voices that `voice_id` is made of, with weights that sum to one; itself when it is no blend."""
     return BLENDS.get(voice_id, {voice_id: 1.0})
+
+
+@cache
+def stock_ids() -> tuple[str, ...]:
+    """Every voice that comes with the engine: the catalogue's files and the blends."""
+    files = read_catalogue(CATALOGUE)["kokoro-voices"].files
+    return (*(Path(file.path).stem for file in files if file.path.endswith(".bin")), *BLENDS)
