@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from app import VERSION
 from app.api import (
     admin,
+    cloning,
     events,
     finetune,
     health,
@@ -38,6 +39,7 @@ ROUTERS = (
     languages.router,
     jobs.router,
     sound.router,
+    cloning.router,
     voices.router,
     profiles.router,
     *rvc.routers,

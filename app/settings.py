@@ -38,11 +38,13 @@ class Settings(BaseSettings):
     )
     allow_open: bool = Field(False, description="listen beyond loopback although there are no accounts yet")
     workers: int = Field(1, ge=0, le=64, description="worker processes that `serve` keeps running")
+    train_workers: int = Field(1, ge=0, le=16, description="jobs of cloning that run at a time; the others wait")
     lease_s: float = Field(15, ge=0.5, description="seconds a worker holds a job without a heartbeat")
     max_attempts: int = Field(
         5, ge=1, description="times a job is started, its worker dying each time, before it fails"
     )
     cancel_grace_s: float = Field(10, ge=0, description="seconds a cancelled job may take to stop by itself")
+    pause_grace_s: float = Field(60, ge=0, description="seconds a paused job may take to save and stop by itself")
     poll_s: float = Field(0.05, gt=0, description="seconds between looks for work done by other processes")
     job_ttl_h: float = Field(24, gt=0, description="hours a finished job and its files are kept")
     default_engine: str = Field("kokoro", description="engine of a request that names none")
@@ -69,6 +71,10 @@ class Settings(BaseSettings):
     @property
     def models_path(self) -> Path:
         return self.models_dir or self.data_dir / "models"
+
+    @property
+    def voices_path(self) -> Path:
+        return self.data_dir / "voices"
 
     @property
     def url(self) -> str:

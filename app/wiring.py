@@ -11,6 +11,7 @@ from app.storage.database import Database
 from app.storage.files import Files
 from app.storage.profiles import ProfileStore
 from app.tasks import speaker_of
+from app.tasks.workshop import Workshop
 from speech.models import ModelStore
 from speech.profiles import PARAMETERS
 
@@ -33,5 +34,6 @@ def wire(settings: Settings, supervised: bool) -> Services:
         profiles=ProfileStore(database, parameters),
         models=ModelStore(settings.models_path),
         speaker=speaker,
+        workshop=Workshop(speaker.store, settings.voices_path),
         supervisor=Supervisor(settings, database, files) if supervised else None,
     )

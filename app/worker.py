@@ -17,7 +17,12 @@ from app.storage.database import Database
 from app.storage.files import Files
 
 
-def create_worker(settings: Settings, worker_id: str, tasks_path: str = "app.tasks:from_settings") -> Worker:
+NICENESS = 10  # of work that takes minutes: speaking goes first
+
+
+def create_worker(
+    settings: Settings, worker_id: str, tasks_path: str = "app.tasks:from_settings", queue: str = "cpu"
+) -> Worker:
     """A worker on the database and files of `settings`; `tasks_path` names what makes the task table of them."""
     return Worker(
         Database(settings.url),
@@ -26,16 +31,24 @@ def create_worker(settings: Settings, worker_id: str, tasks_path: str = "app.tas
         worker_id=worker_id,
         lease_s=settings.lease_s,
         poll_s=settings.poll_s,
+        queues=(queue,),
     )
 
 
-def worker_main(settings: Mapping[str, Any], worker_id: str, tasks_path: str) -> None:
-    """The whole life of a worker that a Supervisor spawned: until SIGTERM, or the death of its parent."""
+def worker_main(settings: Mapping[str, Any], worker_id: str, tasks_path: str, queue: str) -> None:
+    """The whole life of a worker that a Supervisor spawned: until SIGTERM, or the death of its parent.
+
+    One of the queue `train` is nice to the others, and ends after one job.
+    """
     _exit_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
-    worker = create_worker(Settings(**settings), worker_id, tasks_path)
+    worker = create_worker(Settings(**settings), worker_id, tasks_path, queue)
     signal.signal(signal.SIGTERM, lambda *_: worker.stop())
-    worker.run()
+    if queue == "train":
+        os.nice(NICENESS)
+        worker.run_next()
+    else:
+        worker.run()
 
 
 def _exit_with_parent() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError, WithJsonSchema
 from starlette.datastructures import UploadFile
@@ -39,7 +39,7 @@ def body_of(model: type[B], *kinds: str) -> Callable[[Request], AsyncIterator[B]
     async def read(request: Request) -> AsyncIterator[B]:
         content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         try:
-            values = await _values(request, content_type, kinds or (JSON, URLENCODED, MULTIPART))
+            values = await _values(request, content_type, kinds or (JSON, URLENCODED, MULTIPART), _lists(model))
             yield validated(model, values, strict=content_type == JSON)
         finally:
             await request.close()  # the files of a multipart body
@@ -77,12 +77,17 @@ def validated(model: type[B], values: dict[str, Any], *, strict: bool) -> B:
         raise Problem("invalid_request", errors=field_errors(error.errors(), list(model.model_fields))) from error
 
 
-async def _values(request: Request, content_type: str, kinds: tuple[str, ...]) -> dict[str, Any]:
+def _lists(model: type[Body]) -> frozenset[str]:
+    """Fields that a form may name several times."""
+    return frozenset(name for name, info in model.model_fields.items() if get_origin(info.annotation) is list)
+
+
+async def _values(request: Request, content_type: str, kinds: tuple[str, ...], lists: frozenset[str]) -> dict[str, Any]:
     if not content_type and not await request.body():
         return {}
     if content_type not in kinds:
         raise Problem("body_type_unsupported", content_type=shown(content_type), choices=list(kinds))
-    return _json(await request.body()) if content_type == JSON else await _form(request)
+    return _json(await request.body()) if content_type == JSON else await _form(request, lists)
 
 
 def _json(body: bytes) -> dict[str, Any]:
@@ -112,8 +117,9 @@ def _refuse_repeats(names: list[str]) -> None:
         raise Problem("invalid_request", errors=[FieldError(name, "field_repeated", {}) for name in repeated])
 
 
-async def _form(request: Request) -> dict[str, Any]:
+async def _form(request: Request, lists: frozenset[str]) -> dict[str, Any]:
     form = await request.form(max_files=10, max_fields=200, max_part_size=1024 * 1024)
-    _refuse_repeats([name for name, _ in form.multi_items()])
+    _refuse_repeats([name for name, _ in form.multi_items() if name not in lists])
     # A form cannot say null: an empty field is one that was left empty, except the text itself.
-    return {name: value for name, value in form.items() if isinstance(value, UploadFile) or value or name == "text"}
+    values = {name: form.getlist(name) if name in lists else value for name, value in form.items()}
+    return {name: value for name, value in values.items() if isinstance(value, UploadFile) or value or name == "text"}

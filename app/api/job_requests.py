@@ -61,12 +61,12 @@ def params_of(services: Services, body: NewJob) -> dict[str, Any]:
     """What the job stores. Raises Problem or SpeechError for everything that could not be spoken as asked."""
     _refuse_inapplicable(body)
     engine = _engine(services, body.tts_engine)
-    if body.mode == "dubbing_with_clone":
-        raise Problem("cloning_not_built")
     if body.enable_rvc:
         raise Problem("rvc_not_built")
     language = match_language(_language(body), services.speaker.engines()[engine])
     preset, voice = _voice(services, body, engine, language)
+    if body.mode == "dubbing_with_clone":
+        _refuse_stock(services, voice)
     profile = _profile(services, engine, body.quality_profile_id)
     parameters = dict(profile.parameters) | ({} if body.speed is None else {"speed": body.speed})
     plan = services.speaker.plan(body.text, engine=engine, language=language, voice=voice, parameters=parameters)
@@ -83,6 +83,12 @@ def params_of(services: Services, body: NewJob) -> dict[str, Any]:
         "tts_engine_requested": body.tts_engine,
         "quality_profile_id": profile.profile_id,
     }
+
+
+def _refuse_stock(services: Services, voice_id: str) -> None:
+    cloned = [voice.voice_id for voice in services.speaker.voices() if not voice.is_stock]
+    if voice_id not in cloned and voice_id in {voice.voice_id for voice in services.speaker.voices()}:
+        raise Problem("voice_not_cloned", voice_id=voice_id, choices=cloned or ["–"])
 
 
 def _refuse_inapplicable(body: NewJob) -> None:

@@ -11,8 +11,22 @@ from app.errors import STATUS
 from app.jobs.job import Job
 from app.texts import LANGUAGES, render
 
+# What a job stores and shows under the same name.
+ECHOED = (
+    "mode",
+    "text",
+    "source_language",
+    "target_language",
+    "voice_preset",
+    "parameters",
+    "ref_text",
+    "effort",
+    "estimate_s",
+    "intake_job_id",
+    "input_files",
+)
 Status = Literal["pending", "processing", "paused", "completed", "failed", "cancelled"]
-Mode = Literal["dubbing", "dubbing_with_clone", "clone_voice"]
+Mode = Literal["dubbing", "dubbing_with_clone", "intake", "clone_voice"]
 
 
 class JobError(BaseModel):
@@ -22,6 +36,7 @@ class JobError(BaseModel):
 
 class JobView(BaseModel):
     id: str
+    kind: str
     mode: Mode | None
     status: Status
     progress: float
@@ -57,6 +72,13 @@ class JobView(BaseModel):
     rvc_filter_radius: int | None = None
     rvc_f0_method: str | None = None
     rvc_hop_length: int | None = None
+    effort: str | None = None
+    estimate_s: float | None = None
+    intake_job_id: str | None = None
+    input_files: list[str] | None = None
+    result: dict[str, Any] | None = None  # of an intake: clips and warnings; of a fit: the voice and its report
+    can_pause: bool
+    pause_requested: bool
     attempt: int
     max_attempts: int
     cancel_requested: bool
@@ -75,6 +97,9 @@ class JobView(BaseModel):
             id=job.id,
             status=job.status,  # type: ignore[arg-type]
             progress=job.progress,
+            kind=job.kind,
+            can_pause=job.can_pause,
+            pause_requested=job.pause_requested_at is not None,
             attempt=job.attempt,
             max_attempts=job.max_attempts,
             cancel_requested=job.cancel_requested_at is not None,
@@ -100,8 +125,11 @@ def iso(moment: float | None) -> str | None:
 
 
 def _asked(job: Job) -> dict[str, Any]:
-    names = ("mode", "text", "source_language", "target_language", "voice_preset", "parameters")
-    asked = {name: job.params.get(name) for name in names}
+    asked = {name: job.params.get(name) for name in ECHOED}
+    if job.kind != "dubbing":
+        asked |= {"source_language": job.params.get("language"), "voice_name": job.params.get("title")}
+        asked |= {"voice_description": job.params.get("description")}
+        asked |= {"input_file": next(iter(job.params.get("input_files", ())), None)}
     return asked | {
         "voice_id": job.params.get("voice"),
         "tts_engine": job.params.get("engine"),
@@ -113,6 +141,8 @@ def _asked(job: Job) -> dict[str, Any]:
 def _made(job: Job) -> dict[str, Any]:
     if job.status != "completed" or job.result is None:
         return {}
+    if job.kind != "dubbing":
+        return {"result": dict(job.result)}
     return {
         "tts_engine_used": job.result["engine"],
         "output_file": f"dubbed_{job.id}.wav",

@@ -1,4 +1,4 @@
-"""Jobs (base API B1): ask for speech, look, cancel, delete."""
+"""Jobs (base API B1): ask for speech, look, pause, cancel, delete."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def one_job(services: Wired, language: Language, job_id: str) -> JobView:
 
 @router.get("/{job_id}/formats", summary="Formats to download in")
 def formats(services: Wired, job_id: str) -> JobFormats:
-    ready(find_job(services, job_id))
+    ready(find_sounding(services, job_id))
     template = f"/jobs/{job_id}/download?format={{format}}"
     return JobFormats(job_id=job_id, formats=list(FORMATS), download_url_template=template)
 
@@ -96,7 +96,20 @@ def delete_job(services: Wired, job_id: str) -> Deleted:
 
 @router.post("/{job_id}/cancel", status_code=202, summary="Stop a job")
 def cancel_job(services: Wired, language: Language, job_id: str) -> JobView:
-    return JobView.of(services.jobs.cancel(job_id), language)
+    job = services.jobs.cancel(job_id)
+    if job.is_ended:  # nobody runs it, who would tidy up
+        services.files.delete(job_id)
+    return JobView.of(job, language)
+
+
+@router.post("/{job_id}/pause", status_code=202, summary="Set a fit aside; it saves and holds no memory")
+def pause_job(services: Wired, language: Language, job_id: str) -> JobView:
+    return JobView.of(services.jobs.pause(job_id), language)
+
+
+@router.post("/{job_id}/resume", status_code=202, summary="Go on with a paused job from where it was")
+def resume_job(services: Wired, language: Language, job_id: str) -> JobView:
+    return JobView.of(services.jobs.resume(job_id), language)
 
 
 def find_job(services: Services, job_id: str) -> Job:
@@ -104,6 +117,14 @@ def find_job(services: Services, job_id: str) -> Job:
     job = services.jobs.get(job_id)
     if job.expires_at is not None and job.expires_at <= time.time():
         raise Problem("job_expired", job_id=job_id, expires_at=iso(job.expires_at))
+    return job
+
+
+def find_sounding(services: Services, job_id: str) -> Job:
+    """A job whose result is sound. Raises Problem as `find_job`, and `job_makes_no_sound`."""
+    job = find_job(services, job_id)
+    if job.kind != "dubbing":
+        raise Problem("job_makes_no_sound", job_id=job_id, kind=job.kind)
     return job
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # the database layer is a third of the import of app.main, an
     from app.storage.database import Database
     from app.storage.files import Files
     from app.storage.profiles import ProfileStore
+    from app.tasks.workshop import Workshop
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Services:
     profiles: ProfileStore
     models: ModelStore
     speaker: Speaker
+    workshop: Workshop  # where voices are fitted, and what has been
     supervisor: Supervisor | None = None  # of the worker processes, when this service keeps them
 
 

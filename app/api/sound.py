@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, Response, StreamingResponse
 
-from app.api.jobs import FORMATS, find_job, ready
+from app.api.jobs import FORMATS, find_sounding, ready
 from app.api.queries import known_query
 from app.api.services import Services, Wired
 from app.errors import Problem
@@ -58,7 +58,7 @@ async def download(
     response_class=StreamingResponse,
 )
 async def stream(request: Request, services: Wired, job_id: str) -> StreamingResponse:
-    job = await run_in_threadpool(find_job, services, job_id)
+    job = await run_in_threadpool(find_sounding, services, job_id)
     if job.is_ended:
         ready(job)
     sample_rate = services.speaker.engines()[job.params["engine"]].sample_rate
@@ -73,7 +73,7 @@ async def _ended(services: Services, job_id: str, timeout_s: float | None) -> Jo
     wake = Wake(services.database, services.settings.poll_s)
     deadline = time.monotonic() + (timeout_s or 0)
     while True:
-        job = await run_in_threadpool(find_job, services, job_id)
+        job = await run_in_threadpool(find_sounding, services, job_id)
         if job.is_ended or timeout_s is None:
             return job
         left_s = deadline - time.monotonic()

@@ -1,12 +1,15 @@
-"""Voices and presets (base API B2): who can speak, and a sample of each."""
+"""Voices and presets (base API B2): who can speak, a sample of each, and the files of those that were cloned."""
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
 from secrets import token_hex
-from typing import Annotated, Literal, NoReturn
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator
 from starlette.responses import FileResponse
 
 from app.api.bodies import MULTIPART, Body, Upload, body_of, documented
@@ -17,6 +20,9 @@ from app.errors import Problem
 from speech.audio import join, to_bytes
 from speech.engines.kokoro.presets import PRESETS
 from speech.voices import Voice
+
+if TYPE_CHECKING:
+    from speech.voice_files import VoiceMeta
 
 router = APIRouter(tags=["voices"], dependencies=[Depends(known_query)])
 
@@ -32,8 +38,16 @@ SAMPLE_TEXTS = {
 }
 
 
+class ConsentView(BaseModel):
+    statement: str
+    given_at: str
+
+
 class VoiceProfile(BaseModel):
-    """What does not apply to a stock voice, or was never measured, is null."""
+    """What does not apply to a stock voice, or was never measured, is null.
+
+    Of a cloned voice: `duration` is the seconds of speech it was fitted to, `samples` what can be heard of it.
+    """
 
     id: str
     name: str
@@ -54,6 +68,10 @@ class VoiceProfile(BaseModel):
     last_used_at: str | None = None
     expires_at: str | None = None
     usage_count: int | None = None
+    effort: str | None = None
+    consent: ConsentView | None = None
+    samples: list[str] | None = None
+    has_report: bool = False
 
 
 class Voices(BaseModel):
@@ -76,13 +94,16 @@ class Presets(BaseModel):
     total: int
 
 
-class Clone(Body):
+class Import(Body):
+    """`voice_id`: another id than the file's."""
+
     file: Upload
-    name: Annotated[str, Field(min_length=1, max_length=200)]
-    language: Annotated[str, Field(min_length=2, max_length=35)]
-    description: Annotated[str, Field(max_length=2000)] = ""
-    tts_engine: Annotated[Literal["xtts", "f5tts"], BeforeValidator(str.lower)] = "xtts"
-    ref_text: str | None = None
+    voice_id: str | None = None
+
+
+class Deleted(BaseModel):
+    message: str
+    voice_id: str
 
 
 @router.get("/presets", summary="Voice presets: a name for a voice in each language")
@@ -122,15 +143,20 @@ def voices(
 
 
 @router.post(
-    "/voices/clone",
-    status_code=202,
-    summary="Clone a voice from a recording",
-    response_model=None,
-    responses={501: {"description": "`cloning_not_built`: cloning is not built yet"}},
-    openapi_extra=documented(Clone, MULTIPART),
+    "/voices/import",
+    status_code=201,
+    summary="Bring a voice that was exported",
+    openapi_extra=documented(Import, MULTIPART),
 )
-def clone(body: Annotated[Clone, Depends(body_of(Clone, MULTIPART))]) -> NoReturn:
-    raise Problem("cloning_not_built")
+def import_voice(services: Wired, body: Annotated[Import, Depends(body_of(Import, MULTIPART))]) -> VoiceProfile:
+    """What it holds is checked before anything is kept; an id that is taken is refused."""
+    library = services.workshop.library()
+    with TemporaryDirectory(dir=services.settings.data_dir, prefix="import-") as folder:
+        path = Path(folder) / "voice.safetensors"
+        with path.open("xb") as file:
+            shutil.copyfileobj(body.file.file, file, 1 << 20)
+        meta = library.import_(path, body.voice_id)
+    return _profile(services, find_voice(services, meta.voice_id))
 
 
 @router.get("/voices/{voice_id}", summary="One voice")
@@ -140,12 +166,43 @@ def one_voice(services: Wired, voice_id: str) -> VoiceProfile:
 
 @router.delete(
     "/voices/{voice_id}",
-    summary="Delete a voice",
-    response_model=None,
+    summary="Delete a cloned voice",
     responses={403: {"description": "`voice_is_stock`: stock voices stay"}},
 )
-def delete_voice(services: Wired, voice_id: str) -> NoReturn:
-    raise Problem("voice_is_stock", voice_id=find_voice(services, voice_id).voice_id)
+def delete_voice(services: Wired, voice_id: str) -> Deleted:
+    voice = find_voice(services, voice_id)
+    if voice.is_stock:
+        raise Problem("voice_is_stock", voice_id=voice.voice_id)
+    services.workshop.library().delete(voice_id)
+    services.samples.delete(voice_id)
+    return Deleted(message=f"{voice_id} deleted", voice_id=voice_id)
+
+
+@router.get("/voices/{voice_id}/report", summary="How near a cloned voice comes to its speaker, as measured")
+def report(services: Wired, voice_id: str) -> dict[str, Any]:
+    measured = dict(_fitted(services, voice_id).report)
+    if not measured:
+        raise Problem("voice_without_report", voice_id=voice_id)
+    return measured
+
+
+@router.get(
+    "/voices/{voice_id}/samples/{name}",
+    summary="The same words by the stock voice, the cloned one and the speaker, as WAV",
+    response_class=FileResponse,
+)
+def kept_sample(services: Wired, voice_id: str, name: str) -> FileResponse:
+    meta = _fitted(services, voice_id)
+    paths = {path.stem: path for path in _samples_of(services, meta.voice_id)}
+    if name not in paths:
+        raise Problem("sample_not_found", name=name[:80], choices=sorted(paths) or ["–"])
+    return FileResponse(paths[name], media_type="audio/wav", filename=f"{voice_id}_{name}.wav")
+
+
+@router.get("/voices/{voice_id}/export", summary="A cloned voice as one file", response_class=FileResponse)
+def export(services: Wired, voice_id: str) -> FileResponse:
+    path = services.workshop.library().path(_fitted(services, voice_id).voice_id)
+    return FileResponse(path, media_type="application/octet-stream", filename=f"{voice_id}.safetensors")
 
 
 @router.get("/voices/{voice_id}/sample", summary="A spoken sample, as WAV", response_class=FileResponse)
@@ -156,13 +213,35 @@ def sample(services: Wired, voice_id: str, language: str | None = None) -> FileR
     plan = services.speaker.plan(
         text, engine=voice.engine, language=language or voice.language, voice=voice_id, parameters={}
     )
-    path = services.samples.path(voice_id, f"{plan.language}.wav")
+    path = services.samples.path(voice_id, f"{plan.language}{_edition(services, voice)}.wav")
     if not path.exists():
         sound = join(services.speaker.speak(plan))
         temporary = services.samples.temporary(voice_id, token_hex(8), ".wav")
         temporary.write_bytes(to_bytes(sound, "wav"))
+        for older in path.parent.glob(f"{plan.language}-*.wav"):
+            older.unlink(missing_ok=True)
         services.samples.publish(temporary, path.name)
     return FileResponse(path, media_type="audio/wav", filename=f"{voice_id}_{plan.language}.wav")
+
+
+def _edition(services: Services, voice: Voice) -> str:
+    """What tells the sample of a voice from that of an earlier one with the same id; "" for a stock voice."""
+    if voice.is_stock:
+        return ""
+    state = services.workshop.library().path(voice.voice_id).stat()
+    return f"-{state.st_mtime_ns:x}{state.st_size:x}"
+
+
+def _fitted(services: Services, voice_id: str) -> VoiceMeta:
+    """Raises Problem `unknown_voice`, `voice_not_fitted`."""
+    voice = find_voice(services, voice_id)
+    if voice.is_stock:
+        raise Problem("voice_not_fitted", voice_id=voice_id)
+    return services.workshop.library().get(voice_id)
+
+
+def _samples_of(services: Services, voice_id: str) -> list[Path]:
+    return sorted((services.workshop.library().folder(voice_id) / "samples").glob("*.wav"))
 
 
 def find_voice(services: Services, voice_id: str) -> Voice:
@@ -175,7 +254,7 @@ def find_voice(services: Services, voice_id: str) -> Voice:
 
 def _profile(services: Services, voice: Voice) -> VoiceProfile:
     info = services.speaker.engines()[voice.engine]
-    return VoiceProfile(
+    profile = VoiceProfile(
         id=voice.voice_id,
         name=voice.title,
         title=voice.title,
@@ -185,4 +264,19 @@ def _profile(services: Services, voice: Voice) -> VoiceProfile:
         gender=voice.gender,
         engine=voice.engine,
         sample_rate=info.sample_rate,
+        is_stock=voice.is_stock,
     )
+    return profile if voice.is_stock else profile.model_copy(update=_of_cloned(services, voice.voice_id))
+
+
+def _of_cloned(services: Services, voice_id: str) -> dict[str, Any]:
+    meta = services.workshop.library().get(voice_id)
+    return {
+        "description": meta.description,
+        "created_at": meta.created_at,
+        "duration": meta.reference_s,
+        "effort": meta.effort,
+        "consent": ConsentView(statement=meta.consent.statement, given_at=meta.consent.given_at),
+        "samples": [path.stem for path in _samples_of(services, voice_id)],
+        "has_report": bool(meta.report),
+    }

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Select, case, func, select, up
 from app.jobs.events import append
 from app.jobs.job import Job
 from app.jobs.lease import Lease, to_pending
-from app.jobs.store import end, get_job
+from app.jobs.store import end, get_job, set_aside
 from app.storage.database import Database
 from app.storage.tables import jobs
 
@@ -31,12 +31,11 @@ def claim(
     """Take the best runnable job: one whose model is warm, then of the user with the fewest running, then the oldest
     (see RETRY_DELAY_S for one that was tried before).
 
-    Runnable is what is pending, or processing with an expired lease. A job that was to be cancelled is ended
-    on the way, and so is one with no attempts left (`too_many_attempts`). `queues=None` means every queue.
+    Runnable is what is pending, or processing with an expired lease. A job that was to be cancelled or paused becomes
+    that on the way, and one with no attempts left fails (`too_many_attempts`). `queues=None` means every queue.
     """
-    with database.read() as connection:  # a look costs the writers nothing
-        if connection.execute(_best(time.time(), queues, warm_keys)).first() is None:
-            return None
+    if not has_runnable(database, queues):  # a look costs the writers nothing
+        return None
     with database.write() as connection:
         now = time.time()
         query = _best(now, queues, warm_keys).with_for_update(of=jobs, skip_locked=True)
@@ -44,6 +43,8 @@ def claim(
             job = Job.of(row)
             if job.cancel_requested_at is not None:
                 end(connection, job, "cancelled")
+            elif job.pause_requested_at is not None:
+                set_aside(connection, job, attempt=job.attempt - 1)
             elif job.attempt >= job.max_attempts:
                 end(connection, job, "failed", error=_too_many(job))
             else:
@@ -51,10 +52,18 @@ def claim(
     return None
 
 
-def overdue(database: Database, grace_s: float) -> list[Job]:
-    """Running jobs that were asked to stop more than `grace_s` seconds ago."""
+def has_runnable(database: Database, queues: Collection[str] | None = None) -> bool:
+    """Whether `claim` would find something to do."""
     with database.read() as connection:
-        return _running_in(connection, jobs.c.cancel_requested_at <= time.time() - grace_s)
+        return connection.execute(_best(time.time(), queues, ())).first() is not None
+
+
+def overdue(database: Database, cancel_grace_s: float, pause_grace_s: float) -> list[Job]:
+    """Running jobs that were asked to stop longer ago than that."""
+    now = time.time()
+    is_late = (jobs.c.cancel_requested_at <= now - cancel_grace_s) | (jobs.c.pause_requested_at <= now - pause_grace_s)
+    with database.read() as connection:
+        return _running_in(connection, is_late)
 
 
 def release_lost(database: Database, reason: str, worker_prefix: str, *, counts: bool = True) -> list[Job]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from app.errors import Problem
 from app.jobs.lease import Lease
 from app.storage.files import Files, flush
+from speech.audio import Audio, to_bytes
 
 PROGRESS_S = 0.2  # between stored steps; a page redraws no faster
+SAMPLE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 class Cancelled(Exception):
@@ -17,15 +21,15 @@ class Cancelled(Exception):
 
 
 class JobContext:
-    """The Reporter of one attempt. Pausing is not offered yet: a job runs until it ends or is stopped."""
+    """The `train.progress.Reporter` of one attempt, and its files."""
 
     def __init__(self, lease: Lease, files: Files) -> None:
         self.job = lease.job
         self.files = files
-        self.stop_reason: str | None = None  # "cancelled", "lost" (another attempt took over) or "shutdown"
+        self.stop_reason: str | None = None  # "cancelled", "paused", "shutdown" or "lost" (to another attempt)
         self._lease = lease
         self._told_at = float("-inf")
-        self._to_publish: list[tuple[Path, Path]] = []
+        self._to_publish: list[Callable[[], object]] = []
 
     def progress(self, done: int, total: int, note: str = "") -> None:
         """Tell that `done` of `total` steps are made; at most five a second are stored, and always the last."""
@@ -44,8 +48,27 @@ class JobContext:
         """Tell a line for people."""
         self._hold(self._lease.tell("job.log", {"text": text}))
 
+    def sample(self, name: str, audio: Audio) -> None:
+        """Keep something to listen to as `sample_name(name)`, whole, and tell of it; a later one replaces it."""
+        final = sample_name(name)
+        temporary = self.temporary(".wav")
+        temporary.write_bytes(to_bytes(audio, "wav"))
+        flush(temporary)
+        data = {"name": name, "duration_s": audio.duration_s}
+        self._hold(self._lease.tell("job.sample", data, lambda: self.files.publish(temporary, final)))
+
+    @property
+    def work_dir(self) -> Path:
+        """What the next attempt goes on from; gone when the job ends."""
+        return self.files.work(self.job.id)
+
+    @property
+    def kept_dir(self) -> Path:
+        """The same, and kept as long as the job when it completes."""
+        return self.files.kept(self.job.id)
+
     def should_stop(self) -> bool:
-        """Whether to raise Cancelled now; costs nothing, the heartbeat keeps it true."""
+        """Whether to raise Cancelled or Stopped now; costs nothing, the heartbeat keeps it true."""
         return self.stop_reason is not None
 
     def stop(self, reason: str) -> None:
@@ -64,14 +87,25 @@ class JobContext:
         """
         flush(temporary)
         final = self.files.published_path(self.job.id, self._lease.token, name)
-        self._to_publish.append((temporary, final))
+        self.at_completion(lambda: self.files.publish(temporary, final.name))
         return final
 
+    def at_completion(self, publish: Callable[[], object]) -> None:
+        """Have `publish` called in the completing transaction, if this attempt is the one that completes."""
+        self._to_publish.append(publish)
+
     def publish_all(self) -> None:
-        """Rename what was published; for the runner, inside the completing transaction."""
-        for temporary, final in self._to_publish:
-            self.files.publish(temporary, final.name)
+        """Do what was asked `at_completion`; for the runner."""
+        for publish in self._to_publish:
+            publish()
 
     def _hold(self, is_held: bool) -> None:
         if not is_held:
             self.stop("lost")
+
+
+def sample_name(name: str) -> str:
+    """File of a job's sample. Raises Problem `bad_file_name`."""
+    if not SAMPLE_NAME.fullmatch(name):
+        raise Problem("bad_file_name", name=name[:80])
+    return f"sample-{name}.wav"

@@ -18,10 +18,11 @@ from typing import Any, TextIO
 from sqlalchemy import select
 
 from app.errors import Problem
-from app.jobs.claim import overdue, release_lost
+from app.jobs.claim import has_runnable, overdue, release_lost
 from app.jobs.expiry import sweep
 from app.jobs.job import Job
 from app.jobs.lease import Lease
+from app.jobs.wake import Wake
 from app.settings import Settings
 from app.storage.database import Database
 from app.storage.files import Files
@@ -29,29 +30,40 @@ from app.storage.tables import jobs
 
 WORKER_PREFIX = "embedded_"
 TICK_S = 0.05
+LOOK_S = 1.0  # between looks for work that no commit announced: an expired lease
 SWEEP_S = 60.0
 STOP_GRACE_S = 5.0
 SHORT_LIFE_S = 3.0  # a worker that dies sooner, with nothing completed, is in a crash loop
 MAX_DELAY_S = 5.0
+STARTING_S = 5.0  # a new process has taken its job by then
 
 log = logging.getLogger(__name__)
 
 
 @dataclass
 class _Slot:
-    """One place for a worker process, filled again when it dies."""
+    """One place for a worker process: filled again when it dies, or, for `train`, when there is a job to run.
 
+    A process of `train` ends after its job, which is the sure way to give gigabytes back.
+    """
+
+    queue: str = "cpu"
     process: SpawnProcess | None = None
     worker_id: str = ""
     started_at: float = 0.0
     short_lives: int = 0
     next_start: float = 0.0
 
+    def is_starting(self, now: float) -> bool:
+        """Whether it may not have taken its job yet."""
+        return self.process is not None and now - self.started_at < STARTING_S
+
 
 class Supervisor:
-    """Keeps `settings.workers` worker processes running while it is started, one such service a data folder.
+    """Keeps `settings.workers` worker processes running while it is started, one such service a data folder, and
+    runs what is in the queue `train` in at most `settings.train_workers` more.
 
-    `entry` names the "module:function" that a process runs with (settings as a mapping, worker_id, tasks_path);
+    `entry` names the "module:function" that a process runs with (settings as a mapping, worker_id, tasks_path, queue);
     `tasks_path` the one that makes the task table from the settings.
     """
 
@@ -70,10 +82,12 @@ class Supervisor:
         self._entry = entry
         self._tasks_path = tasks_path
         self._slots = [_Slot() for _ in range(settings.workers)]
+        self._slots += [_Slot("train") for _ in range(settings.train_workers)]
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._lock: TextIO | None = None
         self._next_sweep = 0.0
+        self._next_look = 0.0
 
     def start(self) -> None:
         """Take the data folder, free what earlier runs held, and start. Raises Problem `data_dir_in_use`."""
@@ -107,8 +121,15 @@ class Supervisor:
             self._lock = None
 
     def processes(self) -> Mapping[str, int]:
-        """The process id of each worker that runs, by worker_id."""
-        found = [(slot.worker_id, slot.process) for slot in self._slots]
+        """The process id of each of the `settings.workers` that runs, by worker_id."""
+        return self._running("cpu")
+
+    def training(self) -> Mapping[str, int]:
+        """The process id of each worker that runs a job of the queue `train`, by worker_id."""
+        return self._running("train")
+
+    def _running(self, queue: str) -> Mapping[str, int]:
+        found = [(slot.worker_id, slot.process) for slot in self._slots if slot.queue == queue]
         return {worker_id: process.pid for worker_id, process in found if process is not None and process.pid}
 
     def __enter__(self) -> Supervisor:
@@ -119,31 +140,45 @@ class Supervisor:
         self.stop()
 
     def _watch(self) -> None:
+        wake = Wake(self._database, TICK_S)
         while not self._stopping.is_set():
             try:
-                self._tend()
+                self._tend(wake.changed())
             except Exception:  # the watch must outlive a full disk or a locked database
                 log.exception("supervisor_failed")
                 self._stopping.wait(1.0)
             self._stopping.wait(TICK_S)
 
-    def _tend(self) -> None:
+    def _tend(self, has_news: bool) -> None:
         now = time.monotonic()
         for slot in self._slots:
             if slot.process is not None and not slot.process.is_alive():
-                log.warning("worker_died", extra={"worker_id": slot.worker_id, "exit_code": slot.process.exitcode})
+                code = slot.process.exitcode
+                if code or slot.queue == "cpu":
+                    log.warning("worker_died", extra={"worker_id": slot.worker_id, "exit_code": code})
                 self._bury(slot, "worker_died")
-            if slot.process is None and now >= slot.next_start:
+            if slot.process is None and slot.queue == "cpu" and now >= slot.next_start:
                 self._spawn(slot)
-        for job in overdue(self._database, self._settings.cancel_grace_s):
+        if has_news or now >= self._next_look:
+            self._next_look = now + LOOK_S
+            self._start_training(now)
+        for job in overdue(self._database, self._settings.cancel_grace_s, self._settings.pause_grace_s):
             self._end(job)
         if now >= self._next_sweep:
             self._next_sweep = now + SWEEP_S
             sweep(self._database, self._files)
 
+    def _start_training(self, now: float) -> None:
+        """One process at a look: the next sees whether there is a second job."""
+        idle = [slot for slot in self._slots if slot.queue == "train" and slot.process is None]
+        ready = next((slot for slot in idle if now >= slot.next_start), None)
+        is_starting = any(slot.queue == "train" and slot.is_starting(now) for slot in self._slots)
+        if ready is not None and not is_starting and has_runnable(self._database, ("train",)):
+            self._spawn(ready)
+
     def _spawn(self, slot: _Slot) -> None:
         slot.worker_id = f"{WORKER_PREFIX}{secrets.token_hex(4)}"
-        arguments = (self._entry, self._settings.model_dump(mode="json"), slot.worker_id, self._tasks_path)
+        arguments = (self._entry, self._settings.model_dump(mode="json"), slot.worker_id, self._tasks_path, slot.queue)
         context = multiprocessing.get_context("spawn")
         process = context.Process(target=_run, args=arguments, name=slot.worker_id, daemon=True)
         process.start()
@@ -155,10 +190,13 @@ class Supervisor:
         slot.process.join()
         for job in release_lost(self._database, reason, slot.worker_id):
             self._files.drop_attempt(job.id, str(job.lease_token))
+            if job.cancel_requested_at is not None:  # it has ended so
+                self._files.delete(job.id)
+        is_expected = slot.queue == "train" and slot.process.exitcode == 0
         has_completed = self._tidy_last(slot.worker_id)
         slot.process.close()
         slot.process = None
-        is_healthy = has_completed or time.monotonic() - slot.started_at > SHORT_LIFE_S
+        is_healthy = is_expected or has_completed or time.monotonic() - slot.started_at > SHORT_LIFE_S
         slot.short_lives = 0 if is_healthy else slot.short_lives + 1
         delay_s = 0.1 * 2 ** min(slot.short_lives - 1, 10) if slot.short_lives else 0.0
         slot.next_start = time.monotonic() + min(MAX_DELAY_S, delay_s)
@@ -169,26 +207,29 @@ class Supervisor:
         with self._database.read() as connection:
             last = connection.execute(query.order_by(jobs.c.completed_at.desc()).limit(1)).one_or_none()
         if last is not None:
-            self._files.keep_attempt(last.id, last.lease_token)
+            self._files.keep_results(last.id, last.lease_token)
         return last is not None
 
     def _end(self, job: Job) -> None:
-        """Kill the worker of a cancelled job that did not stop in time; its place is filled again at the next look."""
+        """Kill the worker of a job that did not stop in time; its place is filled again at the next look."""
         lease = Lease(self._database, job, self._settings.lease_s)
         if lease.flags() is None:  # it ended since it was looked up, and its worker may be at another job
             return
         for slot in self._slots:
             if slot.process is not None and slot.worker_id == job.worker_id:
-                log.warning("worker_killed_after_cancel", extra={"worker_id": slot.worker_id, "job_id": job.id})
+                log.warning("worker_killed", extra={"worker_id": slot.worker_id, "job_id": job.id})
                 slot.process.kill()
                 slot.process.join()
-        if lease.cancel():
-            self._files.keep_attempt(job.id, None)
+        if job.cancel_requested_at is None:
+            lease.pause()
+            self._files.drop_attempt(job.id, lease.token)
+        elif lease.cancel():
+            self._files.delete(job.id)
 
 
-def _run(entry: str, settings: Mapping[str, Any], worker_id: str, tasks_path: str) -> None:
+def _run(entry: str, settings: Mapping[str, Any], worker_id: str, tasks_path: str, queue: str) -> None:
     """What a new process starts with; imported by name, since the worker is above this room."""
-    resolve(entry)(settings, worker_id, tasks_path)
+    resolve(entry)(settings, worker_id, tasks_path, queue)
 
 
 def resolve(path: str) -> Any:

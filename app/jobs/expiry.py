@@ -25,8 +25,10 @@ def sweep(database: Database, files: Files, now: float | None = None) -> int:
         rows = connection.execute(select(jobs.c.id, jobs.c.status, jobs.c.lease_token)).all()
     files.sweep({row.id for row in rows})
     for row in rows:
-        if row.status in ENDED:
-            files.keep_attempt(row.id, row.lease_token if row.status == "completed" else None)
+        if row.status == "completed":
+            files.keep_results(row.id, row.lease_token)
+        elif row.status in ENDED:
+            files.delete(row.id)
     EventLog(database).prune(now - KEEP_DELETIONS_S)
     return count
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 STATUSES = ("pending", "processing", "paused", "completed", "failed", "cancelled")
 ENDED = ("completed", "failed", "cancelled")
+QUEUES = ("cpu", "train")  # what speaks, and what takes minutes: each has its own workers
+PAUSABLE = ("clone_voice",)  # kinds that go on from where they were; the others take seconds to minutes in all
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,10 @@ class Job:
     @property
     def is_ended(self) -> bool:
         return self.status in ENDED
+
+    @property
+    def can_pause(self) -> bool:
+        return self.kind in PAUSABLE and not self.is_ended
 
     @classmethod
     def of(cls, row: RowMapping) -> Job:

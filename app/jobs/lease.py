@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select, update
 
 from app.jobs.events import append
 from app.jobs.job import Job
-from app.jobs.store import end
+from app.jobs.store import end, set_aside
 from app.storage.database import Database
 from app.storage.tables import jobs
 
@@ -54,9 +54,9 @@ class Lease:
         """Store how far it is, 0 to 100, and tell it."""
         return self._write("job.progress", {"progress": percent, **data}, progress=percent)
 
-    def tell(self, kind: str, data: Mapping[str, Any]) -> bool:
-        """Write an event of one of `events.KINDS`."""
-        return self._write(kind, data)
+    def tell(self, kind: str, data: Mapping[str, Any], publish: Callable[[], object] | None = None) -> bool:
+        """Write an event of one of `events.KINDS`; `publish` gives a file its name before anyone reads of it."""
+        return self._write(kind, data, publish)
 
     def complete(self, result: Mapping[str, Any], publish: Callable[[], None] | None = None) -> bool:
         """End with a result. `publish` gives the files their names inside the transaction, after the check."""
@@ -85,6 +85,14 @@ class Lease:
                 end(connection, job, "cancelled")
             return job is not None
 
+    def pause(self) -> bool:
+        """Set the job aside, which costs no attempt; one that was resumed meanwhile is runnable again."""
+        with self._database.write() as connection:
+            job = self._held(connection)
+            if job is not None:
+                to_pending(connection, job, "resumed", attempt=job.attempt - 1)
+            return job is not None
+
     def release(self, reason: str, *, counts: bool = True) -> bool:
         """Give it back to be started again; `counts=False` when this attempt shall not be held against it."""
         with self._database.write() as connection:
@@ -93,13 +101,17 @@ class Lease:
                 to_pending(connection, job, reason, attempt=job.attempt - (0 if counts else 1))
             return job is not None
 
-    def _write(self, kind: str, data: Mapping[str, Any], **values: object) -> bool:
+    def _write(
+        self, kind: str, data: Mapping[str, Any], publish: Callable[[], object] | None = None, **values: object
+    ) -> bool:
         with self._database.write() as connection:
             job = self._held(connection)
             if job is None:
                 return False
             if values:
                 _set(connection, job, **values)
+            if publish is not None:
+                publish()
             append(connection, job.id, job.user_id, kind, data)
             return True
 
@@ -110,9 +122,12 @@ class Lease:
 
 
 def to_pending(connection: Connection, job: Job, reason: str, *, attempt: int) -> None:
-    """Make a running job runnable again, or end it when it was to be cancelled anyway."""
+    """Make a running job runnable again, or what it was asked to become: cancelled, or paused."""
     if job.cancel_requested_at is not None:
         end(connection, job, "cancelled")
+        return
+    if job.pause_requested_at is not None:
+        set_aside(connection, job, attempt=attempt)
         return
     free = {"lease_token": None, "lease_until": None, "worker_id": None, "started_at": None}
     _set(connection, job, status="pending", progress=0.0, attempt=attempt, **free)

@@ -19,6 +19,7 @@ from app.jobs.wake import Wake
 from app.storage.database import Database
 from app.storage.files import Files
 from speech.errors import SpeechError
+from train.progress import Stopped
 
 Task = Callable[[JobContext, Mapping[str, Any]], Mapping[str, Any]]
 
@@ -95,7 +96,7 @@ class Worker:
             with beating(lease, context, Wake(self._database, self._poll_s)):
                 result = self._task(lease.job.kind)(context, lease.job.params)
                 is_completed = has_ended = lease.complete(result, context.publish_all)
-        except Cancelled:
+        except (Cancelled, Stopped):
             has_ended = _stop(lease, context.stop_reason)
         except (SpeechError, Problem) as error:
             has_ended = lease.fail(error.code, error.values)
@@ -111,8 +112,10 @@ class Worker:
 
     def _tidy(self, lease: Lease, is_completed: bool, has_ended: bool) -> None:
         try:
-            if has_ended:
-                self._files.keep_attempt(lease.job.id, lease.token if is_completed else None)
+            if is_completed:
+                self._files.keep_results(lease.job.id, lease.token)
+            elif has_ended:
+                self._files.delete(lease.job.id)
             else:
                 self._files.drop_attempt(lease.job.id, lease.token)
         except OSError:  # the sweep comes by later
@@ -148,16 +151,22 @@ def _beat(lease: Lease, context: JobContext, wake: Wake, done: threading.Event) 
             continue
         if is_due:
             next_beat = time.monotonic() + every_s
-        if flags is None or flags.cancel:
-            context.stop("lost" if flags is None else "cancelled")
+        if flags is None or flags.cancel or flags.pause:
+            context.stop("lost" if flags is None else "cancelled" if flags.cancel else "paused")
 
 
 def _stop(lease: Lease, reason: str | None) -> bool:
-    """End or give back a job whose task stopped; whether it has ended."""
-    if reason == "shutdown":
-        lease.release("shutdown", counts=False)
-        return False
-    return lease.cancel()
+    """End, set aside or give back a job whose task stopped; whether it has ended.
+
+    One that was cancelled while it saved for another reason ends all the same.
+    """
+    if reason not in ("shutdown", "paused"):
+        return lease.cancel()
+    flags = lease.flags()
+    if flags is not None and flags.cancel:
+        return lease.cancel()
+    lease.pause() if reason == "paused" else lease.release("shutdown", counts=False)
+    return False
 
 
 def _retry(lease: Lease, error: Exception) -> bool:

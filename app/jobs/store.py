@@ -1,4 +1,4 @@
-"""The jobs table as the API sees it: add, look, cancel, delete. Running them is claim.py's and lease.py's."""
+"""The jobs table as the API sees it: add, look, pause, cancel, delete. Running them is claim.py's and lease.py's."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 
 from app.errors import Problem
 from app.jobs.events import append
-from app.jobs.job import ENDED, STATUSES, Job, new_job_id
+from app.jobs.job import ENDED, PAUSABLE, STATUSES, Job, new_job_id
 from app.storage.database import Database
 from app.storage.tables import job_events, jobs
 
@@ -69,6 +69,40 @@ class JobStore:
                 connection.execute(update(jobs).where(jobs.c.id == job_id).values(cancel_requested_at=asked))
             else:
                 end(connection, job, "cancelled")
+            return get_job(connection, job_id)
+
+    def pause(self, job_id: str) -> Job:
+        """Set a waiting job aside at once; ask a running one to save and stop. Pausing twice changes nothing.
+
+        Raises `job_not_found`, `job_already_ended`, `job_not_pausable`.
+        """
+        with self._database.write() as connection:
+            job = get_job(connection, job_id)
+            if job.is_ended:
+                raise Problem("job_already_ended", job_id=job_id, status=job.status)
+            if not job.can_pause:
+                raise Problem("job_not_pausable", job_id=job_id, kind=job.kind, choices=list(PAUSABLE))
+            if job.status == "pending":
+                set_aside(connection, job, attempt=job.attempt)
+            elif job.status == "processing" and job.pause_requested_at is None:
+                connection.execute(update(jobs).where(jobs.c.id == job_id).values(pause_requested_at=time.time()))
+            return get_job(connection, job_id)
+
+    def resume(self, job_id: str) -> Job:
+        """Make a paused job runnable again; one that is still saving goes on by itself after that.
+
+        Raises `job_not_found`, `job_already_ended`, `job_not_paused`.
+        """
+        with self._database.write() as connection:
+            job = get_job(connection, job_id)
+            if job.is_ended:
+                raise Problem("job_already_ended", job_id=job_id, status=job.status)
+            if job.status != "paused" and job.pause_requested_at is None:
+                raise Problem("job_not_paused", job_id=job_id, status=job.status)
+            status = "pending" if job.status == "paused" else job.status
+            values = {"status": status, "pause_requested_at": None}
+            connection.execute(update(jobs).where(jobs.c.id == job_id).values(**values))
+            append(connection, job_id, job.user_id, "job.resumed", {"status": status})
             return get_job(connection, job_id)
 
     def delete(self, job_id: str, *, wait_s: float = 5.0) -> Job:
@@ -138,6 +172,14 @@ def end(
     connection.execute(update(jobs).where(jobs.c.id == job.id).values(status=status, **outcome, **times))
     data = {"result": result} if status == "completed" else {"error": error} if status == "failed" else {}
     append(connection, job.id, job.user_id, f"job.{status}", data)
+
+
+def set_aside(connection: Connection, job: Job, *, attempt: int) -> None:
+    """Pause a job that nobody runs, or no longer; it holds no lease, and its files stay."""
+    free = {"lease_token": None, "lease_until": None, "worker_id": None, "pause_requested_at": None}
+    values = {"status": "paused", "attempt": attempt, **free}
+    connection.execute(update(jobs).where(jobs.c.id == job.id).values(**values))
+    append(connection, job.id, job.user_id, "job.paused", {"progress": job.progress})
 
 
 def _forget(connection: Connection, job: Job) -> None:

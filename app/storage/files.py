@@ -1,7 +1,8 @@
 """Files of jobs, one folder a job, all below one root that no name can leave.
 
 An attempt writes under `tmp-<token>-…` and its results become `out-<token>-<name>`, so that two attempts
-of one job never share a name; whatever else lies in the folder (an upload) belongs to the job itself.
+of one job never share a name; whatever else lies in the folder (an upload) belongs to the job itself. Long work
+goes on from `work`, a folder that outlives attempts and goes when the job ends; `kept` stays as long as the job.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from app.errors import Problem
 JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 TOKEN = re.compile(r"[0-9a-f]{8,64}")
 OF_ATTEMPT = re.compile(r"(tmp|out)-([0-9a-f]{8,64})-.+", re.DOTALL)
+WORK, KEPT = "work", "kept"
 
 
 class Files:
@@ -60,6 +62,21 @@ class Files:
         flush(final.parent)
         return final
 
+    def work(self, job_id: str) -> Path:
+        """The folder that attempts of the job hand on to each other; made."""
+        return self._made(job_id, WORK)
+
+    def kept(self, job_id: str) -> Path:
+        """The same, and not dropped when the job completes; made."""
+        return self._made(job_id, KEPT)
+
+    def drop_work(self, job_id: str) -> int:
+        """Remove the work folder; the number of files in it."""
+        folder = self.path(job_id, WORK)
+        count = sum(1 for _ in _below(folder))
+        shutil.rmtree(folder, ignore_errors=True)
+        return count
+
     def drop_attempt(self, job_id: str, token: str) -> int:
         """Remove what the attempt `token` left, results included; the number of files."""
         return _remove(path for path, owner, _ in self._of_attempts(job_id) if owner == token)
@@ -67,6 +84,10 @@ class Files:
     def keep_attempt(self, job_id: str, token: str | None) -> int:
         """Remove what attempts left, except the results of `token`; the number of files."""
         return _remove(path for path, owner, is_out in self._of_attempts(job_id) if not (is_out and owner == token))
+
+    def keep_results(self, job_id: str, token: str) -> int:
+        """Remove what a job completed by the attempt `token` has no more use for; the number of files."""
+        return self.keep_attempt(job_id, token) + self.drop_work(job_id)
 
     def delete(self, job_id: str) -> int:
         """Remove all files of the job; their number."""
@@ -91,6 +112,11 @@ class Files:
         folder = self.root / job_id
         if not JOB_ID.fullmatch(job_id) or folder.is_symlink():
             raise Problem("bad_file_name", name=job_id)
+        return folder
+
+    def _made(self, job_id: str, name: str) -> Path:
+        folder = self.path(job_id, name)
+        folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     def _of_attempts(self, job_id: str) -> Iterator[tuple[Path, str, bool]]:

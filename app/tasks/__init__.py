@@ -8,18 +8,26 @@ from functools import partial
 
 from app.jobs.runner import Task
 from app.settings import Settings
+from app.tasks.cloning import clone_voice
+from app.tasks.intake import take_in
 from app.tasks.synthesis import synthesize
+from app.tasks.workshop import Workshop
 from speech.synthesis import Speaker, SpeakerOptions
 
 
-def tasks(speaker: Speaker) -> Mapping[str, Task]:
+def tasks(speaker: Speaker, workshop: Workshop) -> Mapping[str, Task]:
     """Job kind to the function that does it."""
-    return {"dubbing": partial(synthesize, speaker)}
+    return {
+        "dubbing": partial(synthesize, speaker),
+        "intake": partial(take_in, workshop),
+        "clone_voice": partial(clone_voice, workshop),
+    }
 
 
 def from_settings(settings: Settings) -> Mapping[str, Task]:
     """The table of a worker process."""
-    return tasks(speaker_of(settings))
+    speaker = speaker_of(settings)
+    return tasks(speaker, Workshop(speaker.store, settings.voices_path))
 
 
 def speaker_of(settings: Settings) -> Speaker:

@@ -1,4 +1,4 @@
-"""Stock voices: listed, filtered, heard; cloning is refused for what it is."""
+"""Stock voices: listed, filtered, heard."""
 
 import io
 import wave
@@ -75,15 +75,3 @@ def test_a_stock_voice_stays(service: Service) -> None:
     response = service.client.delete("/voices/pf_dora")
     assert (response.status_code, response.json()["code"]) == (403, "voice_is_stock")
     assert service.client.delete("/voices/none").status_code == 404
-
-
-def test_cloning_checks_its_arguments_and_says_it_is_not_built(service: Service) -> None:
-    clone = {"name": "Ana", "language": "pt-BR"}
-    file = {"file": ("ana.wav", b"RIFF", "audio/wav")}
-    response = service.client.post("/voices/clone", data=clone, files=file)
-    assert (response.status_code, response.json()["code"]) == (501, "cloning_not_built")
-    for data in ({"name": "Ana"}, {"language": "pt"}, clone | {"tts_engine": "piper"}, clone | {"pitch": "1"}):
-        response = service.client.post("/voices/clone", data=data, files=file)
-        assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
-    errors = service.client.post("/voices/clone", files={"name": (None, "Ana")}).json()["errors"]
-    assert {error["field"] for error in errors} == {"file", "language"}

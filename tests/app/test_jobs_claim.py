@@ -239,10 +239,10 @@ def test_wildcards_in_a_worker_id_mean_themselves(database: Database) -> None:
 def test_overdue_are_running_jobs_that_did_not_stop_in_time(database: Database) -> None:
     job_id, other = add(database), add(database)
     take(database), take(database)
-    assert overdue(database, 0) == []
+    assert overdue(database, 0, 0) == []
     JobStore(database).cancel(job_id)
-    assert [job.id for job in overdue(database, 0)] == [job_id]
-    assert overdue(database, 60) == []
+    assert [job.id for job in overdue(database, 0, 0)] == [job_id]
+    assert overdue(database, 60, 60) == []
     assert JobStore(database).get(other).status == "processing"
 
 

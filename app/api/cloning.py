@@ -1,0 +1,323 @@
+"""Cloning (base API B2 and beyond): recordings taken in, a voice fitted to them, and what can be heard on the way."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, Field, StringConstraints
+from starlette.responses import FileResponse
+
+from app.api.bodies import JSON, MULTIPART, Body, Upload, body_of, documented
+from app.api.job_requests import Word
+from app.api.job_views import JobView
+from app.api.jobs import find_job
+from app.api.languages import Language
+from app.api.queries import known_query
+from app.api.services import Services, Wired
+from app.errors import Problem
+from app.texts import render
+from speech.engines.registry import refusal
+from speech.errors import SpeechError
+from speech.synthesis import match_language
+
+if TYPE_CHECKING:
+    from app.jobs.job import Job
+    from train.manifest import Clip, Manifest
+
+router = APIRouter(tags=["cloning"], dependencies=[Depends(known_query)])
+
+QUEUE = "train"
+TEXT_FINDINGS = ("wrong_text", "wrong_language")  # of a clip whose text a person has put right they say nothing
+Effort = Annotated[Literal["fast", "default", "best"], Word]
+Gender = Annotated[Literal["female", "male", "unknown"], Word]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
+Description = Annotated[str, Field(max_length=2000)]
+LanguageTag = Annotated[str, Field(min_length=2, max_length=35)]
+Files = Annotated[list[Upload], Field(min_length=1, max_length=10)]
+Words = Annotated[str | None, Field(max_length=20_000)]
+Statement = Annotated[str | None, Field(min_length=1, max_length=2000)]
+
+
+class EffortView(BaseModel):
+    effort: str
+    estimate_s: float
+    description: str
+
+
+class Intake(Body):
+    """`text`: what is said in all recordings, in their order, where it is known; otherwise it is recognised."""
+
+    file: Files
+    language: LanguageTag
+    text: Words = None
+
+
+class ClipChoice(Body):
+    clip_id: str
+    text: Annotated[str | None, Field(min_length=1, max_length=1000)] = None
+    use: bool = True
+
+
+class Fit(Body):
+    """`clips`: what to change; a clip that is not named is used when it is usable."""
+
+    intake_job_id: str
+    name: Name
+    clips: Annotated[list[ClipChoice], Field(max_length=1000)] = []
+    language: LanguageTag | None = None
+    effort: Effort = "default"
+    consent: bool | None = None
+    consent_statement: Statement = None
+    gender: Gender = "unknown"
+    description: Description = ""
+
+
+class Clone(Body):
+    file: Files
+    name: Name
+    language: LanguageTag
+    description: Description = ""
+    tts_engine: Annotated[Literal["kokoro", "xtts", "f5tts"], Word] = "kokoro"
+    ref_text: Words = None
+    effort: Effort = "default"
+    consent: bool | None = None
+    consent_statement: Statement = None
+    gender: Gender = "unknown"
+
+
+class CloneStarted(BaseModel):
+    message: str
+    job_id: str
+    status: str
+    poll_url: str
+
+
+@router.get("/voices/efforts", summary="How long a fit may take, and how long each takes on this machine")
+def efforts(services: Wired, reader: Language) -> list[EffortView]:
+    """Raises Problem `training_not_installed`, `cloning_models_missing`: then no voice can be fitted here yet."""
+    services.workshop.check()
+    return [
+        EffortView(
+            effort=effort,
+            estimate_s=services.workshop.estimate_s(effort),
+            description=render(f"clone.effort.{effort}", reader, {}),
+        )
+        for effort in ("fast", "default", "best")
+    ]
+
+
+@router.post(
+    "/voices/intake",
+    status_code=202,
+    summary="Take recordings in: clips, their text, and what is wrong with each",
+    openapi_extra=documented(Intake, MULTIPART),
+)
+def intake(services: Wired, reader: Language, body: Annotated[Intake, Depends(body_of(Intake, MULTIPART))]) -> JobView:
+    services.workshop.check()
+    params = {"mode": "intake", "language": _language(services, body.language), "ref_text": body.text or None}
+    return JobView.of(_add_with_recordings(services, "intake", params, body.file), reader)
+
+
+@router.post("/voices/fit", status_code=202, summary="Fit a voice to clips", openapi_extra=documented(Fit, JSON))
+def fit(services: Wired, reader: Language, body: Annotated[Fit, Depends(body_of(Fit, JSON))]) -> JobView:
+    _consented(body.consent)
+    services.workshop.check()
+    job, manifest = _taken_in(services, body.intake_job_id)
+    chosen = _chosen(manifest, body.clips)
+    params = _params(services, body, body.language or job.params["language"], reader)
+    return JobView.of(_add_with_clips(services, params | {"intake_job_id": job.id}, job.id, chosen), reader)
+
+
+@router.post(
+    "/voices/clone",
+    status_code=202,
+    summary="Clone a voice from recordings: intake and fit in one job",
+    responses={501: {"description": "`engine_not_built`: xtts and f5tts are not built yet"}},
+    openapi_extra=documented(Clone, MULTIPART),
+)
+def clone(
+    services: Wired, reader: Language, body: Annotated[Clone, Depends(body_of(Clone, MULTIPART))]
+) -> CloneStarted:
+    if body.tts_engine != "kokoro":
+        raise refusal(body.tts_engine, list(services.speaker.engines()))
+    _consented(body.consent)
+    services.workshop.check()
+    params = _params(services, body, body.language, reader) | {"ref_text": body.ref_text or None}
+    job = _add_with_recordings(services, "clone_voice", params, body.file)
+    return CloneStarted(message=f"{job.id} added", job_id=job.id, status=job.status, poll_url=f"/jobs/{job.id}")
+
+
+@router.get("/jobs/{job_id}/clips/{clip_id}", summary="A clip of an intake, as WAV", response_class=FileResponse)
+def clip(services: Wired, job_id: str, clip_id: str) -> FileResponse:
+    job, manifest = _taken_in(services, job_id)
+    found = next((clip for clip in manifest.clips if clip.clip_id == clip_id), None)
+    if found is None:
+        choices = [clip.clip_id for clip in manifest.clips]
+        raise Problem("clip_not_found", job_id=job_id, clip_id=clip_id[:80], choices=choices or ["–"])
+    return FileResponse(_kept(services, job.id, found.audio_path), media_type="audio/wav")
+
+
+@router.get(
+    "/jobs/{job_id}/samples/{name}", summary="What a fit sounds like so far, as WAV", response_class=FileResponse
+)
+def job_sample(services: Wired, job_id: str, name: str) -> FileResponse:
+    job = find_job(services, job_id)
+    folder = services.files.path(job.id, "any").parent
+    names = sorted(path.stem.removeprefix("sample-") for path in folder.glob("sample-*.wav"))
+    if name not in names:
+        raise Problem("sample_not_found", name=name[:80], choices=names or ["–"])
+    path = services.files.path(job.id, f"sample-{name}.wav")
+    return FileResponse(path, media_type="audio/wav", headers={"Cache-Control": "no-store"})
+
+
+def _language(services: Services, asked: str) -> str:
+    from app.tasks.workshop import ENGINE
+
+    return match_language(asked, services.speaker.engines()[ENGINE])
+
+
+def _consented(consent: bool | None) -> None:
+    if consent is not True:
+        raise Problem("consent_missing")
+
+
+def _params(services: Services, body: Fit | Clone, language: str, reader: str) -> dict[str, Any]:
+    """What a job of fitting stores. Raises Problem or SpeechError for a name that is taken, a language not spoken."""
+    from app.tasks.workshop import ENGINE, voice_id_of
+
+    voice_id = voice_id_of(body.name)
+    refuse_taken(services, voice_id)
+    statement = body.consent_statement or render("clone.consent_statement", reader, {})
+    return {
+        "mode": "clone_voice",
+        "engine": ENGINE,
+        "voice": voice_id,
+        "title": body.name,
+        "language": _language(services, language),
+        "gender": body.gender,
+        "description": body.description,
+        "effort": body.effort,
+        "estimate_s": services.workshop.estimate_s(body.effort),
+        "consent": {"statement": statement, "given_at": datetime.now(UTC).isoformat()},
+    }
+
+
+def refuse_taken(services: Services, voice_id: str) -> None:
+    """Raises Problem `voice_exists`, `voice_being_made`."""
+    stock = {voice.voice_id for voice in services.speaker.voices()}
+    if voice_id in stock or services.workshop.find(voice_id) is not None:
+        raise Problem("voice_exists", voice=voice_id)
+    for status in ("pending", "processing", "paused"):
+        for job in services.jobs.list(limit=1000, kind="clone_voice", status=status)[1]:
+            if job.params["voice"] == voice_id:
+                raise Problem("voice_being_made", voice_id=voice_id, job_id=job.id)
+
+
+def _taken_in(services: Services, job_id: str) -> tuple[Job, Manifest]:
+    """Raises Problem `not_an_intake`, `intake_not_ready`."""
+    from app.tasks.workshop import MANIFEST
+    from train.manifest import Manifest
+
+    job = find_job(services, job_id)
+    if job.kind != "intake":
+        raise Problem("not_an_intake", job_id=job.id, kind=job.kind)
+    if job.status != "completed":
+        raise Problem("intake_not_ready", job_id=job.id, status=job.status)
+    return job, Manifest.load(_kept(services, job.id, MANIFEST))
+
+
+def _kept(services: Services, job_id: str, name: str) -> Path:
+    return services.files.path(job_id, f"kept/{name}")
+
+
+def _chosen(manifest: Manifest, choices: Sequence[ClipChoice]) -> Manifest:
+    """The clips to fit to, with the text a person gave them. Raises `clip_not_usable`, `no_clip_chosen`."""
+    by_id = {choice.clip_id: choice for choice in choices}
+    for clip_id in by_id:
+        manifest.get(clip_id)
+    clips = [_corrected(clip, by_id.get(clip.clip_id)) for clip in manifest.clips]
+    chosen = [clip for clip in clips if (by_id[clip.clip_id].use if clip.clip_id in by_id else clip.is_usable)]
+    for clip in chosen:
+        if not clip.is_usable:
+            reasons = [finding.code for finding in clip.findings if finding.severity == "refused"]
+            raise Problem("clip_not_usable", clip_id=clip.clip_id, reasons=reasons)
+    if not chosen:
+        raise Problem("no_clip_chosen")
+    return replace(manifest, clips=tuple(chosen))
+
+
+def _corrected(clip: Clip, choice: ClipChoice | None) -> Clip:
+    if choice is None or choice.text is None or choice.text == clip.text:
+        return clip
+    left = tuple(finding for finding in clip.findings if finding.code not in TEXT_FINDINGS)
+    return replace(clip, text=choice.text, findings=left)
+
+
+def _add_with_recordings(services: Services, kind: str, params: dict[str, Any], recordings: Sequence[Upload]) -> Job:
+    from app.jobs.job import new_job_id
+    from app.tasks.workshop import UPLOADS
+
+    job_id = new_job_id()
+    try:
+        names = []
+        for number, recording in enumerate(recordings, 1):
+            name = plain_name(recording.filename)
+            folder = services.files.work(job_id) / UPLOADS / str(number)
+            folder.mkdir(parents=True)
+            with (folder / name).open("xb") as file:
+                shutil.copyfileobj(recording.file, file, 1 << 20)
+            if not file_size(folder / name):
+                raise SpeechError("audio_empty")
+            names.append(name)
+        return _add(services, kind, params | {"input_files": names}, job_id)
+    except BaseException:
+        services.files.delete(job_id)
+        raise
+
+
+def _add_with_clips(services: Services, params: dict[str, Any], intake_id: str, manifest: Manifest) -> Job:
+    """The clips are copied, so that the intake may be deleted."""
+    from app.jobs.job import new_job_id
+    from app.tasks.workshop import INTAKE, MANIFEST
+
+    job_id = new_job_id()
+    try:
+        folder = services.files.work(job_id) / INTAKE
+        for clip in manifest.clips:
+            target = folder / clip.audio_path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(_kept(services, intake_id, clip.audio_path), target)
+        manifest.save(folder / MANIFEST)
+        return _add(services, "clone_voice", params, job_id)
+    except BaseException:
+        services.files.delete(job_id)
+        raise
+
+
+def _add(services: Services, kind: str, params: dict[str, Any], job_id: str) -> Job:
+    settings = services.settings
+    return services.jobs.add(
+        kind,
+        params,
+        queue=QUEUE,
+        max_attempts=settings.max_attempts,
+        ttl_s=settings.job_ttl_h * 3600,
+        job_id=job_id,
+    )
+
+
+def plain_name(given: str | None) -> str:
+    """The last part of a file's name, without what a file system or a terminal would stumble over."""
+    last = PurePosixPath((given or "").replace("\\", "/")).name.lstrip(".")
+    kept = "".join(letter if letter.isprintable() else "_" for letter in last)[-100:]
+    return kept.encode("utf-8", "replace")[-200:].decode("utf-8", "ignore") or "recording"
+
+
+def file_size(path: Path) -> int:
+    return path.stat().st_size

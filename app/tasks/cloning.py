@@ -1,0 +1,139 @@
+"""The job that fits a voice to recordings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from app.jobs.context import JobContext
+from app.tasks.workshop import FIT, INTAKE, MANIFEST, STAGED, UPLOADS, Workshop, find_voice
+from speech.audio import Audio
+from speech.errors import SpeechError
+from speech.voice_files import Consent, VoiceLibrary, VoiceMeta
+from train.manifest import Manifest
+from train.progress import Reporter
+
+INTAKE_SHARE = 0.2  # of the progress of a job that does both
+
+
+class ConsentParams(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    statement: str
+    given_at: str  # ISO 8601, UTC
+
+
+class CloningParams(BaseModel):
+    """What a job of this kind stores; its recordings, or the clips of an intake, lie in its work folder."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")  # the row also keeps what the API echoes
+
+    voice: str
+    title: str
+    language: str
+    gender: str
+    description: str
+    effort: str
+    consent: ConsentParams
+    ref_text: str | None = None
+
+
+class Part:
+    """The reporter of one part of a job: its progress is `start` to `end` of the whole, 0 to 1."""
+
+    def __init__(self, whole: Reporter, start: float, end: float) -> None:
+        self._whole, self._start, self._end = whole, start, end
+
+    def progress(self, done: int, total: int, note: str = "") -> None:
+        share = self._start + (self._end - self._start) * (done / total if total else 0.0)
+        self._whole.progress(round(1000 * share), 1000, note)
+
+    def metric(self, step: int, values: Mapping[str, float]) -> None:
+        self._whole.metric(step, values)
+
+    def log(self, text: str) -> None:
+        self._whole.log(text)
+
+    def sample(self, name: str, audio: Audio) -> None:
+        self._whole.sample(name, audio)
+
+    def should_stop(self) -> bool:
+        return self._whole.should_stop()
+
+
+def clone_voice(workshop: Workshop, context: JobContext, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Fit the voice and bring it into the library in the step that completes the job; nothing of it is there before.
+
+    Raises SpeechError as intake and fit do, and `voice_exists`; Stopped when the job is to stop.
+    """
+    wanted = CloningParams.model_validate(params)
+    staged = VoiceLibrary(context.work_dir / STAGED)
+    meta = _of_this_job(workshop.library(), wanted)
+    if meta is None:
+        meta = _of_this_job(staged, wanted) or _fit(workshop, context, wanted, staged)
+        folder = staged.folder(wanted.voice)
+        context.at_completion(lambda: adopt(folder, workshop.voices_dir / wanted.voice))
+    return {
+        "voice_id": meta.voice_id,
+        "engine": meta.engine,
+        "effort": meta.effort,
+        "language": meta.language,
+        "reference_s": meta.reference_s,
+        "report": dict(meta.report),
+    }
+
+
+def adopt(folder: Path, target: Path) -> None:
+    """Move a whole voice into another library of the same disk. Raises SpeechError `voice_exists`."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.rename(folder, target)
+    except OSError as error:
+        if target.exists():
+            raise SpeechError("voice_exists", voice=target.name) from error
+        raise
+
+
+def _of_this_job(library: VoiceLibrary, wanted: CloningParams) -> VoiceMeta | None:
+    """The voice, if an earlier attempt finished it: the moment of the consent tells whose it is.
+
+    Raises SpeechError `voice_exists` for another one's.
+    """
+    meta = find_voice(library, wanted.voice)
+    if meta is not None and meta.consent.given_at != wanted.consent.given_at:
+        raise SpeechError("voice_exists", voice=wanted.voice)
+    return meta
+
+
+def _fit(workshop: Workshop, context: JobContext, wanted: CloningParams, staged: VoiceLibrary) -> VoiceMeta:
+    from train.cloning import CloneOptions
+
+    folder, reporter = context.work_dir / INTAKE, Part(context, 0.0, 1.0)
+    if (context.work_dir / UPLOADS).is_dir():
+        reporter = Part(context, INTAKE_SHARE, 1.0)
+        if not (folder / MANIFEST).exists():
+            first = Part(context, 0.0, INTAKE_SHARE)
+            recordings = uploaded(context.work_dir)
+            workshop.take_in(recordings, wanted.language, folder, first, wanted.ref_text).save(folder / MANIFEST)
+    options = CloneOptions(
+        voice_id=wanted.voice,
+        title=wanted.title,
+        language=wanted.language,
+        consent=Consent(wanted.consent.statement, wanted.consent.given_at),
+        effort=wanted.effort,
+        gender=wanted.gender,
+        description=wanted.description,
+    )
+    work = context.work_dir / FIT
+    work.mkdir(exist_ok=True)
+    return workshop.clone(folder, Manifest.load(folder / MANIFEST), options, staged, work, reporter)
+
+
+def uploaded(work_dir: Path) -> list[Path]:
+    """The recordings of a job, in the order they came: one folder each, so that each keeps its name."""
+    folders = sorted((work_dir / UPLOADS).iterdir(), key=lambda folder: int(folder.name))
+    return [next(folder.iterdir()) for folder in folders]

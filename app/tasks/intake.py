@@ -1,0 +1,52 @@
+"""Recordings taken in: clips with text and judgement, kept for a person to look at and for the fit after it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict
+
+from app.jobs.context import JobContext
+from app.tasks.cloning import uploaded
+from app.tasks.workshop import MANIFEST, Workshop
+
+if TYPE_CHECKING:
+    from train.manifest import Manifest
+
+
+class IntakeParams(BaseModel):
+    """What a job of this kind stores; its recordings lie in its work folder."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    language: str
+    ref_text: str | None = None
+
+
+def take_in(workshop: Workshop, context: JobContext, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Cut and judge; the clips and their manifest stay in the job's kept folder.
+
+    Raises SpeechError for recordings that cannot be used, Stopped when the job is to stop.
+    """
+    wanted = IntakeParams.model_validate(params)
+    folder = context.kept_dir
+    manifest = workshop.take_in(uploaded(context.work_dir), wanted.language, folder, context, wanted.ref_text)
+    manifest.save(folder / MANIFEST)
+    return result_of(manifest)
+
+
+def result_of(manifest: Manifest) -> dict[str, Any]:
+    """What a client sees of a manifest; `warnings` gathers the findings: code, severity and the clips that have it."""
+    clips = [asdict(clip) | {"is_usable": clip.is_usable} for clip in manifest.clips]
+    found: dict[tuple[str, str], list[str]] = {}
+    for clip in manifest.clips:
+        for finding in clip.findings:
+            found.setdefault((finding.code, finding.severity), []).append(clip.clip_id)
+    return {
+        "clips": [{name: value for name, value in clip.items() if name != "audio_path"} for clip in clips],
+        "duration_s": sum(clip.duration_s for clip in manifest.clips),
+        "usable_s": sum(clip.duration_s for clip in manifest.usable()),
+        "warnings": [{"code": code, "severity": level, "clip_ids": ids} for (code, level), ids in found.items()],
+    }

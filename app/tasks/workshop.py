@@ -1,0 +1,93 @@
+"""Where voices are fitted: what `train` offers to the service and the command line, and whether it can be used here."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import re
+import unicodedata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.errors import Problem
+from speech.models import ModelStore
+from speech.voice_files import RESERVED, VoiceLibrary
+from train.progress import Reporter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from speech.voice_files import VoiceMeta
+    from train.cloning import CloneOptions
+    from train.manifest import Manifest
+
+ENGINE = "kokoro"  # the one engine that voices are fitted for
+EFFORTS = ("fast", "default", "best")
+INTAKE_MODELS = ("whisper-base", "speaker-resnet34")
+FIT_MODELS = ("kokoro-fp32", "kokoro-voices", "speaker-resemblyzer", "speaker-eres2net")
+MODULES = ("torch", "safetensors")  # of requirements-train.txt
+INSTALL_COMMAND = "./run training"
+MANIFEST = "manifest.jsonl"
+UPLOADS, INTAKE, FIT, STAGED = "upload", "intake", "fit", "voices"  # folders in a job's work folder
+
+
+class Workshop:
+    """What `train` offers, found when it is first called: a service that never clones never imports it."""
+
+    def __init__(self, store: ModelStore, voices_dir: Path) -> None:
+        self.store = store
+        self.voices_dir = voices_dir
+
+    def library(self) -> VoiceLibrary:
+        return VoiceLibrary(self.voices_dir)
+
+    def find(self, voice_id: str) -> VoiceMeta | None:
+        """A fitted voice, if there is one of this id."""
+        return find_voice(self.library(), voice_id)
+
+    def check(self) -> None:
+        """Raises Problem `training_not_installed`, `cloning_models_missing` with the command that brings it."""
+        missing = [name for name in MODULES if importlib.util.find_spec(name) is None]
+        if missing:
+            raise Problem("training_not_installed", packages=missing, command=INSTALL_COMMAND)
+        lacking = [name for name in (*INTAKE_MODELS, *FIT_MODELS) if not self.store.is_installed(name)]
+        if lacking:
+            command = f"papagaio models pull {' '.join(lacking)}"
+            raise Problem("cloning_models_missing", models=lacking, command=command)
+
+    def estimate_s(self, effort: str) -> float:
+        """Seconds a fit takes on this machine."""
+        from train.cloning import estimate_s
+
+        return float(estimate_s(effort, os.cpu_count() or 1))
+
+    def take_in(
+        self, recordings: Sequence[Path], language: str, folder: Path, reporter: Reporter, text: str | None
+    ) -> Manifest:
+        """Clips under `folder`, judged. Raises SpeechError for recordings that cannot be used."""
+        from train.intake import judges_of, take_in
+
+        folder.mkdir(parents=True, exist_ok=True)
+        return take_in(recordings, language, folder, judges_of(self.store), reporter, text)
+
+    def clone(
+        self, folder: Path, manifest: Manifest, options: CloneOptions, library: VoiceLibrary, work: Path, to: Reporter
+    ) -> VoiceMeta:
+        """A voice in `library`, fitted to the clips in `folder`; goes on from what is in `work`."""
+        from train.cloning import clone
+
+        return clone(folder, manifest, options, self.store, library, work, to)
+
+
+def find_voice(library: VoiceLibrary, voice_id: str) -> VoiceMeta | None:
+    return next((meta for meta in library.list() if meta.voice_id == voice_id), None)
+
+
+def voice_id_of(name: str) -> str:
+    """The id that a voice of this name gets: its letters without marks, or a hash where none of them is Latin."""
+    letters = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    slug = re.sub(r"[^a-z0-9]+", "_", letters).strip("_")[:30].rstrip("_")
+    if not slug:
+        return f"voice_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    return slug if slug[0].isalpha() and len(slug) > 1 and slug not in RESERVED else f"voice_{slug}"
