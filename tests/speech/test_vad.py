@@ -7,7 +7,7 @@ import pytest
 
 from speech.audio import Audio, join
 from speech.synthesis import Speaker
-from speech.vad import FRAME_S, EnergyDetector, SileroDetector, Span, VoiceDetector, spans
+from speech.vad import FRAME_S, EnergyDetector, SileroDetector, Span, VoiceDetector, spans, with_fundamental
 
 RATE = 24000
 DETECTORS = (SileroDetector, EnergyDetector)
@@ -62,6 +62,18 @@ def test_the_network_knows_music_from_speech() -> None:
     audio = Audio(chord.astype(np.float32), RATE)
     assert spans(SileroDetector().probabilities(audio)) == ()
     assert spans(EnergyDetector().probabilities(audio)) != ()
+
+
+@pytest.mark.models
+def test_a_telephone_is_heard_although_its_fundamental_is_gone(sentence: Audio) -> None:
+    spectrum = np.fft.rfft(sentence.samples)
+    hz = np.fft.rfftfreq(len(sentence.samples), 1 / RATE)
+    spectrum[(hz < 300) | (hz > 3400)] = 0
+    line = np.random.default_rng(2).normal(0, 3e-4, len(sentence.samples))
+    telephone = Audio((np.fft.irfft(spectrum, len(sentence.samples)) + line).astype(np.float32), RATE)
+    clear, heard = (np.mean(SileroDetector().probabilities(audio) > 0.5) for audio in (sentence, telephone))
+    assert clear > 0.6 and heard > 0.85 * clear
+    assert with_fundamental(sentence) is sentence and with_fundamental(telephone) is not telephone
 
 
 @pytest.mark.models

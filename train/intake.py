@@ -1,0 +1,252 @@
+"""Recordings of a person taken in: speech found, cut into clips, written down, and each clip judged."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from speech.asr import Transcriber, Transcript, WhisperTranscriber
+from speech.audio import Audio, join, save
+from speech.engines.kokoro.engine import KokoroEngine
+from speech.errors import SpeechError
+from speech.metrics.speaker import SpeakerEncoder, SpeakerJudge
+from speech.models import ModelStore
+from speech.synthesis import match_language
+from speech.vad import SileroDetector, VoiceDetector
+from train import quality, speakers
+from train.cutting import LONGEST_RECORDINGS_S, Piece, Recording, cut, listen
+from train.manifest import Clip, Manifest
+from train.progress import Reporter, Stopped
+from train.transcripts import difference, place
+
+MODELS = ("whisper-base", "speaker-resnet34")
+LEAST_RECORDING_S = 10.0
+LEAST_SPEECH_S = 6.0  # that is left to fit on
+SILENCE_DB = -65.0
+LONGEST_TEXT = 20_000  # characters; ten minutes of speech have half of that
+_LANGUAGE_WINDOW_S = 28.0  # whisper tells the language of 30 s at once
+_STAGES = {"reading": (0, 5), "finding_speech": (5, 10), "transcribing": (10, 80), "judging": (80, 100)}
+
+
+@dataclass(frozen=True)
+class Judges:
+    """Who listens: for speech, for words, for the person."""
+
+    detector: VoiceDetector
+    transcriber: Transcriber
+    encoder: SpeakerJudge
+
+
+def load_judges(store: ModelStore, threads: int = 2) -> Judges:
+    """The judges from the model store. Raises SpeechError `model_missing`."""
+    whisper, encoder = (store.path(name) for name in MODELS)
+    return Judges(
+        SileroDetector(),
+        WhisperTranscriber(whisper, threads=threads),
+        SpeakerEncoder(encoder / "speaker-resnet34.onnx"),
+    )
+
+
+def take_in(
+    recordings: Sequence[Path],
+    language: str,
+    work_dir: Path,
+    judges: Judges,
+    reporter: Reporter,
+    text: str | None = None,
+) -> Manifest:
+    """Clips of 24 kHz wav in `work_dir/clips`, and `work_dir/manifest.jsonl`, written last; a second run starts anew.
+
+    `text` is what is said in all recordings together; without it the words are what the recogniser heard. Raises
+    Stopped, and SpeechError: `no_recording`, `language_not_spoken`, `text_too_long`, `recording_unreadable`,
+    `recording_too_long`, `recording_too_short`, `recording_silent`, `only_music`, `no_speech_found`, `two_speakers`,
+    `wrong_language`, `wrong_text`, `too_little_speech`. Nothing is left in `work_dir` then.
+    """
+    spoken = match_language(language, KokoroEngine.info)
+    if not recordings:
+        raise SpeechError("no_recording")
+    if text is not None and len(text) > LONGEST_TEXT:
+        raise SpeechError("text_too_long", length=len(text), maximum=LONGEST_TEXT)
+    work_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=work_dir, prefix=".intake-") as name:
+        heard = _listen(recordings, judges, reporter)
+        pieces = [piece for recording in heard for piece in cut(recording)]
+        _check_speech(heard, pieces)
+        clips = _clips(pieces, spoken, judges, reporter, text)
+        _check_clips(clips, spoken)
+        folder = Path(name) / "clips"
+        folder.mkdir()
+        for piece, clip in zip(pieces, clips, strict=True):
+            save(piece.audio, folder / Path(clip.audio_path).name)
+        shutil.rmtree(work_dir / "clips", ignore_errors=True)
+        folder.rename(work_dir / "clips")
+    manifest = Manifest(tuple(clips))
+    manifest.save(work_dir / "manifest.jsonl")
+    return manifest
+
+
+def _listen(paths: Sequence[Path], judges: Judges, reporter: Reporter) -> list[Recording]:
+    heard: list[Recording] = []
+    for index, path in enumerate(paths):
+        _step(reporter, "reading", index, len(paths))
+        left_s = LONGEST_RECORDINGS_S - sum(recording.audio.duration_s for recording in heard)
+        heard.append(listen(path, left_s, judges.detector))
+    _step(reporter, "finding_speech", 1, 1)
+    total_s = sum(recording.audio.duration_s for recording in heard)
+    if total_s < LEAST_RECORDING_S:
+        names = ", ".join(recording.name for recording in heard)
+        raise SpeechError("recording_too_short", files=names, duration_s=round(total_s, 1), minimum_s=LEAST_RECORDING_S)
+    return heard
+
+
+def _check_speech(heard: Sequence[Recording], pieces: Sequence[Piece]) -> None:
+    """Raises SpeechError when there is next to no speech, with what there is instead."""
+    speech_s = sum(piece.speech.duration_s for piece in pieces)
+    if speech_s >= LEAST_SPEECH_S / 3:
+        return
+    files = ", ".join(recording.name for recording in heard)
+    level = max(quality.rms_db(recording.audio) for recording in heard)
+    if level < SILENCE_DB:
+        raise SpeechError("recording_silent", files=files, level_db=round(level))
+    if max(quality.tonality_db(recording.audio) for recording in heard) > quality.TONAL_DB:
+        raise SpeechError("only_music", files=files)
+    raise SpeechError("no_speech_found", files=files, speech_s=round(speech_s, 1))
+
+
+def _clips(pieces: Sequence[Piece], language: str, judges: Judges, reporter: Reporter, text: str | None) -> list[Clip]:
+    """Every piece with its words, measures and findings. Raises Stopped and SpeechError `two_speakers`."""
+    sounds = [piece.audio for piece in pieces]
+    heard: list[Transcript] = []
+    for index, sound in enumerate(sounds):
+        _step(reporter, "transcribing", index, len(sounds))
+        heard.append(judges.transcriber.transcribe(sound, language))
+    texts = tuple(each.text for each in heard) if text is None else place(text, [each.text for each in heard], language)
+    voices = [piece.voice for piece in pieces]
+    found = speakers.compare(voices, judges.encoder, lambda done: _step(reporter, "judging", done, len(sounds)))
+    languages = list(_languages(sounds, judges.transcriber))
+    clips = []
+    for index, piece in enumerate(pieces):
+        measures = measured(piece, heard[index], texts[index], language)
+        measures["speaker_similarity"] = found.similarity[index]
+        measures["speaker_similarity_least"] = found.least[index]
+        measures["language_probability"] = languages[index].get(language.split("-")[0], 0.0)
+        if text is not None:
+            measures["text_difference"] = difference(texts[index], heard[index].text, language)
+        clips.append(_clip(index, piece, texts[index], heard[index], language, measures, languages[index]))
+    if found.are_two:
+        second = ", ".join(_place(clips[i]) for i in found.second)
+        raise SpeechError("two_speakers", clips=second, share_percent=round(100 * found.second_share))
+    return clips
+
+
+def measured(piece: Piece, heard: Transcript, text: str, language: str) -> dict[str, float]:
+    """The measures of a piece by itself: sound, length and words."""
+    sound, characters = piece.audio, len(text.strip())
+    around = [pause for pause in piece.recording.pauses if _is_near(pause, piece)]
+    return {
+        "duration_s": sound.duration_s,
+        "rms_db": quality.rms_db(sound),
+        "peak": float(abs(sound.samples).max()),
+        "snr_db": quality.snr_db(sound),
+        "clipped_share": quality.clipped_share(sound),
+        "bandwidth_hz": quality.bandwidth_hz(sound),
+        "music_snr_db": quality.music_snr_db(sound, piece.recording.audio, around),
+        "characters": float(characters),
+        "characters_per_s": characters / piece.speech.duration_s,
+        "log_probability": heard.average_log_probability,
+        "no_speech_probability": heard.no_speech_probability,
+    }
+
+
+def _is_near(pause: tuple[float, float], piece: Piece, within_s: float = 5.0) -> bool:
+    return pause[1] > piece.span.start_s - within_s and pause[0] < piece.span.end_s + within_s
+
+
+def _languages(sounds: Sequence[Audio], transcriber: Transcriber) -> Iterator[Mapping[str, float]]:
+    """For each clip how probable each language is, by it and its neighbours of half a minute."""
+    start = 0
+    while start < len(sounds):
+        end = start + 1
+        while end < len(sounds) and sum(sound.duration_s for sound in sounds[start : end + 1]) < _LANGUAGE_WINDOW_S:
+            end += 1
+        found = transcriber.languages(join(sounds[start:end]))
+        yield from [found] * (end - start)
+        start = end
+
+
+def _clip(
+    index: int,
+    piece: Piece,
+    text: str,
+    heard: Transcript,
+    language: str,
+    measures: dict[str, float],
+    languages: Mapping[str, float],
+) -> Clip:
+    likeliest = max(languages, key=languages.__getitem__, default="")
+    told = {"text": text, "heard": heard.text, "language": language, "likeliest": likeliest}
+    clip_id = f"c{index + 1:03d}"
+    return Clip(
+        clip_id=clip_id,
+        audio_path=f"clips/{clip_id}.wav",
+        source=piece.recording.name,
+        start_s=round(piece.span.start_s, 3),
+        end_s=round(piece.span.end_s, 3),
+        duration_s=piece.audio.duration_s,
+        text=text,
+        heard=heard.text,
+        language=language,
+        measures={name: round(value, 4) for name, value in measures.items()},
+        findings=quality.judge(measures, told),
+    )
+
+
+def _check_clips(clips: Sequence[Clip], language: str) -> None:
+    """Raises SpeechError when what is left is too little to fit on, with the reason most clips share."""
+    manifest = Manifest(tuple(clips))
+    lost = Counter[str]()
+    for clip in clips:
+        lost.update({finding.code: clip.duration_s for finding in clip.findings if finding.severity == "refused"})
+    half_s = manifest.duration_s / 2
+    if lost["wrong_language"] > half_s:
+        heard = Counter(
+            str(f.values["likeliest"]) for clip in clips for f in clip.findings if f.code == "wrong_language"
+        )
+        raise SpeechError("wrong_language", language=language, heard=heard.most_common(1)[0][0])
+    if lost["wrong_text"] > half_s:
+        raise SpeechError("wrong_text", clips=_reasons(clips, "wrong_text"))
+    if manifest.usable_s < LEAST_SPEECH_S:
+        left_s = round(manifest.usable_s, 1)
+        raise SpeechError("too_little_speech", usable_s=left_s, minimum_s=LEAST_SPEECH_S, reasons=_reasons(clips))
+
+
+def _reasons(clips: Sequence[Clip], code: str | None = None) -> str:
+    """The refused clips, and by which codes; of one code the words."""
+    refused = [clip for clip in clips if not clip.is_usable]
+    if code:
+        told = [f"{_place(clip)}: “{clip.text}” / “{clip.heard}”" for clip in refused if _has(clip, code)]
+    else:
+        told = [
+            f"{_place(clip)}: {', '.join(f.code for f in clip.findings if f.severity == 'refused')}" for clip in refused
+        ]
+    return "; ".join(told[:10])
+
+
+def _has(clip: Clip, code: str) -> bool:
+    return any(finding.code == code for finding in clip.findings)
+
+
+def _place(clip: Clip) -> str:
+    return f"{clip.clip_id} ({clip.source} {clip.start_s:.1f}–{clip.end_s:.1f} s)"
+
+
+def _step(reporter: Reporter, stage: str, done: int, total: int) -> None:
+    """Tell where the work is, in percent. Raises Stopped."""
+    first, last = _STAGES[stage]
+    reporter.progress(first + round((last - first) * done / total), 100, f"clone.stage.{stage}")
+    if reporter.should_stop():
+        raise Stopped

@@ -1,0 +1,66 @@
+"""What the tests of the workshop may ask for: the real weights, and recordings made with the embedded voice."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+
+from app.settings import load_settings
+from speech.audio import Audio, join
+from speech.models import ModelStore
+from speech.synthesis import Speaker, SpeakerOptions
+from train.intake import MODELS, Judges, load_judges
+
+RATE = 24000
+Speak = Callable[..., Audio]
+
+
+def room(seconds: float, seed: int = 0) -> Audio:
+    """A quiet room, -70 dB."""
+    samples = np.random.default_rng(seed).normal(0, 3e-4, round(seconds * RATE))
+    return Audio(samples.astype(np.float32), RATE)
+
+
+@pytest.fixture(scope="session")
+def model_store() -> ModelStore:
+    """The model store of this user. Skips, or fails when PAPAGAIO_REQUIRE_MODELS=1, while weights are missing."""
+    store = ModelStore(load_settings().models_path)
+    missing = [name for name in ("kokoro-int8", "kokoro-voices", *MODELS) if not store.is_installed(name)]
+    if missing:
+        reason = f"weights not installed: papagaio models pull {' '.join(missing)}"
+        pytest.fail(reason) if os.environ.get("PAPAGAIO_REQUIRE_MODELS") == "1" else pytest.skip(reason)
+    return store
+
+
+@pytest.fixture(scope="session")
+def speaker(model_store: ModelStore) -> Iterator[Speaker]:
+    """The real engines, kept loaded for the whole session."""
+    speaker = Speaker(SpeakerOptions(model_store.root))
+    yield speaker
+    speaker.close()
+
+
+@pytest.fixture(scope="session")
+def judges(model_store: ModelStore) -> Judges:
+    return load_judges(model_store)
+
+
+@pytest.fixture(scope="session")
+def speak(speaker: Speaker) -> Speak:
+    """Sentences in a quiet room with a pause before, between and after; each sentence is spoken once a session."""
+    spoken: dict[tuple[str, str, str], Audio] = {}
+
+    def say(*texts: str, voice: str = "pf_dora", language: str = "pt-BR", pause_s: float = 0.8) -> Audio:
+        parts = [room(pause_s)]
+        for text in texts:
+            key = (text, voice, language)
+            if key not in spoken:
+                plan = speaker.plan(text, engine="kokoro", language=language, voice=voice)
+                spoken[key] = join(speaker.speak(plan))
+            parts += [spoken[key], room(pause_s, len(parts))]
+        return join(parts)
+
+    return say
