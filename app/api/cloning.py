@@ -20,7 +20,7 @@ from app.api.jobs import find_job
 from app.api.languages import Language
 from app.api.queries import known_query
 from app.api.services import Services, Wired
-from app.errors import Problem
+from app.errors import FieldError, Problem
 from app.texts import render
 from speech.engines.registry import refusal
 from speech.errors import SpeechError
@@ -156,11 +156,8 @@ def clone(
 @router.get("/jobs/{job_id}/clips/{clip_id}", summary="A clip of an intake, as WAV", response_class=FileResponse)
 def clip(services: Wired, job_id: str, clip_id: str) -> FileResponse:
     job, manifest = _taken_in(services, job_id)
-    found = next((clip for clip in manifest.clips if clip.clip_id == clip_id), None)
-    if found is None:
-        choices = [clip.clip_id for clip in manifest.clips]
-        raise Problem("clip_not_found", job_id=job_id, clip_id=clip_id[:80], choices=choices or ["–"])
-    return FileResponse(_kept(services, job.id, found.audio_path), media_type="audio/wav")
+    path = _kept(services, job.id, manifest.get(clip_id[:80]).audio_path)
+    return FileResponse(path, media_type="audio/wav")
 
 
 @router.get(
@@ -211,7 +208,7 @@ def _params(services: Services, body: Fit | Clone, language: str, reader: str) -
 def refuse_taken(services: Services, voice_id: str) -> None:
     """Raises Problem `voice_exists`, `voice_being_made`."""
     stock = {voice.voice_id for voice in services.speaker.voices()}
-    if voice_id in stock or services.workshop.find(voice_id) is not None:
+    if voice_id in stock or services.workshop.is_taken(voice_id):
         raise Problem("voice_exists", voice=voice_id)
     for status in ("pending", "processing", "paused"):
         for job in services.jobs.list(limit=1000, kind="clone_voice", status=status)[1]:
@@ -239,6 +236,8 @@ def _kept(services: Services, job_id: str, name: str) -> Path:
 def _chosen(manifest: Manifest, choices: Sequence[ClipChoice]) -> Manifest:
     """The clips to fit to, with the text a person gave them. Raises `clip_not_usable`, `no_clip_chosen`."""
     by_id = {choice.clip_id: choice for choice in choices}
+    if len(by_id) < len(choices):
+        raise Problem("invalid_request", errors=[FieldError("clips.clip_id", "field_repeated", {})])
     for clip_id in by_id:
         manifest.get(clip_id)
     clips = [_corrected(clip, by_id.get(clip.clip_id)) for clip in manifest.clips]

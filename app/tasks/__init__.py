@@ -40,5 +40,6 @@ def speaker_of(settings: Settings) -> Speaker:
             memory_bytes=settings.pool_memory_mb << 20,
             idle_s=settings.pool_idle_s,
             extra_engines=settings.extra_engines,
+            voices_dir=settings.voices_path,
         )
     )

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from app.jobs.context import JobContext
-from app.tasks.workshop import FIT, INTAKE, MANIFEST, STAGED, UPLOADS, Workshop, find_voice
+from app.tasks.workshop import FIT, INTAKE, MANIFEST, STAGED, UPLOADS, Workshop
 from speech.audio import Audio
 from speech.errors import SpeechError
 from speech.voice_files import Consent, VoiceLibrary, VoiceMeta
@@ -72,9 +72,9 @@ def clone_voice(workshop: Workshop, context: JobContext, params: Mapping[str, An
     """
     wanted = CloningParams.model_validate(params)
     staged = VoiceLibrary(context.work_dir / STAGED)
-    meta = _of_this_job(workshop.library(), wanted)
+    meta = _of_this_job(workshop.library(), workshop.voices_dir, wanted)
     if meta is None:
-        meta = _of_this_job(staged, wanted) or _fit(workshop, context, wanted, staged)
+        meta = _of_this_job(staged, context.work_dir / STAGED, wanted) or _fit(workshop, context, wanted, staged)
         folder = staged.folder(wanted.voice)
         context.at_completion(lambda: adopt(folder, workshop.voices_dir / wanted.voice))
     return {
@@ -98,36 +98,36 @@ def adopt(folder: Path, target: Path) -> None:
         raise
 
 
-def _of_this_job(library: VoiceLibrary, wanted: CloningParams) -> VoiceMeta | None:
+def _of_this_job(library: VoiceLibrary, root: Path, wanted: CloningParams) -> VoiceMeta | None:
     """The voice, if an earlier attempt finished it: the moment of the consent tells whose it is.
 
     Raises SpeechError `voice_exists` for another one's.
     """
-    meta = find_voice(library, wanted.voice)
-    if meta is not None and meta.consent.given_at != wanted.consent.given_at:
+    if not (root / wanted.voice).exists():
+        return None
+    meta = library.get(wanted.voice)
+    if meta.consent.given_at != wanted.consent.given_at:
         raise SpeechError("voice_exists", voice=wanted.voice)
     return meta
 
 
 def _fit(workshop: Workshop, context: JobContext, wanted: CloningParams, staged: VoiceLibrary) -> VoiceMeta:
-    from train.cloning import CloneOptions
-
     folder, reporter = context.work_dir / INTAKE, Part(context, 0.0, 1.0)
     if (context.work_dir / UPLOADS).is_dir():
         reporter = Part(context, INTAKE_SHARE, 1.0)
         if not (folder / MANIFEST).exists():
             first = Part(context, 0.0, INTAKE_SHARE)
             recordings = uploaded(context.work_dir)
-            workshop.take_in(recordings, wanted.language, folder, first, wanted.ref_text).save(folder / MANIFEST)
-    options = CloneOptions(
-        voice_id=wanted.voice,
-        title=wanted.title,
-        language=wanted.language,
-        consent=Consent(wanted.consent.statement, wanted.consent.given_at),
-        effort=wanted.effort,
-        gender=wanted.gender,
-        description=wanted.description,
-    )
+            workshop.take_in(recordings, wanted.language, folder, first, wanted.ref_text)
+    options = {
+        "voice_id": wanted.voice,
+        "title": wanted.title,
+        "language": wanted.language,
+        "consent": Consent(wanted.consent.statement, wanted.consent.given_at),
+        "effort": wanted.effort,
+        "gender": wanted.gender,
+        "description": wanted.description,
+    }
     work = context.work_dir / FIT
     work.mkdir(exist_ok=True)
     return workshop.clone(folder, Manifest.load(folder / MANIFEST), options, staged, work, reporter)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from app.jobs.context import JobContext
 from app.tasks.cloning import uploaded
-from app.tasks.workshop import MANIFEST, Workshop
+from app.tasks.workshop import Workshop
 
 if TYPE_CHECKING:
     from train.manifest import Manifest
@@ -31,9 +31,8 @@ def take_in(workshop: Workshop, context: JobContext, params: Mapping[str, Any]) 
     Raises SpeechError for recordings that cannot be used, Stopped when the job is to stop.
     """
     wanted = IntakeParams.model_validate(params)
-    folder = context.kept_dir
-    manifest = workshop.take_in(uploaded(context.work_dir), wanted.language, folder, context, wanted.ref_text)
-    manifest.save(folder / MANIFEST)
+    recordings = uploaded(context.work_dir)
+    manifest = workshop.take_in(recordings, wanted.language, context.kept_dir, context, wanted.ref_text)
     return result_of(manifest)
 
 

@@ -8,7 +8,7 @@ import os
 import re
 import unicodedata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from app.errors import Problem
 from speech.models import ModelStore
@@ -16,10 +16,9 @@ from speech.voice_files import RESERVED, VoiceLibrary
 from train.progress import Reporter
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from speech.voice_files import VoiceMeta
-    from train.cloning import CloneOptions
     from train.manifest import Manifest
 
 ENGINE = "kokoro"  # the one engine that voices are fitted for
@@ -42,9 +41,9 @@ class Workshop:
     def library(self) -> VoiceLibrary:
         return VoiceLibrary(self.voices_dir)
 
-    def find(self, voice_id: str) -> VoiceMeta | None:
-        """A fitted voice, if there is one of this id."""
-        return find_voice(self.library(), voice_id)
+    def is_taken(self, voice_id: str) -> bool:
+        """Whether a fitted voice has this id, be its file damaged."""
+        return (self.voices_dir / voice_id).exists()
 
     def check(self) -> None:
         """Raises Problem `training_not_installed`, `cloning_models_missing` with the command that brings it."""
@@ -65,23 +64,28 @@ class Workshop:
     def take_in(
         self, recordings: Sequence[Path], language: str, folder: Path, reporter: Reporter, text: str | None
     ) -> Manifest:
-        """Clips under `folder`, judged. Raises SpeechError for recordings that cannot be used."""
-        from train.intake import judges_of, take_in
+        """Clips under `folder`, judged, and beside them `MANIFEST`, last. Raises SpeechError as `train.intake` does."""
+        from train.intake import load_judges, take_in
 
-        folder.mkdir(parents=True, exist_ok=True)
-        return take_in(recordings, language, folder, judges_of(self.store), reporter, text)
+        judges = load_judges(self.store, os.cpu_count() or 1)
+        return take_in(recordings, language, folder, judges, reporter, text)
 
     def clone(
-        self, folder: Path, manifest: Manifest, options: CloneOptions, library: VoiceLibrary, work: Path, to: Reporter
+        self,
+        folder: Path,
+        manifest: Manifest,
+        options: Mapping[str, Any],
+        library: VoiceLibrary,
+        work: Path,
+        reporter: Reporter,
     ) -> VoiceMeta:
-        """A voice in `library`, fitted to the clips in `folder`; goes on from what is in `work`."""
-        from train.cloning import clone
+        """A voice in `library`, fitted to the clips in `folder`; goes on from what is in `work`.
 
-        return clone(folder, manifest, options, self.store, library, work, to)
+        `options`: fields of `CloneOptions`.
+        """
+        from train.cloning import CloneOptions, clone
 
-
-def find_voice(library: VoiceLibrary, voice_id: str) -> VoiceMeta | None:
-    return next((meta for meta in library.list() if meta.voice_id == voice_id), None)
+        return clone(folder, manifest, CloneOptions(**options), self.store, library, work, reporter)
 
 
 def voice_id_of(name: str) -> str:
