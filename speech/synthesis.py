@@ -32,6 +32,7 @@ class SpeakerOptions:
     memory_bytes: int = 4 << 30  # that loaded engines may hold together
     idle_s: float = 900  # after which an unused engine is unloaded
     extra_engines: Mapping[str, str] = field(default_factory=dict)  # name to "module:Class"
+    voices_dir: Path | None = None  # where fitted voices are kept; None: only stock ones
 
 
 @dataclass(frozen=True)
@@ -111,8 +112,8 @@ class Speaker:
 
     @cached_property
     def _engines(self) -> dict[str, Engine]:
-        more = self._options.extra_engines
-        options = EngineOptions(self.store, self._options.precision, self._options.threads)
+        given, more = self._options, self._options.extra_engines
+        options = EngineOptions(self.store, given.precision, given.threads, given.voices_dir, given.memory_bytes)
         return {name: registry.build(name, options, more) for name in {**registry.ENGINES, **more}}
 
     def _engines_by_name(self, name: str) -> Engine:

@@ -13,9 +13,10 @@ import numpy as np
 from speech.audio import Audio, join
 from speech.dsp import append_silence, fade, limit_peak, silence, trim
 from speech.engines.base import EngineInfo, EngineOptions, Parameter, SpeechRequest
+from speech.engines.kokoro.fitted import FittedVoices
 from speech.engines.kokoro.phonemes import ESPEAK_VOICES, phonemize, tokens
-from speech.engines.kokoro.runtime import SAMPLE_RATE, STYLE_ROWS, Runtime, Style, load_voice
-from speech.engines.kokoro.voices import BLENDS, by_language, recipe
+from speech.engines.kokoro.runtime import SAMPLE_RATE, STYLE_ROWS, Runtime, Runtimes, Style, load_voice
+from speech.engines.kokoro.voices import by_language, recipe, stock_ids
 from speech.errors import SpeechError
 from speech.text.sentences import Sentence
 from speech.voices import Voice
@@ -45,6 +46,10 @@ class KokoroEngine:
     def __init__(self, options: EngineOptions) -> None:
         self._options = options
         self._loaded: _Loaded | None = None
+        folder = options.voices_dir
+        self._fitted = (
+            FittedVoices(folder, options.precision, options.threads, options.memory_bytes) if folder else None
+        )
         self._style = lru_cache(maxsize=64)(self._load_style)  # half a megabyte each
 
     def load(self, device: str) -> None:
@@ -59,26 +64,28 @@ class KokoroEngine:
             self._loaded.executor.shutdown(wait=True)
         self._loaded = None
         self._style.cache_clear()
+        if self._fitted:
+            self._fitted.unload()
 
     def memory_bytes(self) -> int:
-        return self._loaded.size_bytes if self._loaded else 0
+        fitted = self._fitted.memory_bytes() if self._fitted else 0
+        return fitted + (self._loaded.stock.size_bytes if self._loaded else 0)
 
     def voices(self) -> tuple[Voice, ...]:
-        files = self._options.store.info("kokoro-voices").files
-        return by_language([*(Path(file.path).stem for file in files if file.path.endswith(".bin")), *BLENDS])
+        return by_language(stock_ids()) + (self._fitted.voices() if self._fitted else ())
 
     def speak(self, request: SpeechRequest) -> Generator[Audio, None, None]:
         """As the protocol says; after the first sentence, as many are made side by side as there are cores."""
         if not self._loaded:
             raise SpeechError("engine_not_loaded", engine=self.info.name)
-        loaded, style = self._loaded, self._style(request.voice.voice_id)
+        executor, (runtimes, style) = self._loaded.executor, self._speaking(self._loaded, request.voice.voice_id)
         waiting = deque(range(1, len(request.sentences) + 1))
         running: deque[Future[Audio]] = deque()
 
         def start() -> None:
             number = waiting.popleft()
-            runtime = loaded.first if number == 1 else loaded.beside
-            running.append(loaded.executor.submit(_sentence, runtime, request, style, number))
+            runtime = runtimes.first if number == 1 else runtimes.beside
+            running.append(executor.submit(_sentence, runtime, request, style, number))
 
         try:
             start()
@@ -91,6 +98,13 @@ class KokoroEngine:
         finally:
             for future in running:
                 future.cancel()
+
+    def _speaking(self, loaded: _Loaded, voice_id: str) -> tuple[Runtimes, Style]:
+        """The network and the style of a voice; those of a fitted one are its own."""
+        if voice_id in stock_ids() or not self._fitted:
+            return loaded.stock, self._style(voice_id)
+        model = self._fitted.model(voice_id, self._model_path, loaded.stock.size_bytes)
+        return model.runtimes, model.style
 
     def _model_path(self) -> Path:
         name = f"kokoro-{self._options.precision}"
@@ -107,17 +121,11 @@ class KokoroEngine:
 
 
 class _Loaded:
-    """The weights twice: `first` uses every core for the sentence somebody waits for, `beside` one core a sentence.
-
-    Sentences side by side on a core each end sooner than one after the other on all cores, so a text takes less
-    time; a sentence alone ends sooner on all cores, so the first sound comes sooner (docs/BENCHMARKS.md).
-    """
+    """What an engine holds while it is loaded."""
 
     def __init__(self, model: Path, threads: int) -> None:
-        self.first = Runtime(model, threads)
-        self.beside = Runtime(model, 1) if threads > 1 else self.first
+        self.stock = Runtimes(model, threads)
         self.executor = ThreadPoolExecutor(threads, "kokoro")
-        self.size_bytes = model.stat().st_size * (2 if threads > 1 else 1)
 
 
 def _sentence(runtime: Runtime, request: SpeechRequest, style: Style, number: int) -> Audio:

@@ -25,7 +25,7 @@ Style = NDArray[np.float32]
 class Runtime:
     """One loaded model. `synthesize` may be called from several threads at once; each call uses `threads` cores."""
 
-    def __init__(self, model: Path, threads: int) -> None:
+    def __init__(self, model: Path | bytes, threads: int) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -34,7 +34,8 @@ class Runtime:
         options.log_severity_level = 3
         # A thread that waits for its next piece of work by spinning takes the core from the sentence beside it.
         options.add_session_config_entry("session.intra_op.allow_spinning", "1")
-        self._session: Any = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+        source = model if isinstance(model, bytes) else str(model)
+        self._session: Any = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
         self._tokens_name = self._session.get_inputs()[0].name  # "tokens" (int8) or "input_ids" (fp32)
 
     def synthesize(self, tokens: list[int], voice: Style, speed: float) -> Samples:
@@ -47,6 +48,24 @@ class Runtime:
         }
         samples: Samples = self._session.run(None, inputs)[0].reshape(-1)
         return samples
+
+
+class Runtimes:
+    """The weights twice: `first` uses every core for the sentence somebody waits for, `beside` one core a sentence.
+
+    Sentences side by side on a core each end sooner than one after the other on all cores, so a text takes less
+    time; a sentence alone ends sooner on all cores, so the first sound comes sooner (docs/BENCHMARKS.md).
+    """
+
+    def __init__(self, model: Path | bytes, threads: int) -> None:
+        self.first = Runtime(model, threads)
+        self.beside = Runtime(model, 1) if threads > 1 else self.first
+        size_bytes = len(model) if isinstance(model, bytes) else model.stat().st_size
+        self.size_bytes = size_bytes * self.copies(threads)
+
+    @staticmethod
+    def copies(threads: int) -> int:
+        return 2 if threads > 1 else 1
 
 
 def load_voice(path: Path) -> Style:
