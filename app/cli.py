@@ -122,14 +122,16 @@ def build_parser(console: Console) -> Parser:
     served.option("--host")
     served.option("--port", type=number(int))
     served.option("--open", action="store_true")
-    parser.command(group, "worker", work)
+    parser.command(group, "worker", work).option("--queue", default="cpu")
     _speak_options(parser.command(group, "speak", speak))
+    _clone_options(parser.command(group, "clone", clone))
     models = parser.command(group, "models", None)
     actions = models.group()
     for name in ("list", "pull", "verify", "licences"):
         action = models.command(actions, name, _models_command(name))
         if name in ("pull", "verify"):
             action.option("names", nargs="*", metavar=console.text("cli.help.name"))
+    _voices_options(parser.command(group, "voices", None), console)
     parser.command(group, "doctor", diagnose)
     return parser
 
@@ -140,6 +142,30 @@ def _speak_options(parser: Parser) -> None:
     for name in ("--voice", "--language", "--format", "--engine", "--profile"):
         parser.option(name)
     parser.option("--speed", type=number(float))
+
+
+def _voices_options(parser: Parser, console: Console) -> None:
+    actions = parser.group()
+    for name in ("list", "export", "import", "delete"):
+        action = parser.command(actions, name, _voices_command(name))
+        if name == "import":
+            action.add_argument("file", help=console.text("cli.help.voice_file"))
+            action.add_argument("--name", help=console.text("cli.help.voice_name"))
+        elif name != "list":
+            action.add_argument("name", help=console.text("cli.help.fitted_voice"))
+        if name == "export":
+            action.add_argument("-o", "--output", required=True, help=console.text("cli.help.voice_output"))
+            action.option("--onnx", action="store_true")
+
+
+def _clone_options(parser: Parser) -> None:
+    text = parser.console.text
+    parser.add_argument("recordings", nargs="+", help=text("cli.help.clone_recordings"))
+    parser.add_argument("--name", required=True, help=text("cli.help.clone_name"))
+    parser.add_argument("--consent", action="store_true", help=text("cli.help.clone_consent"))
+    parser.add_argument("--text", help=text("cli.help.clone_text"))
+    parser.add_argument("--effort", default="default", help=text("cli.help.clone_effort"))
+    parser.add_argument("--language", help=text("cli.help.clone_language"))
 
 
 def number(kind: type[int] | type[float]) -> Callable[[str], float]:
@@ -187,19 +213,24 @@ def _open_when_up(url: str) -> None:
 
 
 def work(options: argparse.Namespace, console: Console) -> int:
-    """A worker beside the service, on the same data folder; SIGTERM ends it after the sentence in hand."""
+    """A worker beside the service, on the same data folder; SIGTERM ends it after the sentence or step in hand."""
     import signal
     import socket
 
+    from app.jobs.job import QUEUES
     from app.settings import load_settings
     from app.storage.database import Database
-    from app.worker import create_worker
+    from app.worker import NICENESS, create_worker
 
+    if options.queue not in QUEUES:
+        raise Problem("unknown_queue", queue=options.queue, choices=list(QUEUES))
+    if options.queue == "train":
+        os.nice(NICENESS)
     settings = load_settings()
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     with closing(Database(settings.url)) as database:
         database.migrate()
-    worker = create_worker(settings, f"{socket.gethostname()}:{os.getpid()}")
+    worker = create_worker(settings, f"{socket.gethostname()}:{os.getpid()}", queue=options.queue)
     signal.signal(signal.SIGTERM, lambda *_: worker.stop())
     worker.run()
     return OK
@@ -211,12 +242,28 @@ def speak(options: argparse.Namespace, console: Console) -> int:
     return run(options, console)
 
 
+def clone(options: argparse.Namespace, console: Console) -> int:
+    from app.commands.clone import clone as run
+
+    return run(options, console)
+
+
 def _models_command(name: str) -> Command:
     def run(options: argparse.Namespace, console: Console) -> int:
         from app.commands import models
 
         commands = {"list": models.list_models, "pull": models.pull_models, "verify": models.verify_models}
         return commands.get(name, models.licences)(options, console)
+
+    return run
+
+
+def _voices_command(name: str) -> Command:
+    def run(options: argparse.Namespace, console: Console) -> int:
+        from app.commands import voices
+
+        commands = {"list": voices.list_voices, "export": voices.export_voice, "import": voices.import_voice}
+        return commands.get(name, voices.delete_voice)(options, console)
 
     return run
 
