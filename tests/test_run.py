@@ -134,6 +134,18 @@ def test_studio_brings_the_models_first(machine: Machine) -> None:
     assert "<pull>" not in machine.run("studio", "--help").stdout
 
 
+def test_cloning_brings_what_it_needs_unless_it_is_refused_anyway(machine: Machine) -> None:
+    (machine.checkout / "requirements-train.txt").write_text("torch\n")
+    refused = machine.run("clone", "a b.wav", "--name", "ana")
+    assert refused.stdout.splitlines()[1:] == ["<clone>", "<a b.wav>", "<--name>", "<ana>"]
+    assert not [line for line in machine.asked() if "requirements-train" in line]
+    taken = machine.run("clone", "a b.wav", "--name", "ana", "--consent").stdout.splitlines()
+    assert taken[1:4] == ["<models>", "<pull>", "<kokoro-fp32>"] and taken[-1] == "<--consent>"
+    assert [line for line in machine.asked() if "requirements-train" in line]
+    assert machine.run("training").stdout.splitlines()[1:4] == ["<models>", "<pull>", "<kokoro-fp32>"]
+    assert machine.asked() == []  # installed already
+
+
 def test_missing_python_and_missing_venv_say_the_line_that_helps(machine: Machine) -> None:
     without = machine.run("doctor", NO_VENV="1")
     assert without.returncode == 1 and "apt-get install python3-venv" in without.stderr

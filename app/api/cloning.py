@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 router = APIRouter(tags=["cloning"], dependencies=[Depends(known_query)])
 
 QUEUE = "train"
-TEXT_FINDINGS = ("wrong_text", "wrong_language")  # of a clip whose text a person has put right they say nothing
+TEXT_FINDINGS = ("wrong_text", "unclear", "no_words", "too_fast")  # say nothing of a text that a person has put right
 Effort = Annotated[Literal["fast", "default", "best"], Word]
 Gender = Annotated[Literal["female", "male", "unknown"], Word]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]

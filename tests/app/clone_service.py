@@ -46,7 +46,7 @@ class Rehearsal(Workshop):
             if sound.duration_s < 1:
                 raise SpeechError("recording_too_short", files=path.name, duration_s=0.5, minimum_s=1)
             is_quiet = bool(np.abs(sound.samples).max() < 0.01)
-            findings = (Finding("too_quiet", "refused", {"rms_db": -70.0}),) if is_quiet else ()
+            findings = (Finding("too_quiet", "refused", {"value": -70.0}),) if is_quiet else ()
             name = f"clips/c{number:03}.wav"
             save(sound, folder / name)
             clips.append(
@@ -64,7 +64,7 @@ class Rehearsal(Workshop):
                     findings,
                 )
             )
-            reporter.progress(number, len(recordings), "clone.stage.cutting")
+            reporter.progress(number, len(recordings), "clone.stage.judging")
         manifest = Manifest(tuple(clips))
         manifest.save(folder / MANIFEST)
         return manifest
@@ -88,7 +88,7 @@ class Rehearsal(Workshop):
             temporary = work / "step.json.tmp"
             temporary.write_text(str(step))
             temporary.replace(checkpoint)
-            reporter.progress(step, steps, "clone.stage.fitting")
+            reporter.progress(step, steps, "clone.step.report")
             if step == steps // 2:
                 reporter.sample("half", sound)
             if reporter.should_stop():

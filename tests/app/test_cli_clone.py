@@ -1,0 +1,147 @@
+"""`papagaio clone` as a person meets it, with a workshop that rehearses."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from clone_service import wav
+
+from app.cli import main
+from speech.voice_files import VoiceLibrary
+
+Captured = pytest.CaptureFixture[str]
+REHEARSED = """
+import sys
+import clone_service
+from app import cli
+from app.tasks import workshop
+clone_service.STEP_S = float(sys.argv[1])
+class Rehearsal(clone_service.Rehearsal):
+    def clone(self, folder, manifest, options, *rest):
+        return super().clone(folder, manifest, {**options, "gender": "unknown", "description": "100"}, *rest)
+workshop.Workshop = Rehearsal
+sys.exit(cli.main(sys.argv[2:]))
+"""
+
+
+class Terminal:
+    """Runs the command in a process of its own, as a shell does."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.library = VoiceLibrary(folder / "data" / "voices")
+        self.work = folder / "data" / "clones" / "ana"
+
+    def start(self, *words: str, step_s: float = 0.0) -> subprocess.Popen[str]:
+        path = os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PAPAGAIO_", "LC_"))}
+        environment = {**kept, "PYTHONPATH": path, "LANG": "C", "PAPAGAIO_DATA_DIR": str(self.folder / "data")}
+        command = [sys.executable, "-c", REHEARSED, str(step_s), "clone", *words]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, env=environment, cwd=self.folder, stdout=pipe, stderr=pipe, text=True)
+
+    def run(self, *words: str) -> tuple[int, str, str]:
+        process = self.start(*words)
+        out, err = process.communicate(timeout=60)
+        return process.returncode, out, err
+
+
+def wait_for(condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.005)
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Terminal:
+    wav(tmp_path / "a.wav")
+    wav(tmp_path / "b.wav", level=0.001)
+    return Terminal(tmp_path)
+
+
+def test_recordings_become_a_voice_and_the_command_to_speak_is_said(terminal: Terminal) -> None:
+    code, out, err = terminal.run("a.wav", "b.wav", "--name", "Ana", "--consent", "--effort", "fast")
+    assert code == 0, err
+    assert "1 of 2 clips can be used, 2 s in all" in err and "b.wav 0:00: The voice is very quiet" in err
+    assert "about 0:01 on this machine" in err
+    assert "--voice ana -o ana.wav" in out and str(terminal.library.folder("ana") / "samples" / "fitted.wav") in out
+    meta = terminal.library.get("ana")
+    assert meta.consent.statement.startswith("The speaker") and meta.effort == "fast"
+    assert list(terminal.work.parent.iterdir()) == []
+    code, _, err = terminal.run("a.wav", "--name", "ANA", "--consent")
+    assert code == 2 and "already a voice ana" in err
+
+
+def test_control_c_pauses_and_the_same_command_goes_on(terminal: Terminal) -> None:
+    words = ("a.wav", "--name", "Ana", "--consent", "--language", "pt-BR")
+    first = terminal.start(*words, step_s=0.05)
+    step = terminal.work / "fit" / "step.json"
+    wait_for(lambda: step.exists() and int(step.read_text() or 0) >= 3)
+    second = terminal.run(*words)
+    assert second[0] == 2 and "Another command is making the voice ana" in second[2]
+    first.send_signal(signal.SIGINT)
+    _, err = first.communicate(timeout=30)
+    assert first.returncode == 130 and "The same command goes on" in err
+    assert terminal.library.list() == () and 3 <= int(step.read_text()) < 100
+    code, _, err = terminal.run(*words)
+    assert code == 0 and "Going on from where it was" in err
+    assert terminal.library.get("ana").report["steps"] == list(range(1, 101))
+
+
+def test_another_request_begins_anew(terminal: Terminal) -> None:
+    terminal.work.mkdir(parents=True)
+    (terminal.work / "request.json").write_text(json.dumps({"inputs": "other"}))
+    (terminal.work / "fit").mkdir()
+    (terminal.work / "fit" / "step.json").write_text("99")
+    code, _, err = terminal.run("a.wav", "--name", "Ana", "--consent")
+    assert code == 0 and "Going on" not in err
+    assert terminal.library.get("ana").report["steps"][0] == 1
+
+
+def test_recordings_that_cannot_be_used_leave_nothing(terminal: Terminal) -> None:
+    wav(terminal.folder / "short.wav", 0.5)
+    code, out, err = terminal.run("short.wav", "--name", "Ana", "--consent")
+    assert code == 2 and "short.wav" in err and out == "" and "Traceback" not in err
+    assert not terminal.work.exists() and terminal.library.list() == ()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("a.wav", "--name", "Ana"), "--consent"),
+        (("a.wav", "--consent"), "--name"),
+        (("a.wav", "--name", "Ana", "--consent", "--effort", "slow"), "fast, default, best"),
+        (("none.wav", "--name", "Ana", "--consent"), "none.wav"),
+        (("a.wav", "--name", "Ana", "--consent", "--language", "ja"), "ja"),
+        (("a.wav", "--name", "pf dora", "--consent"), "pf_dora"),
+    ],
+)
+def test_what_is_asked_wrongly_is_refused(
+    terminal: Terminal, capsys: Captured, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], said: str
+) -> None:
+    monkeypatch.setenv("PAPAGAIO_DATA_DIR", str(terminal.folder / "data"))
+    monkeypatch.chdir(terminal.folder)
+    code = main(["clone", *words])
+    captured = capsys.readouterr()
+    assert code == 2 and said in captured.err and captured.out == "" and not terminal.work.exists()
+
+
+def test_without_pytorch_the_command_that_brings_it_is_said(
+    terminal: Terminal, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PAPAGAIO_DATA_DIR", str(terminal.folder / "data"))
+    monkeypatch.setattr("app.tasks.workshop.MODULES", ("no_such_torch",))
+    monkeypatch.chdir(terminal.folder)
+    assert main(["clone", "a.wav", "--name", "Ana", "--consent"]) == 1
+    assert "./run training" in capsys.readouterr().err and not terminal.work.exists()
+
+
+def test_a_worker_of_an_unknown_queue_is_refused(capsys: Captured) -> None:
+    assert main(["worker", "--queue", "gpu"]) == 2 and "cpu, train" in capsys.readouterr().err
