@@ -54,3 +54,17 @@ def test_files_of_a_running_attempt_stay(database: Database, files: Files) -> No
     os.utime(path.parent, (0, 0))
     sweep(database, files)
     assert path.exists()
+
+
+def test_files_that_a_dying_worker_left_of_an_ended_job_go(database: Database, files: Files) -> None:
+    done = completed(database, files, 1000)
+    (files.work(done.job.id) / "step").write_text("9")
+    gone = JobStore(database).add("write", {}, queue="cpu", max_attempts=1, ttl_s=60).id
+    (files.work(gone) / "recording.wav").write_text("x")
+    paused = JobStore(database).add("clone_voice", {}, queue="train", max_attempts=1, ttl_s=60).id
+    (files.work(paused) / "step").write_text("9")
+    JobStore(database).pause(paused)
+    JobStore(database).cancel(gone)
+    sweep(database, files)
+    assert not (files.root / gone).exists() and (files.work(paused) / "step").exists()
+    assert [path.name for path in (files.root / done.job.id).iterdir()] == [f"out-{done.token}-out.txt"]

@@ -111,3 +111,16 @@ def test_size_counts_every_file(files: Files) -> None:
     written(files.path("job_1", "a.wav"), "12345")
     written(files.path("job_2", "sub/b.wav"), "123")
     assert files.size_bytes() == 8
+
+
+def test_work_outlives_attempts_and_goes_with_the_job(files: Files) -> None:
+    checkpoint, clip = written(files.work("job_1") / "fit" / "step"), written(files.kept("job_1") / "clips" / "c.wav")
+    written(files.temporary("job_1", TOKEN, ".wav"))
+    sample = written(files.path("job_1", "sample-half.wav"))
+    assert files.drop_attempt("job_1", TOKEN) == 1
+    assert checkpoint.exists() and clip.exists()
+    assert files.keep_results("job_1", TOKEN) == 1
+    assert not checkpoint.exists() and clip.exists() and sample.exists()
+    assert files.drop_work("job_1") == 0 and files.drop_work("job_9") == 0
+    with pytest.raises(Problem):
+        files.work("../job_1")
