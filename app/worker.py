@@ -16,7 +16,6 @@ from app.settings import Settings
 from app.storage.database import Database
 from app.storage.files import Files
 
-
 NICENESS = 10  # of work that takes minutes: speaking goes first
 
 
