@@ -53,7 +53,12 @@ class WhisperTranscriber:
         primary = language.split("-")[0]
         samples = resample(audio, SAMPLE_RATE).samples
         found, _ = self._model.transcribe(
-            samples, language=primary, beam_size=5, condition_on_previous_text=False, word_timestamps=with_words
+            samples,
+            language=primary,
+            beam_size=5,
+            temperature=0.0,  # else what is hard to hear is sampled again and again, each time otherwise
+            condition_on_previous_text=False,
+            word_timestamps=with_words,
         )
         segments = list(found)
         spoken = [word for segment in segments for word in segment.words or ()]

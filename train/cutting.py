@@ -18,12 +18,16 @@ PAUSE_S = 0.2  # the shortest silence that is cut at; a stop consonant has less
 SHORT_PAUSE_S = 0.1  # where somebody speaks on for longer than a clip may be
 SHORTEST_S, WANTED_S, LONGEST_S = 2.0, 5.0, 10.0
 LONGEST_PAUSE_S = 1.2  # inside a clip
-BEFORE_S, AFTER_S = 0.14, 0.22  # kept around speech; its end dies away after the detector has let go
+AROUND_S = 0.1  # of its own quiet that a clip keeps before and after speech
+_WIDEN_S, _WIDEN_FRAME_S = 0.35, 0.01
+_CLOSURE = 12  # frames of `_WIDEN_FRAME_S`
 # Demuxers for files that hold sound and name no other file or address (playlists do).
 _CONTAINERS = (
     "wav,w64,aiff,au,caf,flac,mp3,aac,ac3,eac3,ogg,opus,mov,mp4,m4a,3gp,matroska,webm,avi,asf,mpegts,mpeg,flv,amr,"
     "amrnb,amrwb,g722,gsm,wv,ape,tta,tak,mpc,mpc8,dsf,voc,rm,sox,nut"
 )
+# Of the others libav guesses the length from the first frames' bit rate, many times too much for a quiet beginning.
+_TELL_THEIR_LENGTH = ("wav", "w64", "aiff", "caf", "flac", "ogg", "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,15 +79,16 @@ def read(path: Path, longest_s: float) -> Audio:
         with av.open(str(path), "r", options={"format_whitelist": _CONTAINERS}) as container:
             if not container.streams.audio:
                 raise SpeechError("recording_unreadable", file=path.name, reason="no audio stream")
-            if container.duration and container.duration / av.time_base > longest_s:
+            told_s = (container.duration or 0) / av.time_base
+            if container.format.name in _TELL_THEIR_LENGTH and told_s > longest_s:
                 raise _too_long(path)
-            resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
+            resampler = av.AudioResampler(format="fltp", rate=SAMPLE_RATE)  # its own way to mono is 3 dB louder
             for frame in container.decode(audio=0):
-                parts += [out.to_ndarray()[0] for out in resampler.resample(frame)]
+                parts += [out.to_ndarray().mean(axis=0) for out in resampler.resample(frame)]
                 left -= round(frame.samples * SAMPLE_RATE / frame.sample_rate)
                 if left < 0:
                     raise _too_long(path)
-            parts += [out.to_ndarray()[0] for out in resampler.resample(None)] if parts else []
+            parts += [out.to_ndarray().mean(axis=0) for out in resampler.resample(None)] if parts else []
     except (av.FFmpegError, OSError, ValueError) as error:
         raise SpeechError("recording_unreadable", file=path.name, reason=_reason(error)) from error
     if not sum(len(part) for part in parts):
@@ -106,7 +111,46 @@ def _too_long(path: Path) -> SpeechError:
 def listen(path: Path, longest_s: float, detector: VoiceDetector) -> Recording:
     """Read a file and find the speech in it. Raises what `read` raises."""
     audio = read(path, longest_s)
-    return Recording(path.name, audio, spans(detector.probabilities(audio), shortest_pause_s=SHORT_PAUSE_S))
+    found = spans(detector.probabilities(audio), shortest_pause_s=SHORT_PAUSE_S)
+    return Recording(path.name, audio, widened(audio, found))
+
+
+def widened(audio: Audio, speech: Sequence[Span]) -> tuple[Span, ...]:
+    """Spans that begin and end where the sound does: a detector wakes late in a soft vowel, and lets go of an ending
+    that still dies away. Each moves by `_WIDEN_S` at most, and by half of the pause beside it."""
+    import numpy as np
+
+    size = round(_WIDEN_FRAME_S * audio.sample_rate)
+    count = len(audio.samples) // size
+    power = np.mean(audio.samples[: count * size].reshape(count, size) ** 2, axis=1)
+    level = 10 * np.log10(power + 1e-12)
+    edges = [0, *(round(t / _WIDEN_FRAME_S) for span in speech for t in (span.start_s, span.end_s)), count]
+    moved = []
+    for index, span in enumerate(speech):
+        left, start, end, right = edges[2 * index : 2 * index + 4]
+        before = left if index == 0 else (left + start) // 2
+        after = right if index == len(speech) - 1 else (end + right) // 2
+        loud = float(np.percentile(level[start:end], 90)) if start < min(end, count) else 0.0
+        earlier = _sounding(level[before:start][::-1], loud) * _WIDEN_FRAME_S
+        later = _sounding(level[end:after], loud) * _WIDEN_FRAME_S
+        moved.append(Span(max(0.0, span.start_s - earlier), min(audio.duration_s, span.end_s + later)))
+    return tuple(moved)
+
+
+def _sounding(level: Any, loud: float) -> int:
+    """Frames of `level` (decibels, going away from speech of level `loud`) until quiet is longer than a stop's."""
+    import numpy as np
+
+    if not len(level):
+        return 0
+    bound = max(float(np.percentile(level, 20)) + 8, loud - 45)
+    last = 0
+    for index in range(min(len(level), round(_WIDEN_S / _WIDEN_FRAME_S))):
+        if level[index] > bound:
+            last = index + 1
+        elif index - last >= _CLOSURE:
+            break
+    return last
 
 
 def cut(recording: Recording) -> tuple[Piece, ...]:
@@ -119,8 +163,8 @@ def cut(recording: Recording) -> tuple[Piece, ...]:
     for index, span in enumerate(speech):
         before, after = edges[2 * index], edges[2 * index + 3]  # the neighbours' speech, or the file's ends
         is_first, is_last = index == 0, index == len(speech) - 1
-        start = max(span.start_s - BEFORE_S, before if is_first else (before + span.start_s) / 2)
-        end = min(span.end_s + AFTER_S, after if is_last else (after + span.end_s) / 2)
+        start = max(span.start_s - AROUND_S, before if is_first else (before + span.start_s) / 2)
+        end = min(span.end_s + AROUND_S, after if is_last else (after + span.end_s) / 2)
         pieces.append(Piece(recording, span, Span(start, end)))
     return tuple(pieces)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from speech.asr import Transcriber, Transcript, WhisperTranscriber
-from speech.audio import Audio, join, save
+from speech.audio import join, save
 from speech.engines.kokoro.engine import KokoroEngine
 from speech.errors import SpeechError
 from speech.metrics.speaker import SpeakerEncoder, SpeakerJudge
@@ -28,8 +28,9 @@ LEAST_RECORDING_S = 10.0
 LEAST_SPEECH_S = 6.0  # that is left to fit on
 SILENCE_DB = -65.0
 LONGEST_TEXT = 20_000  # characters; ten minutes of speech have half of that
+_TOLD = 10  # clips that an error names
 _LANGUAGE_WINDOW_S = 28.0  # whisper tells the language of 30 s at once
-_STAGES = {"reading": (0, 5), "finding_speech": (5, 10), "transcribing": (10, 80), "judging": (80, 100)}
+_STAGES = {"reading": (0, 5), "finding_speech": (5, 10), "judging": (10, 30), "transcribing": (30, 100)}
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def take_in(
         pieces = [piece for recording in heard for piece in cut(recording)]
         _check_speech(heard, pieces)
         clips = _clips(pieces, spoken, judges, reporter, text)
-        _check_clips(clips, spoken)
+        _check_clips(pieces, clips)
         folder = Path(name) / "clips"
         folder.mkdir()
         for piece, clip in zip(pieces, clips, strict=True):
@@ -118,32 +119,38 @@ def _check_speech(heard: Sequence[Recording], pieces: Sequence[Piece]) -> None:
 
 
 def _clips(pieces: Sequence[Piece], language: str, judges: Judges, reporter: Reporter, text: str | None) -> list[Clip]:
-    """Every piece with its words, measures and findings. Raises Stopped and SpeechError `two_speakers`."""
-    sounds = [piece.audio for piece in pieces]
+    """Every piece with its words, measures and findings. Raises what `_who` and `_languages` raise, and Stopped."""
+    found = _who(pieces, judges, reporter)
+    languages = _languages(pieces, language, judges.transcriber)
     heard: list[Transcript] = []
-    for index, sound in enumerate(sounds):
-        _step(reporter, "transcribing", index, len(sounds))
-        heard.append(judges.transcriber.transcribe(sound, language))
+    for index, piece in enumerate(pieces):
+        _step(reporter, "transcribing", index, len(pieces))
+        heard.append(judges.transcriber.transcribe(piece.audio, language))
+    _step(reporter, "transcribing", 1, 1)
     texts = tuple(each.text for each in heard) if text is None else place(text, [each.text for each in heard], language)
-    voices = [piece.voice for piece in pieces]
-    found = speakers.compare(voices, judges.encoder, lambda done: _step(reporter, "judging", done, len(sounds)))
-    languages = list(_languages(sounds, judges.transcriber))
     clips = []
     for index, piece in enumerate(pieces):
-        measures = measured(piece, heard[index], texts[index], language)
+        measures = measured(piece, heard[index], texts[index])
         measures["speaker_similarity"] = found.similarity[index]
         measures["speaker_similarity_least"] = found.least[index]
-        measures["language_probability"] = languages[index].get(language.split("-")[0], 0.0)
+        measures["language_probability"] = languages[index].get(_primary(language), 0.0)
         if text is not None:
             measures["text_difference"] = difference(texts[index], heard[index].text, language)
         clips.append(_clip(index, piece, texts[index], heard[index], language, measures, languages[index]))
-    if found.are_two:
-        second = ", ".join(_place(clips[i]) for i in found.second)
-        raise SpeechError("two_speakers", clips=second, share_percent=round(100 * found.second_share))
     return clips
 
 
-def measured(piece: Piece, heard: Transcript, text: str, language: str) -> dict[str, float]:
+def _who(pieces: Sequence[Piece], judges: Judges, reporter: Reporter) -> speakers.Speakers:
+    """Raises Stopped, and SpeechError `two_speakers` with the clips in which the second one is heard."""
+    voices = [piece.voice for piece in pieces]
+    found = speakers.compare(voices, judges.encoder, lambda done: _step(reporter, "judging", done, len(voices)))
+    if found.are_two:
+        clips = ", ".join(_place(index, pieces[index]) for index in found.second)
+        raise SpeechError("two_speakers", clips=clips, share_percent=round(100 * found.second_share))
+    return found
+
+
+def measured(piece: Piece, heard: Transcript, text: str) -> dict[str, float]:
     """The measures of a piece by itself: sound, length and words."""
     sound, characters = piece.audio, len(text.strip())
     around = [pause for pause in piece.recording.pauses if _is_near(pause, piece)]
@@ -155,6 +162,7 @@ def measured(piece: Piece, heard: Transcript, text: str, language: str) -> dict[
         "clipped_share": quality.clipped_share(sound),
         "bandwidth_hz": quality.bandwidth_hz(sound),
         "music_snr_db": quality.music_snr_db(sound, piece.recording.audio, around),
+        "pause_snr_db": quality.pause_snr_db(sound, piece.recording.audio, around),
         "characters": float(characters),
         "characters_per_s": characters / piece.speech.duration_s,
         "log_probability": heard.average_log_probability,
@@ -166,16 +174,33 @@ def _is_near(pause: tuple[float, float], piece: Piece, within_s: float = 5.0) ->
     return pause[1] > piece.span.start_s - within_s and pause[0] < piece.span.end_s + within_s
 
 
-def _languages(sounds: Sequence[Audio], transcriber: Transcriber) -> Iterator[Mapping[str, float]]:
-    """For each clip how probable each language is, by it and its neighbours of half a minute."""
-    start = 0
-    while start < len(sounds):
+def _languages(pieces: Sequence[Piece], language: str, transcriber: Transcriber) -> tuple[Mapping[str, float], ...]:
+    """For each piece how probable each language is, by it and its neighbours of half a minute.
+
+    Raises SpeechError `wrong_language` when most of the speech is in another one than `language`."""
+    sounds = [piece.audio for piece in pieces]
+    found: list[Mapping[str, float]] = []
+    while len(found) < len(sounds):
+        start = len(found)
         end = start + 1
         while end < len(sounds) and sum(sound.duration_s for sound in sounds[start : end + 1]) < _LANGUAGE_WINDOW_S:
             end += 1
-        found = transcriber.languages(join(sounds[start:end]))
-        yield from [found] * (end - start)
-        start = end
+        found += [transcriber.languages(join(sounds[start:end]))] * (end - start)
+    other_s = Counter[str]()
+    for sound, each in zip(sounds, found, strict=True):
+        if each.get(_primary(language), 0.0) < quality.NOT_THE_LANGUAGE:
+            other_s[_likeliest(each)] += round(sound.duration_s)
+    if other_s.total() > sum(sound.duration_s for sound in sounds) / 2:
+        raise SpeechError("wrong_language", language=language, heard=other_s.most_common(1)[0][0])
+    return tuple(found)
+
+
+def _likeliest(languages: Mapping[str, float]) -> str:
+    return max(languages, key=languages.__getitem__, default="")
+
+
+def _primary(language: str) -> str:
+    return language.split("-")[0]
 
 
 def _clip(
@@ -187,9 +212,8 @@ def _clip(
     measures: dict[str, float],
     languages: Mapping[str, float],
 ) -> Clip:
-    likeliest = max(languages, key=languages.__getitem__, default="")
-    told = {"text": text, "heard": heard.text, "language": language, "likeliest": likeliest}
-    clip_id = f"c{index + 1:03d}"
+    told = {"text": text, "heard": heard.text, "language": language, "likeliest": _likeliest(languages)}
+    clip_id = _clip_id(index)
     return Clip(
         clip_id=clip_id,
         audio_path=f"clips/{clip_id}.wav",
@@ -205,43 +229,30 @@ def _clip(
     )
 
 
-def _check_clips(clips: Sequence[Clip], language: str) -> None:
-    """Raises SpeechError when what is left is too little to fit on, with the reason most clips share."""
+def _check_clips(pieces: Sequence[Piece], clips: Sequence[Clip]) -> None:
+    """Raises SpeechError when what is left is too little to fit on: `wrong_text` when most is lost to that."""
+    refused = [
+        (_place(index, piece), clip, [finding.code for finding in clip.findings if finding.severity == "refused"])
+        for index, (piece, clip) in enumerate(zip(pieces, clips, strict=True))
+        if not clip.is_usable
+    ]
     manifest = Manifest(tuple(clips))
-    lost = Counter[str]()
-    for clip in clips:
-        lost.update({finding.code: clip.duration_s for finding in clip.findings if finding.severity == "refused"})
-    half_s = manifest.duration_s / 2
-    if lost["wrong_language"] > half_s:
-        heard = Counter(
-            str(f.values["likeliest"]) for clip in clips for f in clip.findings if f.code == "wrong_language"
-        )
-        raise SpeechError("wrong_language", language=language, heard=heard.most_common(1)[0][0])
-    if lost["wrong_text"] > half_s:
-        raise SpeechError("wrong_text", clips=_reasons(clips, "wrong_text"))
+    wrong = [(place, clip) for place, clip, codes in refused if "wrong_text" in codes]
+    if sum(clip.duration_s for _, clip in wrong) > manifest.duration_s / 2:
+        told = "; ".join(f"{place}: “{clip.text}” / “{clip.heard}”" for place, clip in wrong[:_TOLD])
+        raise SpeechError("wrong_text", clips=told)
     if manifest.usable_s < LEAST_SPEECH_S:
+        reasons = "; ".join(f"{place}: {', '.join(codes)}" for place, _, codes in refused[:_TOLD])
         left_s = round(manifest.usable_s, 1)
-        raise SpeechError("too_little_speech", usable_s=left_s, minimum_s=LEAST_SPEECH_S, reasons=_reasons(clips))
+        raise SpeechError("too_little_speech", usable_s=left_s, minimum_s=LEAST_SPEECH_S, reasons=reasons)
 
 
-def _reasons(clips: Sequence[Clip], code: str | None = None) -> str:
-    """The refused clips, and by which codes; of one code the words."""
-    refused = [clip for clip in clips if not clip.is_usable]
-    if code:
-        told = [f"{_place(clip)}: “{clip.text}” / “{clip.heard}”" for clip in refused if _has(clip, code)]
-    else:
-        told = [
-            f"{_place(clip)}: {', '.join(f.code for f in clip.findings if f.severity == 'refused')}" for clip in refused
-        ]
-    return "; ".join(told[:10])
+def _clip_id(index: int) -> str:
+    return f"c{index + 1:03d}"
 
 
-def _has(clip: Clip, code: str) -> bool:
-    return any(finding.code == code for finding in clip.findings)
-
-
-def _place(clip: Clip) -> str:
-    return f"{clip.clip_id} ({clip.source} {clip.start_s:.1f}–{clip.end_s:.1f} s)"
+def _place(index: int, piece: Piece) -> str:
+    return f"{_clip_id(index)} ({piece.recording.name} {piece.span.start_s:.1f}–{piece.span.end_s:.1f} s)"
 
 
 def _step(reporter: Reporter, stage: str, done: int, total: int) -> None:

@@ -92,6 +92,17 @@ def music_snr_db(clip: Audio, recording: Audio, pauses: Sequence[tuple[float, fl
     return min(NO_BACKGROUND_DB, rms_db(clip) - float(np.median([rms_db(part) for part in tonal])))
 
 
+def pause_snr_db(clip: Audio, recording: Audio, pauses: Sequence[tuple[float, float]]) -> float:
+    """Level of `clip` over all that sounds in `pauses` of its recording: knocks, drums, others who talk."""
+    import numpy as np
+
+    between = [recording.slice(*pause).samples for pause in pauses]
+    if not between:
+        return NO_BACKGROUND_DB
+    joined = Audio(np.concatenate(between), recording.sample_rate)
+    return min(NO_BACKGROUND_DB, rms_db(clip) - rms_db(joined))
+
+
 def _quietest(pause: Audio) -> Audio | None:
     import numpy as np
 
@@ -148,21 +159,23 @@ class Rule:
     refuses: float | None
 
 
+NOT_THE_LANGUAGE = 0.02  # probability of the language asked for, below which it is another one
 RULES = (
     Rule("too_short", "duration_s", True, None, 1.0),
     Rule("too_long", "duration_s", False, None, 15.0),
     Rule("too_quiet", "rms_db", True, -45.0, -60.0),
     Rule("noisy", "snr_db", True, 15.0, None),
+    Rule("noisy", "pause_snr_db", True, 12.0, None),
     Rule("clipped", "clipped_share", False, 0.01, 0.2),
     Rule("narrow_band", "bandwidth_hz", True, 4600.0, None),
     Rule("second_speaker", "speaker_similarity", True, 0.6, 0.5),
-    Rule("second_speaker", "speaker_similarity_least", True, None, 0.4),
-    Rule("music", "music_snr_db", True, 20.0, 8.0),
+    Rule("second_speaker", "speaker_similarity_least", True, None, 0.35),
+    Rule("music", "music_snr_db", True, 22.0, 16.0),
     Rule("no_words", "characters", True, None, 1.0),
     Rule("too_fast", "characters_per_s", False, 25.0, 35.0),
     Rule("unclear", "log_probability", True, -0.8, -1.5),
     Rule("wrong_text", "text_difference", False, 0.2, 0.5),
-    Rule("wrong_language", "language_probability", True, 0.2, 0.02),
+    Rule("wrong_language", "language_probability", True, 0.2, NOT_THE_LANGUAGE),
 )
 
 
