@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from speech.audio import Audio
 from speech.models import ModelStore
@@ -89,3 +89,48 @@ class Engine(Protocol):
 
         Closing the iterator stops the work before the next sentence.
         """
+
+
+Pitch = Literal["voice", "source"]
+Progress = Callable[[int, int], None]  # steps done, of all; what it raises stops the work
+
+
+@dataclass(frozen=True)
+class SpokenLine:
+    """Words of a recording, and the seconds at which they begin and end in it."""
+
+    text: str
+    start_s: float
+    end_s: float
+
+
+@dataclass(frozen=True)
+class ConversionRequest:
+    """A recording to be said again by another voice: its words, its timing, its melody and its loudness stay.
+
+    `lines` are what is said, in order, for converters that need the words. `pitch`: `voice` moves the melody to where
+    the voice speaks, all of it by one ratio, so that a man's recording becomes a woman's voice; `source` keeps the
+    recording's own height.
+    """
+
+    voice: Voice
+    language: str  # of the lines, one of EngineInfo.languages
+    lines: tuple[SpokenLine, ...]
+    pitch: Pitch = "voice"
+    bandwidth_hz: float = 12000.0  # above which the recording has nothing
+
+
+@dataclass(frozen=True, eq=False)
+class Conversion:
+    """The sound, as long as the recording, and what was done to its pitch."""
+
+    audio: Audio
+    semitones: float  # by which the melody was moved up
+    voiced_s: float  # seconds of the recording that have a pitch
+
+
+class VoiceConverter(Protocol):
+    """Audio to audio. Built with one EngineOptions; building is cheap and loads nothing."""
+
+    def convert(self, audio: Audio, request: ConversionRequest, progress: Progress) -> Conversion:
+        """Say `audio` again by the request's voice. What was loaded for it is let go at the end."""

@@ -66,20 +66,16 @@ class _Tensor:
 
 
 class OnnxFile:
-    """A model on disk, mapped into memory. Raises SpeechError `model_malformed` for what is no ONNX model."""
+    """A model on disk, mapped into memory, or its bytes. Raises SpeechError `model_malformed` for no ONNX model."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        with path.open("rb") as file:
-            try:
-                self._bytes: mmap.mmap | bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            except ValueError as error:  # an empty file
-                raise SpeechError("model_malformed", path=path.name, reason=str(error)) from error
+    def __init__(self, model: Path | bytes) -> None:
+        self._name = model.name if isinstance(model, Path) else "model"
+        self._bytes = _mapped(model) if isinstance(model, Path) else model
         try:
             self._graph = next(field for field in self._fields(0, len(self._bytes)) if field.number == MODEL_GRAPH)
             self._tensors = dict(self._read_tensors())
         except (ValueError, IndexError, StopIteration, KeyError) as error:
-            raise SpeechError("model_malformed", path=path.name, reason=str(error) or type(error).__name__) from error
+            raise SpeechError("model_malformed", path=self._name, reason=str(error) or type(error).__name__) from error
 
     @cached_property
     def initializers(self) -> Mapping[str, NDArray]:
@@ -125,7 +121,7 @@ class OnnxFile:
                 weights.add(name)
             elif name not in inputs and name:
                 if name not in makers:
-                    raise SpeechError("initializer_unknown", name=name, model=self._path.name)
+                    raise SpeechError("initializer_unknown", name=name, model=self._name)
                 if makers[name] not in used:
                     used.add(makers[name])
                     wanted += self.nodes[makers[name]].inputs
@@ -143,7 +139,7 @@ class OnnxFile:
     def _edits(self, name: str, values: NDArray, may_reshape: bool) -> Iterator[tuple[int, int, bytes]]:
         """Spans of the file and what comes there: the values, and the message's length where it changes."""
         if name not in self._tensors:
-            raise SpeechError("initializer_unknown", name=name, model=self._path.name)
+            raise SpeechError("initializer_unknown", name=name, model=self._name)
         tensor = self._tensors[name]
         if values.dtype == tensor.dtype and values.shape != tensor.shape and may_reshape:
             yield tensor.message.start, tensor.message.end, self._message(name, tensor, values)
@@ -240,6 +236,14 @@ class OnnxFile:
             if at > end:
                 raise ValueError(f"the field at byte {start} ends outside its message")
             yield _Field(number, wire, start, first, at)
+
+
+def _mapped(path: Path) -> mmap.mmap | bytes:
+    with path.open("rb") as file:
+        try:
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except ValueError as error:  # an empty file
+            raise SpeechError("model_malformed", path=path.name, reason=str(error)) from error
 
 
 def _read_varint(data: mmap.mmap | bytes, at: int) -> tuple[int, int]:

@@ -1,0 +1,237 @@
+"""Speech to speech on Kokoro's parts: words, timing, F0 and energy of a recording, timbre of a voice; no torch.
+
+The export is cut in two where its length regulator is. The first half reads a text: features of its phonemes, and how
+the voice would say it. The second half is the decoder, which is given the recording's timing, F0 and energy instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from speech.audio import Audio, Samples, resample
+from speech.dsp import fade, limit_peak
+from speech.engines.base import Conversion, ConversionRequest, EngineOptions, Progress
+from speech.engines.kokoro.adapter import Adapter, merge
+from speech.engines.kokoro.alignment import FRAME, VALUE, Curve, Frames, at_least_one, durations, energy, pitch
+from speech.engines.kokoro.onnx_file import OnnxFile
+from speech.engines.kokoro.phonemes import phonemize, tokens
+from speech.engines.kokoro.runtime import SAMPLE_RATE, STYLE_ROWS, Style, load_voice
+from speech.engines.kokoro.voices import recipe, stock_ids
+from speech.errors import SpeechError
+from speech.text.normalize import normalize
+from speech.text.script import has_speech
+from speech.voice_files import VoiceLibrary, read_tensors
+
+FLOAT, INT64 = 1, 7  # onnx.TensorProto.DataType
+# Tensors of the export: before and after its length regulator.
+TEXT, FRAMES = "/encoder/text_encoder/Transpose_2_output_0", "/encoder/Clip_output_0"
+FEATURES, F0, ENERGY = "/encoder/MatMul_1_output_0", "/encoder/Reshape_output_0", "/encoder/Reshape_1_output_0"
+EDGE = 4  # frames of silence put around a line: 0.1 s
+VOICED_HZ = 45.0  # Kokoro's own F0 below this is no pitch
+ALIGNED_HZ = (3000.0, 8000.0)  # up to where sounds are compared, as far as the recording reaches
+HIGHEST_HZ = 800.0
+GUIDES, GUIDE_BORDER_HZ = ("af_heart", "am_michael"), 160.0  # for recordings above, and below
+CLICK_FREE_S = 0.005
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """A text as a voice would say it: T phonemes with both pads, F frames."""
+
+    text: Curve  # (512, T)
+    frames: Frames  # (T,), sum F
+    f0: Curve  # (2F,) Hz
+    energy: Curve  # (2F,)
+
+    def features(self, frames: Frames) -> Curve:
+        """The text held for `frames` (T,) of each phoneme: (512, sum)."""
+        return np.repeat(self.text, frames, axis=1)
+
+
+class Halves:
+    """The network cut in two; `model` is an export, as it is or with a voice merged into it."""
+
+    def __init__(self, model: Path | bytes, threads: int) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        file = OnnxFile(model)
+        self._tokens = "tokens" if any("tokens" in node.inputs for node in file.nodes) else "input_ids"
+        first = file.part({self._tokens: INT64, "style": FLOAT, "speed": FLOAT}, [TEXT, FRAMES, F0, ENERGY])
+        second = file.part({FEATURES: FLOAT, F0: FLOAT, ENERGY: FLOAT, "style": FLOAT}, file.nodes[-1].outputs)
+        providers = ["CPUExecutionProvider"]
+        self._first: Any = onnxruntime.InferenceSession(first, options, providers=providers)
+        self._second: Any = onnxruntime.InferenceSession(second, options, providers=providers)
+
+    def read(self, tokens: Sequence[int], style: Curve) -> Reading:
+        """`tokens` without pads, `style` (256,)."""
+        inputs = {
+            self._tokens: np.array([[0, *tokens, 0]], np.int64),
+            "style": style[None],
+            "speed": np.ones(1, np.float32),
+        }
+        text, frames, f0, loudness = self._first.run([TEXT, FRAMES, F0, ENERGY], inputs)
+        return Reading(text[0], frames.reshape(-1).astype(np.int64), f0[0], loudness[0])
+
+    def decode(self, features: Curve, f0: Curve, loudness: Curve, style: Curve) -> Samples:
+        """Samples (600F,) of `features` (512, F), F0 in Hz and energy (2F,), by the timbre of `style` (256,)."""
+        inputs = {FEATURES: features[None], F0: f0[None], ENERGY: loudness[None], "style": style[None]}
+        samples: Samples = self._second.run(None, inputs)[0].reshape(-1)
+        return samples
+
+
+@dataclass(frozen=True, eq=False)
+class _Line:
+    """A line cut out of the recording at the network's frames, `first` is where; EDGE frames of silence around it."""
+
+    first: int
+    samples: Samples  # (600F,)
+    f0: Curve  # (2F,) Hz, 0 unvoiced
+    tokens: Sequence[int]
+
+
+@dataclass(frozen=True, eq=False)
+class _Guided:
+    """A line beside the same words as a stock voice of the speaker's pitch says them."""
+
+    line: _Line
+    guide: Reading
+    rendered: Samples
+    own_f0: Curve  # Hz, of the words as the wanted voice says them
+
+
+class KokoroConverter:
+    """A VoiceConverter into stock and fitted voices."""
+
+    def __init__(self, options: EngineOptions) -> None:
+        self._options = options
+
+    def convert(self, audio: Audio, request: ConversionRequest, progress: Progress) -> Conversion:
+        """24 kHz, as long as `audio` and as loud; silent where no line is.
+
+        Raises SpeechError `unknown_voice`, `language_not_spoken`, `line_too_long`, `nothing_to_convert`,
+        `model_missing`.
+        """
+        sound = resample(audio, SAMPLE_RATE)
+        lines = _cut(sound, request)
+        if not lines:
+            raise SpeechError("nothing_to_convert")
+        halves, table = self._load(request.voice.voice_id)
+        guide = self._guide(lines)
+        guided: list[_Guided] = []
+        for line in lines:
+            guided.append(_guided(halves, line, guide, table))
+            progress(len(guided), 2 * len(lines))
+        gain, offset = _gain(guided), _offset(guided)
+        ratio = _ratio(guided) if request.pitch == "voice" else 1.0
+        top_hz = float(np.clip(request.bandwidth_hz, *ALIGNED_HZ))
+        made = np.zeros(len(sound.samples), np.float32)
+        for number, one in enumerate(guided, len(guided) + 1):
+            said = _say(halves, one, table, gain, offset, ratio, top_hz)
+            _place(made, said, one.line.first * FRAME)
+            progress(number, 2 * len(lines))
+        voiced_s = sum(int((line.f0 > 0).sum()) for line in lines) * VALUE / SAMPLE_RATE
+        return Conversion(limit_peak(Audio(made, SAMPLE_RATE)), 12 * float(np.log2(ratio)), voiced_s)
+
+    def _guide(self, lines: Sequence[_Line]) -> Style:
+        """Style table of the stock voice that the recording is laid over: words are found best in a similar voice."""
+        f0 = np.concatenate([line.f0 for line in lines])
+        voiced = f0[f0 > 0]
+        is_high = len(voiced) == 0 or np.median(voiced) > GUIDE_BORDER_HZ
+        return self._stock(GUIDES[0] if is_high else GUIDES[1])
+
+    def _stock(self, voice_id: str) -> Style:
+        folder = self._options.store.path("kokoro-voices") / "voices"
+        parts = [load_voice(folder / f"{name}.bin") * np.float32(part) for name, part in recipe(voice_id).items()]
+        style: Style = np.sum(parts, axis=0, dtype=np.float32)
+        return style
+
+    def _load(self, voice_id: str) -> tuple[Halves, Style]:
+        """The network and the style table (510, 256) of a voice."""
+        name, threads = f"kokoro-{self._options.precision}", self._options.threads
+        model = self._options.store.path(name) / f"{name}.onnx"
+        if voice_id in stock_ids():
+            return Halves(model, threads), self._stock(voice_id)
+        if self._options.voices_dir is None:
+            raise SpeechError("unknown_voice", voice=voice_id, choices=list(stock_ids()))
+        path = VoiceLibrary(self._options.voices_dir).path(voice_id)
+        adapter = Adapter.from_tensors(read_tensors(path))
+        return Halves(merge(model, adapter, self._options.precision), threads), adapter.style
+
+
+def _cut(sound: Audio, request: ConversionRequest) -> list[_Line]:
+    """The lines that say something, each from where the one before ends. Raises SpeechError `line_too_long`."""
+    lines: list[_Line] = []
+    end = 0
+    for line in request.lines:
+        text = normalize(line.text, request.language)
+        ids = tokens(phonemize(text, request.language)) if has_speech(text) else []
+        if len(ids) > STYLE_ROWS:
+            duration_s = round(line.end_s - line.start_s, 1)
+            raise SpeechError("line_too_long", text=line.text[:80], duration_s=duration_s, maximum=STYLE_ROWS)
+        first = max(end, int(line.start_s * SAMPLE_RATE / FRAME))
+        last = min(int(np.ceil(line.end_s * SAMPLE_RATE / FRAME)), -(-len(sound.samples) // FRAME))
+        if ids and last > first:
+            part = sound.samples[first * FRAME : last * FRAME]
+            samples = np.pad(part, (EDGE * FRAME, EDGE * FRAME + -len(part) % FRAME))
+            lines.append(_Line(first, samples, pitch(Audio(samples, SAMPLE_RATE)), ids))
+            end = last
+    return lines
+
+
+def _guided(halves: Halves, line: _Line, guide: Style, table: Style) -> _Guided:
+    row = len(line.tokens) - 1
+    reading = halves.read(line.tokens, guide[row])
+    rendered = halves.decode(reading.features(reading.frames), reading.f0, reading.energy, guide[row])
+    return _Guided(line, reading, rendered, halves.read(line.tokens, table[row]).f0)
+
+
+def _gain(guided: Sequence[_Guided]) -> float:
+    """What brings the recording to the level the network speaks at."""
+    return _level([one.rendered for one in guided]) / _level([one.line.samples for one in guided])
+
+
+def _level(sounds: Sequence[Samples]) -> float:
+    """Root mean square where there is speech: the louder half of all frames."""
+    powers = np.concatenate(
+        [np.square(sound[: len(sound) // FRAME * FRAME]).reshape(-1, FRAME).mean(1) for sound in sounds]
+    )
+    return float(np.sqrt(np.mean(np.sort(powers)[len(powers) // 2 :])) + 1e-9)
+
+
+def _offset(guided: Sequence[_Guided]) -> float:
+    """What our measure of energy says above the network's own, on its own speech."""
+    return float(np.mean([(energy(one.rendered) - one.guide.energy).mean() for one in guided]))
+
+
+def _ratio(guided: Sequence[_Guided]) -> float:
+    """How much higher the voice says the same words than the recording: of the medians; 1 without any pitch."""
+    own = np.concatenate([one.own_f0 for one in guided])
+    recorded = np.concatenate([one.line.f0 for one in guided])
+    own, recorded = own[own > VOICED_HZ], recorded[recorded > 0]
+    return float(np.median(own) / np.median(recorded)) if len(own) and len(recorded) else 1.0
+
+
+def _say(
+    halves: Halves, one: _Guided, table: Style, gain: float, offset: float, ratio: float, top_hz: float
+) -> Samples:
+    """The line by the voice, with the recording's timing, melody and loudness; without the edges."""
+    frames = at_least_one(durations(one.rendered, one.guide.frames, one.line.samples, top_hz))
+    f0 = np.minimum(one.line.f0 * np.float32(ratio), np.float32(HIGHEST_HZ))
+    loudness = energy(one.line.samples * np.float32(gain)) - np.float32(offset)
+    said = halves.decode(one.guide.features(frames), f0, loudness, table[len(one.line.tokens) - 1])
+    inside = said[EDGE * FRAME : len(said) - EDGE * FRAME] / np.float32(gain)
+    return fade(Audio(inside, SAMPLE_RATE), CLICK_FREE_S, CLICK_FREE_S).samples
+
+
+def _place(target: Samples, part: Samples, at: int) -> None:
+    part = part[: len(target) - at]
+    target[at : at + len(part)] = part
