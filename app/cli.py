@@ -125,6 +125,7 @@ def build_parser(console: Console) -> Parser:
     parser.command(group, "worker", work).option("--queue", default="cpu")
     _speak_options(parser.command(group, "speak", speak))
     _clone_options(parser.command(group, "clone", clone))
+    _convert_options(parser.command(group, "convert", convert))
     models = parser.command(group, "models", None)
     actions = models.group()
     for name in ("list", "pull", "verify", "licences"):
@@ -166,6 +167,17 @@ def _clone_options(parser: Parser) -> None:
     parser.add_argument("--text", help=text("cli.help.clone_text"))
     parser.add_argument("--effort", default="default", help=text("cli.help.clone_effort"))
     parser.add_argument("--language", help=text("cli.help.clone_language"))
+
+
+def _convert_options(parser: Parser) -> None:
+    text = parser.console.text
+    parser.add_argument("recording", help=text("cli.help.convert_recording"))
+    parser.add_argument("--voice", required=True, help=text("cli.help.convert_voice"))
+    parser.option("-o", "--output", required=True)
+    parser.option("--format")
+    parser.add_argument("--language", help=text("cli.help.convert_language"))
+    parser.add_argument("--text", help=text("cli.help.convert_text"))
+    parser.add_argument("--pitch", default="voice", help=text("cli.help.convert_pitch"))
 
 
 def number(kind: type[int] | type[float]) -> Callable[[str], float]:
@@ -244,6 +256,12 @@ def speak(options: argparse.Namespace, console: Console) -> int:
 
 def clone(options: argparse.Namespace, console: Console) -> int:
     from app.commands.clone import clone as run
+
+    return run(options, console)
+
+
+def convert(options: argparse.Namespace, console: Console) -> int:
+    from app.commands.convert import convert as run
 
     return run(options, console)
 

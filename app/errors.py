@@ -15,6 +15,7 @@ STATUS: dict[str, int] = {
     "invalid_request": 422,
     "unknown_setting": 500,
     "bad_setting": 500,
+    "too_few_clips": 422,
     "conversion_engine": 422,
     "unknown_pitch": 400,
     "speech_unclear": 422,

@@ -12,6 +12,7 @@ from app import VERSION
 from app.api import (
     admin,
     cloning,
+    conversion,
     events,
     finetune,
     health,
@@ -40,6 +41,7 @@ ROUTERS = (
     jobs.router,
     sound.router,
     cloning.router,
+    conversion.router,
     voices.router,
     profiles.router,
     *rvc.routers,

@@ -146,6 +146,13 @@ def test_cloning_brings_what_it_needs_unless_it_is_refused_anyway(machine: Machi
     assert machine.asked() == []  # installed already
 
 
+def test_converting_brings_what_it_needs(machine: Machine) -> None:
+    shutil.copy(ROOT / "requirements-convert.txt", machine.checkout)
+    done = machine.run("convert", "a b.wav", "--voice", "ana", "-o", "b.wav")
+    assert done.stdout.splitlines()[1:3] == ["<convert>", "<a b.wav>"]
+    assert [line for line in machine.asked() if "requirements-convert" in line and "torch" not in line]
+
+
 def test_missing_python_and_missing_venv_say_the_line_that_helps(machine: Machine) -> None:
     without = machine.run("doctor", NO_VENV="1")
     assert without.returncode == 1 and "apt-get install python3-venv" in without.stderr

@@ -24,9 +24,12 @@ ECHOED = (
     "estimate_s",
     "intake_job_id",
     "input_files",
+    "pitch",
+    "output_format",
 )
+SOUNDING = ("dubbing", "conversion")  # kinds whose result is sound
 Status = Literal["pending", "processing", "paused", "completed", "failed", "cancelled"]
-Mode = Literal["dubbing", "dubbing_with_clone", "intake", "clone_voice"]
+Mode = Literal["dubbing", "dubbing_with_clone", "intake", "clone_voice", "conversion"]
 
 
 class JobError(BaseModel):
@@ -76,7 +79,10 @@ class JobView(BaseModel):
     estimate_s: float | None = None
     intake_job_id: str | None = None
     input_files: list[str] | None = None
-    result: dict[str, Any] | None = None  # of an intake: clips and warnings; of a fit: the voice and its report
+    pitch: str | None = None
+    output_format: str | None = None
+    # Of an intake: clips and warnings; of a fit: the voice and its report; of a conversion: words, and what was used.
+    result: dict[str, Any] | None = None
     can_pause: bool
     pause_requested: bool
     attempt: int
@@ -141,12 +147,14 @@ def _asked(job: Job) -> dict[str, Any]:
 def _made(job: Job) -> dict[str, Any]:
     if job.status != "completed" or job.result is None:
         return {}
-    if job.kind != "dubbing":
-        return {"result": dict(job.result)}
-    return {
+    result = {} if job.kind == "dubbing" else {"result": dict(job.result)}
+    if job.kind not in SOUNDING:
+        return result
+    wanted = job.params.get("output_format", "wav")
+    return result | {
         "tts_engine_used": job.result["engine"],
-        "output_file": f"dubbed_{job.id}.wav",
-        "audio_url": f"/jobs/{job.id}/download",
+        "output_file": f"dubbed_{job.id}.{wanted}",
+        "audio_url": f"/jobs/{job.id}/download" + ("" if wanted == "wav" else f"?format={wanted}"),
         "duration": job.result["duration_s"],
         "real_time_factor": job.result["real_time_factor"],
         "file_size_output": job.result["size_bytes"],

@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse
 
 from app.api.bodies import body_of, documented
 from app.api.job_requests import NewJob, params_of
-from app.api.job_views import JobList, JobView, iso
+from app.api.job_views import SOUNDING, JobList, JobView, iso
 from app.api.languages import Language
 from app.api.queries import known_query
 from app.api.services import Services, Wired
@@ -123,7 +123,7 @@ def find_job(services: Services, job_id: str) -> Job:
 def find_sounding(services: Services, job_id: str) -> Job:
     """A job whose result is sound. Raises Problem as `find_job`, and `job_makes_no_sound`."""
     job = find_job(services, job_id)
-    if job.kind != "dubbing":
+    if job.kind not in SOUNDING:
         raise Problem("job_makes_no_sound", job_id=job_id, kind=job.kind)
     return job
 

@@ -9,25 +9,27 @@ from functools import partial
 from app.jobs.runner import Task
 from app.settings import Settings
 from app.tasks.cloning import clone_voice
+from app.tasks.convert import Booth, booth_of, say_again
 from app.tasks.intake import take_in
 from app.tasks.synthesis import synthesize
 from app.tasks.workshop import Workshop
 from speech.synthesis import Speaker, SpeakerOptions
 
 
-def tasks(speaker: Speaker, workshop: Workshop) -> Mapping[str, Task]:
-    """Job kind to the function that does it."""
-    return {
+def tasks(speaker: Speaker, workshop: Workshop, booth: Booth | None = None) -> Mapping[str, Task]:
+    """Job kind to the function that does it; without a booth nothing is converted here."""
+    table: dict[str, Task] = {
         "dubbing": partial(synthesize, speaker),
         "intake": partial(take_in, workshop),
         "clone_voice": partial(clone_voice, workshop),
     }
+    return table | ({"conversion": partial(say_again, booth, speaker.voices)} if booth else {})
 
 
 def from_settings(settings: Settings) -> Mapping[str, Task]:
     """The table of a worker process."""
     speaker = speaker_of(settings)
-    return tasks(speaker, Workshop(speaker.store, settings.voices_path))
+    return tasks(speaker, Workshop(speaker.store, settings.voices_path), booth_of(settings))
 
 
 def speaker_of(settings: Settings) -> Speaker:

@@ -32,6 +32,7 @@ ROUTES: list[tuple[str, str, dict[str, Any]]] = [
     ("GET", "/voices/{voice_id}/samples/{name}", {}),
     ("GET", "/voices/{voice_id}/export", {}),
     ("POST", "/voices/clone", {}),
+    ("POST", "/voices/convert", {}),
     ("GET", "/voices", {"language": None, "gender": None, "engine": None, "limit": 100}),
     ("GET", "/voices/{voice_id}", {}),
     ("DELETE", "/voices/{voice_id}", {}),

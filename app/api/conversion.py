@@ -1,0 +1,91 @@
+"""Speech to speech: a recording said again by another voice, as a job whose sound is had like any other's."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends
+from pydantic import Field
+
+from app.api.bodies import MULTIPART, Body, Upload, body_of, documented
+from app.api.cloning import LanguageTag, file_size, plain_name
+from app.api.job_requests import Word
+from app.api.job_views import JobView
+from app.api.languages import Language
+from app.api.queries import known_query
+from app.api.services import Services, Wired
+from speech.errors import SpeechError
+from speech.synthesis import match_language
+
+if TYPE_CHECKING:
+    from app.jobs.job import Job
+
+router = APIRouter(tags=["voices"], dependencies=[Depends(known_query)])
+
+
+class ToConvert(Body):
+    """`text`: what is said in the recording, where it is known; otherwise it is recognised.
+
+    `pitch`: `voice` moves the melody to where the voice speaks, `source` leaves it at the recording's height.
+    `output_format`: of the `audio_url` that the job shows; the sound can be had in the others as well.
+    """
+
+    file: Upload
+    voice_id: Annotated[str, Field(min_length=1, max_length=80)]
+    language: LanguageTag
+    text: Annotated[str | None, Field(max_length=10_000)] = None
+    pitch: Annotated[Literal["voice", "source"], Word] = "voice"
+    output_format: Annotated[Literal["wav", "mp3", "ogg", "flac", "m4a", "opus"], Word] = "wav"
+
+
+@router.post(
+    "/voices/convert",
+    status_code=202,
+    summary="Say a recording again with another voice",
+    openapi_extra=documented(ToConvert, MULTIPART),
+)
+def convert(
+    services: Wired, reader: Language, body: Annotated[ToConvert, Depends(body_of(ToConvert, MULTIPART))]
+) -> JobView:
+    """Raises Problem `conversion_not_installed`, `conversion_models_missing`; SpeechError for what cannot be asked."""
+    from app.jobs.job import new_job_id
+    from app.tasks.convert import ENGINE, booth_of, find_voice
+    from app.tasks.workshop import UPLOADS
+
+    voice = find_voice(services.speaker.voices(), body.voice_id)
+    params: dict[str, Any] = {
+        "mode": "conversion",
+        "engine": ENGINE,
+        "voice": voice.voice_id,
+        "language": match_language(body.language, services.speaker.engines()[ENGINE]),
+        "ref_text": body.text or None,
+        "pitch": body.pitch,
+        "output_format": body.output_format,
+    }
+    booth_of(services.settings).check()
+    job_id = new_job_id()
+    try:
+        name = plain_name(body.file.filename)
+        folder = services.files.work(job_id) / UPLOADS / "1"
+        folder.mkdir(parents=True)
+        with (folder / name).open("xb") as file:
+            shutil.copyfileobj(body.file.file, file, 1 << 20)
+        if not file_size(folder / name):
+            raise SpeechError("audio_empty")
+        return JobView.of(_added(services, params | {"input_files": [name]}, job_id), reader)
+    except BaseException:
+        services.files.delete(job_id)
+        raise
+
+
+def _added(services: Services, params: dict[str, Any], job_id: str) -> Job:
+    settings = services.settings
+    return services.jobs.add(
+        "conversion",
+        params,
+        queue="cpu",
+        max_attempts=settings.max_attempts,
+        ttl_s=settings.job_ttl_h * 3600,
+        job_id=job_id,
+    )

@@ -1,0 +1,78 @@
+"""`papagaio convert`: a recording said again by another voice, without the service."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+from app.commands.console import Console
+from app.commands.speak import bring
+from app.errors import Problem
+from speech.engines.base import Pitch
+from speech.errors import SpeechError
+
+if TYPE_CHECKING:
+    from app.settings import Settings
+    from app.tasks.convert import Booth
+
+PITCHES = get_args(Pitch)
+
+
+def convert(options: argparse.Namespace, console: Console) -> int:
+    from app.settings import load_settings
+    from app.tasks.convert import booth_of
+
+    settings = load_settings()
+    return convert_in(booth_of(settings), settings, options, console)
+
+
+def convert_in(booth: Booth, settings: Settings, options: argparse.Namespace, console: Console) -> int:
+    """Everything is checked before anything is made; the output is written whole or not at all."""
+    from app.tasks import speaker_of
+    from app.tasks.convert import ENGINE, Wanted, convert_recording, find_voice
+    from speech import audio
+    from speech.synthesis import match_language
+
+    recording, output = Path(options.recording), Path(options.output)
+    file_format = options.format or output.suffix.lstrip(".").lower()
+    audio.format_of(file_format)
+    if not output.absolute().parent.is_dir():
+        raise SpeechError("output_folder_missing", path=str(output.absolute().parent))
+    if not recording.is_file():
+        raise Problem("file_missing", path=options.recording)
+    if options.pitch not in PITCHES:
+        raise Problem("unknown_pitch", pitch=options.pitch, choices=list(PITCHES))
+    with closing(speaker_of(settings)) as speaker:
+        voice = find_voice(speaker.voices(), options.voice)
+        language = match_language(options.language, speaker.engines()[ENGINE]) if options.language else ""
+        bring(speaker, booth.models(), console)
+    booth.check()
+    started = time.perf_counter()
+    wanted = Wanted(voice, language, options.text, options.pitch)
+    made = convert_recording(booth, recording, wanted, _Told(console))
+    elapsed_s = time.perf_counter() - started
+    try:
+        audio.save(made.audio, output, file_format)
+    except OSError as error:
+        raise SpeechError("output_unwritable", path=str(output), reason=error.strerror or str(error)) from error
+    used = {"voice": voice.voice_id, "language": made.language, "semitones": f"{made.semitones:+.1f}"}
+    times = {"duration_s": f"{made.audio.duration_s:.2f}", "elapsed_s": f"{elapsed_s:.2f}"}
+    console.say("cli.convert.done", path=str(output), format=file_format, text=made.text, **used, **times)
+    return 0
+
+
+class _Told:
+    """Progress as a line at each new quarter."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._told = -1
+
+    def __call__(self, done: int, total: int, note: str) -> None:
+        quarter = 4 * done // max(1, total)
+        if quarter != self._told:
+            self._told = quarter
+            self._console.note(f"{self._console.text(note)} {25 * quarter} %")
