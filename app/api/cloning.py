@@ -91,6 +91,10 @@ class Clone(Body):
     gender: Gender = "unknown"
 
 
+class SampleList(BaseModel):
+    samples: list[str]
+
+
 class CloneStarted(BaseModel):
     message: str
     job_id: str
@@ -160,17 +164,27 @@ def clip(services: Wired, job_id: str, clip_id: str) -> FileResponse:
     return FileResponse(path, media_type="audio/wav")
 
 
+@router.get("/jobs/{job_id}/samples", summary="What can be heard of a fit so far, oldest first")
+def job_samples(services: Wired, job_id: str) -> SampleList:
+    return SampleList(samples=_sample_names(services, find_job(services, job_id)))
+
+
 @router.get(
     "/jobs/{job_id}/samples/{name}", summary="What a fit sounds like so far, as WAV", response_class=FileResponse
 )
 def job_sample(services: Wired, job_id: str, name: str) -> FileResponse:
     job = find_job(services, job_id)
-    folder = services.files.path(job.id, "any").parent
-    names = sorted(path.stem.removeprefix("sample-") for path in folder.glob("sample-*.wav"))
+    names = _sample_names(services, job)
     if name not in names:
         raise Problem("sample_not_found", name=name[:80], choices=names or ["–"])
     path = services.files.path(job.id, f"sample-{name}.wav")
     return FileResponse(path, media_type="audio/wav", headers={"Cache-Control": "no-store"})
+
+
+def _sample_names(services: Services, job: Job) -> list[str]:
+    paths = list(services.files.path(job.id, "any").parent.glob("sample-*.wav"))
+    by_age = sorted(paths, key=lambda path: (path.stat().st_mtime_ns, path.name))
+    return [path.stem.removeprefix("sample-") for path in by_age]
 
 
 def _language(services: Services, asked: str) -> str:

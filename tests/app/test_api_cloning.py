@@ -85,6 +85,7 @@ def test_clips_become_a_voice_that_is_listed_moved_and_deleted(studio: Service, 
     studio.work()
     job = client.get(f"/jobs/{job['id']}").json()
     assert job["status"] == "completed" and job["result"]["voice_id"] == "ana_lucia", job
+    assert client.get(f"/jobs/{job['id']}/samples").json() == {"samples": ["half"]}
     assert client.get(f"/jobs/{job['id']}/samples/half").content.startswith(b"RIFF")
     assert client.get(f"/jobs/{job['id']}/samples/none").json()["code"] == "sample_not_found"
     assert client.get("/voices/ana_lucia/report").json() == job["result"]["report"]

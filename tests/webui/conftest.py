@@ -8,15 +8,16 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
+from typing import ContextManager, NoReturn
 from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
 from page_faults import Faults
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from speech.models import ModelStore
 
@@ -30,7 +31,12 @@ CHROMIUM_OPTIONS = (
     "--disable-component-update",
     "--disable-sync",
     "--autoplay-policy=no-user-gesture-required",
+    # A microphone that hears beeps, and a person who allows it.
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
 )
+HERE = Path(__file__).parent
+REHEARSING = str(HERE / "rehearsing_service.py")
 START_S = 30.0
 
 
@@ -43,9 +49,28 @@ def _missing(reason: str) -> NoReturn:
 @pytest.fixture(scope="session")
 def service(models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of `papagaio serve` on an empty data folder, with the engine of silence beside the embedded one."""
+    with _serving(["-m", "app.cli", "serve"], models_dir, tmp_path_factory.mktemp("service")) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def rehearsing(models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The same, but intake and fit are rehearsed."""
+    with _serving([REHEARSING], models_dir, tmp_path_factory.mktemp("rehearsing")) as address:
+        yield address
+
+
+@pytest.fixture
+def listening(models_dir: Path, tmp_path: Path) -> Iterator[str]:
+    """The same, but only the fit is rehearsed."""
+    with _serving([REHEARSING], models_dir, tmp_path, REAL_INTAKE="1") as address:
+        yield address
+
+
+@contextmanager
+def _serving(command: Sequence[str], models_dir: Path, folder: Path, **more: str) -> Iterator[str]:
     if not ModelStore(models_dir).is_installed("bootstrap"):
         _missing("the page's style is not installed: papagaio models pull bootstrap")
-    folder = tmp_path_factory.mktemp("service")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -55,9 +80,10 @@ def service(models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         "PAPAGAIO_PORT": str(port),
         "PAPAGAIO_DEFAULT_ENGINE": "silence",
         "PAPAGAIO_EXTRA_ENGINES": '{"silence": "speech.engines.silence:Silence"}',
+        "PYTHONPATH": os.pathsep.join(map(str, (HERE, HERE.parent / "app", HERE.parents[1]))),
     }
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([sys.executable, "-m", "app.cli", "serve"], env=environment, stdout=log, stderr=log)
+        process = subprocess.Popen([sys.executable, *command], env=environment | more, stdout=log, stderr=log)
     address = f"http://127.0.0.1:{port}"
     try:
         _wait(address, process, folder / "log")
@@ -79,14 +105,32 @@ def _wait(address: str, process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    with launched(playwright) as browser:
+        yield browser
+
+
+@contextmanager
+def launched(playwright: Playwright, *options: str) -> Iterator[Browser]:
+    """Chromium, with `options` beside the usual ones."""
     chromium = next(filter(None, map(shutil.which, CHROMIUMS)), None)
     if chromium is None:
         _missing("Chromium is not installed: the page was not tested in a browser")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=list(CHROMIUM_OPTIONS))
-        yield browser
-        browser.close()
+    browser = playwright.chromium.launch(executable_path=chromium, args=[*CHROMIUM_OPTIONS, *options])
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def hearing(playwright: Playwright) -> Callable[[Path], ContextManager[Browser]]:
+    """A browser whose microphone hears a WAV file, over and over."""
+    return lambda path: launched(playwright, f"--use-file-for-fake-audio-capture={path}")
 
 
 @pytest.fixture
@@ -97,14 +141,29 @@ def faults() -> Faults:
 @pytest.fixture
 def page(service: str, browser: Browser, faults: Faults) -> Iterator[Page]:
     """The Speak page for a Brazilian reader. Afterwards nothing may be in `faults`: no error, no breach of the CSP."""
-    context = browser.new_context(base_url=service, locale="pt-BR", viewport={"width": 1280, "height": 800})
+    with opened(browser, service, faults, "/webui") as page:
+        page.wait_for_selector("#quality_profile_id")
+        yield page
+
+
+@pytest.fixture
+def clone_page(rehearsing: str, browser: Browser, faults: Faults) -> Iterator[Page]:
+    """The Clone page of a service that rehearses, and the same promise."""
+    with opened(browser, rehearsing, faults, "/webui#/clone?new=1") as page:
+        page.wait_for_selector("[data-record]")
+        yield page
+
+
+@contextmanager
+def opened(browser: Browser, address: str, faults: Faults, path: str) -> Iterator[Page]:
+    """A page for a Brazilian reader, that hears the service live."""
+    context = browser.new_context(base_url=address, locale="pt-BR", viewport={"width": 1280, "height": 800})
     page = context.new_page()
     page.set_default_timeout(20_000)
     page.on("console", faults.console)
     page.on("pageerror", lambda error: faults.found.append(str(error)))
     page.on("response", faults.answered)
-    page.goto("/webui")
-    page.wait_for_selector("#quality_profile_id")
+    page.goto(path)
     page.wait_for_selector("[data-live=open]", state="attached")
     yield page
     context.close()

@@ -66,7 +66,16 @@ export function createApi({ language, unreachable, fetch = globalThis.fetch.bind
   /** @param {string} path @param {RequestInit} [init] @returns {Promise<any>} */
   const json = async (path, init) => (await send(path, init)).json();
 
+  /** @param {string} path @param {FormData | Record<string, unknown>} [body] @returns {Promise<any>} */
+  const post = (path, body) => {
+    if (body === undefined) return json(path, { method: "POST" });
+    if (body instanceof FormData) return json(path, { method: "POST", body });
+    const headers = { "Content-Type": "application/json" };
+    return json(path, { method: "POST", headers, body: JSON.stringify(body) });
+  };
+
   const job = (/** @type {string} */ jobId) => `/jobs/${encodeURIComponent(jobId)}`;
+  const voice = (/** @type {string} */ voiceId) => `/voices/${encodeURIComponent(voiceId)}`;
 
   return {
     service: () => json("/"),
@@ -78,18 +87,17 @@ export function createApi({ language, unreachable, fetch = globalThis.fetch.bind
     /** @param {string} engine */
     profiles: (engine) => json(`/quality-profiles/${encodeURIComponent(engine)}`),
     /** @param {Record<string, unknown>} request */
-    addJob: (request) =>
-      json("/jobs", {
-        method: "POST",
-        headers: { "Content-Type": "application/json" },
-        body: JSON.stringify(request),
-      }),
+    addJob: (request) => post("/jobs", request),
     /** @param {{ limit: number, offset: number, status: string }} page */
     jobs: (page) => json(url("/jobs", page)),
     /** @param {string} jobId */
     job: (jobId) => json(job(jobId)),
     /** @param {string} jobId */
-    cancelJob: (jobId) => json(`${job(jobId)}/cancel`, { method: "POST" }),
+    cancelJob: (jobId) => post(`${job(jobId)}/cancel`),
+    /** @param {string} jobId */
+    pauseJob: (jobId) => post(`${job(jobId)}/pause`),
+    /** @param {string} jobId */
+    resumeJob: (jobId) => post(`${job(jobId)}/resume`),
     /** @param {string} jobId */
     deleteJob: (jobId) => json(job(jobId), { method: "DELETE" }),
     /** @param {string} jobId @param {AbortSignal} signal */
@@ -98,6 +106,31 @@ export function createApi({ language, unreachable, fetch = globalThis.fetch.bind
     downloadUrl: (jobId, format) => url(`${job(jobId)}/download`, { format }),
     /** @param {string} voiceId @param {string} language @param {AbortSignal} signal @returns {Promise<Blob>} */
     voiceSample: async (voiceId, language, signal) =>
-      (await send(url(`/voices/${encodeURIComponent(voiceId)}/sample`, { language }), { signal })).blob(),
+      (await send(url(`${voice(voiceId)}/sample`, { language }), { signal })).blob(),
+
+    /** Refused with the command to give while no voice can be made here. */
+    efforts: () => json("/voices/efforts"),
+    /** @param {FormData} form */
+    takeIn: (form) => post("/voices/intake", form),
+    /** @param {Record<string, unknown>} request */
+    fit: (request) => post("/voices/fit", request),
+    /** @param {string} jobId @param {string} clipId @returns {string} */
+    clipUrl: (jobId, clipId) => `${job(jobId)}/clips/${encodeURIComponent(clipId)}`,
+    /** @param {string} jobId @returns {Promise<string[]>} */
+    jobSamples: async (jobId) => (await json(`${job(jobId)}/samples`)).samples,
+    /** @param {string} jobId @param {string} name @returns {string} */
+    jobSampleUrl: (jobId, name) => `${job(jobId)}/samples/${encodeURIComponent(name)}`,
+    /** @param {string} voiceId */
+    voice: (voiceId) => json(voice(voiceId)),
+    /** @param {string} voiceId */
+    voiceReport: (voiceId) => json(`${voice(voiceId)}/report`),
+    /** @param {string} voiceId @param {string} name @returns {string} */
+    voiceSampleUrl: (voiceId, name) => `${voice(voiceId)}/samples/${encodeURIComponent(name)}`,
+    /** @param {string} voiceId @returns {string} */
+    voiceExportUrl: (voiceId) => `${voice(voiceId)}/export`,
+    /** @param {FormData} form */
+    importVoice: (form) => post("/voices/import", form),
+    /** @param {string} voiceId */
+    deleteVoice: (voiceId) => json(voice(voiceId), { method: "DELETE" }),
   };
 }

@@ -2,6 +2,7 @@
 
 import { createApi } from "./api.js";
 import { createEvents } from "./events.js";
+import * as clone from "./pages/clone.js";
 import * as jobs from "./pages/jobs.js";
 import * as speak from "./pages/speak.js";
 import * as voices from "./pages/voices.js";
@@ -12,7 +13,7 @@ import { createStudio } from "./studio.js";
 import { chooseLanguage, createTexts } from "./texts.js";
 
 /** @type {Record<string, { mount: (root: HTMLElement, app: App, query: Record<string, string>) => () => void }>} */
-const PAGES = { speak, jobs, voices };
+const PAGES = { speak, jobs, voices, clone };
 
 /**
  * What every page gets.

@@ -45,7 +45,8 @@ export function createStore(reduce, initial) {
 
 /** @template T @param {T} value @returns {T} */
 function deepFreeze(value) {
-  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return value;
+  // A Blob cannot change, and is not ours to freeze.
+  if (typeof value !== "object" || value === null || value instanceof Blob || Object.isFrozen(value)) return value;
   Object.values(value).forEach(deepFreeze);
   return Object.freeze(value);
 }
@@ -63,13 +64,50 @@ function deepFreeze(value) {
  */
 
 /**
+ * A recording of a voice to be: of the microphone, or a file.
+ * @typedef {object} Take
+ * @property {string} id
+ * @property {string} name
+ * @property {Blob} blob
+ * @property {number | null} durationS null: the browser cannot tell
+ *
+ * The voice that a person is making; kept while they look at other pages, and through errors.
+ * @typedef {object} CloneDraft
+ * @property {readonly Take[]} takes
+ * @property {string | null} language
+ * @property {string} text what is said in the takes, where it is known
+ * @property {Readonly<Record<string, Readonly<{ text?: string, use?: boolean }>>>} clips what was changed, by clip
+ * @property {string | null} clipsOf the intake that `clips` belong to
+ * @property {string} name
+ * @property {string} effort
+ * @property {string} gender
+ * @property {string} description
+ * @property {boolean} consent
+ */
+
+/**
  * @typedef {object} State
  * @property {"auto" | "light" | "dark"} theme
  * @property {"unknown" | "healthy" | "degraded" | "unhealthy" | "unreachable"} service
  * @property {"connecting" | "open" | "lost"} live
  * @property {string | null} speakJobId the job that the Speak page shows
  * @property {Draft} draft
+ * @property {CloneDraft} clone
  */
+
+/** @type {CloneDraft} */
+export const NO_CLONE = {
+  takes: [],
+  language: null,
+  text: "",
+  clips: {},
+  clipsOf: null,
+  name: "",
+  effort: "default",
+  gender: "unknown",
+  description: "",
+  consent: false,
+};
 
 /** @type {State} */
 export const INITIAL = {
@@ -78,10 +116,12 @@ export const INITIAL = {
   live: "connecting",
   speakJobId: null,
   draft: { text: "", language: null, presetId: null, voiceId: null, profileId: null, speed: null },
+  clone: NO_CLONE,
 };
 
 /**
- * @typedef {{ type: "set", values: Partial<State> } | { type: "draft", values: Partial<Draft> }} Action
+ * @typedef {{ type: "set", values: Partial<State> } | { type: "draft", values: Partial<Draft> }
+ *   | { type: "clone", values: Partial<CloneDraft> }} Action
  * @param {State} state
  * @param {Action} action
  * @returns {State}
@@ -89,6 +129,7 @@ export const INITIAL = {
 export function reduce(state, action) {
   if (action.type === "set") return changed(state, action.values);
   if (action.type === "draft") return changed(state, { draft: changed(state.draft, action.values) });
+  if (action.type === "clone") return changed(state, { clone: changed(state.clone, action.values) });
   throw new Error(`unknown action ${JSON.stringify(action)}`);
 }
 

@@ -8,6 +8,8 @@
  * @property {string[]} languages of its engine
  * @property {string} gender female, male or unknown
  * @property {string} engine
+ * @property {boolean} is_stock false: cloned here
+ * @property {{ statement: string, given_at: string } | null} [consent] of a cloned voice's speaker
  *
  * @typedef {object} Preset
  * @property {string} id
@@ -35,14 +37,22 @@ export function nearestLanguage(offered, own) {
 }
 
 /**
+ * Whether a voice is offered for a text. A stock voice reads another language than its own with an accent; a cloned
+ * one shall speak every language of its engine.
+ * @param {Voice} voice @param {string | null} language
+ */
+export function speaks(voice, language) {
+  return voice.language === language || (voice.is_stock === false && voice.languages.includes(language ?? ""));
+}
+
+/**
  * The answers of the service as the page wants them. A voice is offered when its engine speaks its own language:
  * another's text it could only read with an accent.
  * @param {{ presets: any, voices: any }} answers
  * @returns {Studio}
  */
 export function studioOf({ presets, voices }) {
-  const speaks = (/** @type {Voice} */ voice) => voice.languages.includes(voice.language);
-  const offered = voices.voices.filter(speaks);
+  const offered = voices.voices.filter((/** @type {Voice} */ voice) => voice.languages.includes(voice.language));
   const languages = sortLanguages(offered.map((/** @type {Voice} */ voice) => voice.language));
   return { presets: presets.presets, voices: offered, languages };
 }
@@ -77,6 +87,8 @@ export function createStudio(api) {
   };
 
   return {
+    /** Asks for the voices anew at the next `load`. */
+    forget: () => void kept.delete("studio"),
     /** @returns {Promise<Studio>} */
     load: () =>
       once("studio", async () => {

@@ -5,6 +5,7 @@ import { afterEvent, alert, confirm, downloadMenu, hasEnded, progressBar, STATUS
 
 const PAGE = 20;
 const POLL_MS = 3000;
+const SPEECH = "dubbing"; // the kind of job that has sound to play; others belong to the Clone page
 
 /** @type {(root: HTMLElement, app: import("../app.js").App, query: Record<string, string>) => () => void} */
 export function mount(root, app, query) {
@@ -21,6 +22,11 @@ export function mount(root, app, query) {
     () => clearInterval(poll),
     () => view.close(),
   );
+}
+
+/** What a job is about. @param {import("../texts.js").Texts} texts @param {any} job @returns {string} */
+function wordsOf(texts, job) {
+  return job.kind === SPEECH ? job.text : texts.t(`page.jobs.kind.${job.kind}`);
 }
 
 class JobsView {
@@ -103,6 +109,7 @@ class JobsView {
   /** @param {import("../events.js").ServiceEvent} event */
   hear(event) {
     const at = this.jobs.findIndex((job) => job.id === event.job_id);
+    if (event.kind === "job.sample") return;
     if (event.kind !== "job.progress") void this.load();
     else if (at >= 0) {
       this.jobs[at] = afterEvent(this.jobs[at], event);
@@ -174,8 +181,8 @@ class JobsView {
       "tr",
       { data: { jobId: job.id, status: job.status } },
       el("td", { class: "fine", data: label("time") }, texts.time(job.created_at)),
-      el("td", { class: "job-text", data: label("text"), title: job.text }, job.text),
-      el("td", { data: label("voice") }, this.titles.get(job.voice_id) ?? job.voice_id),
+      el("td", { class: "job-text", data: label("text"), title: wordsOf(texts, job) }, wordsOf(texts, job)),
+      el("td", { data: label("voice") }, this.titles.get(job.voice_id) ?? job.voice_name ?? job.voice_id),
       el("td", { data: label("engine") }, job.tts_engine_used ?? job.tts_engine),
       el(
         "td",
@@ -209,14 +216,16 @@ class JobsView {
         },
         icon(drawing),
       );
-    const isDone = job.status === "completed";
+    const isSpeech = job.kind === SPEECH;
+    const isDone = isSpeech && job.status === "completed";
     return el(
       "div",
       { class: "action-row" },
+      !isSpeech && button("open", "clone", () => this.app.go("clone", { job: job.id })),
       isDone && button("play", "play", () => this.play(job)),
       isDone && downloadMenu(this.app, job.id),
       !hasEnded(job) && button("cancel", "cross", () => this.act(() => this.app.api.cancelJob(job.id))),
-      button("reuse", "reuse", () => this.reuse(job)),
+      isSpeech && button("reuse", "reuse", () => this.reuse(job)),
       (hasEnded(job) || job.status === "pending") && button("delete", "trash", () => this.remove(job)),
     );
   }

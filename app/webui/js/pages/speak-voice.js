@@ -1,6 +1,8 @@
 /** The voice chooser: the presets as cards, and every voice of the language in a list. */
 
 import { el, icon, replace } from "../dom.js";
+import { speaks } from "../studio.js";
+import { consentLine } from "./consent.js";
 import { errorLine } from "./form.js";
 
 /**
@@ -25,6 +27,7 @@ export function voiceChooser({ store, texts }, studio, set) {
       el("label", { for: "voice_id" }, texts.t("page.speak.all_voices")),
       voiceList(texts, studio, draft, set),
       errorLine("voice_id"),
+      consentLine(texts, studio.voices.find(({ id }) => id === draft.voiceId)?.consent),
     );
     if (focused) root.querySelector(`#${CSS.escape(focused)}`)?.focus();
   };
@@ -47,7 +50,7 @@ export function voiceChooser({ store, texts }, studio, set) {
  */
 function presetCard(texts, preset, draft, set) {
   const id = `preset-${preset.id}`;
-  const speaks = preset.languages.includes(draft.language ?? "");
+  const isSpoken = preset.languages.includes(draft.language ?? "");
   return el(
     "div",
     { class: "preset" },
@@ -57,7 +60,7 @@ function presetCard(texts, preset, draft, set) {
       name: "voice_preset",
       id,
       value: preset.id,
-      disabled: !speaks,
+      disabled: !isSpoken,
       checked: preset.id === draft.presetId,
       on: { change: () => set({ presetId: preset.id, voiceId: null }) },
     }),
@@ -77,10 +80,15 @@ function presetCard(texts, preset, draft, set) {
  * @param {(values: Partial<import("../store.js").Draft>) => void} set
  */
 function voiceList(texts, studio, draft, set) {
-  const voices = studio.voices.filter((voice) => voice.language === draft.language);
+  const voices = studio.voices.filter((voice) => speaks(voice, draft.language));
   const hasMany = new Set(studio.voices.map((voice) => voice.engine)).size > 1;
   const nameOf = (/** @type {import("../studio.js").Voice} */ voice) =>
-    [voice.title, texts.t(`page.gender.${voice.gender}`), ...(hasMany ? [voice.engine] : [])].join(" · ");
+    [
+      voice.title,
+      texts.t(`page.gender.${voice.gender}`),
+      ...(hasMany ? [voice.engine] : []),
+      ...(voice.is_stock === false ? [texts.t("page.voices.cloned")] : []),
+    ].join(" · ");
   const choose = (/** @type {any} */ event) => {
     const voiceId = event.target.value;
     if (voiceId) set({ voiceId, presetId: null });

@@ -2,7 +2,7 @@
 
 import { all, el, icon, on, replace } from "../dom.js";
 import { address } from "../router.js";
-import { engineOf, nearestLanguage } from "../studio.js";
+import { engineOf, nearestLanguage, speaks } from "../studio.js";
 import { clearErrors, errorLine, showErrors } from "./form.js";
 import { alert } from "./job-view.js";
 import { Result } from "./speak-result.js";
@@ -73,7 +73,7 @@ export function completed(draft, studio, reader, asked) {
   const isOffered = draft.language !== null && studio.languages.includes(draft.language);
   const chosen = isOffered ? draft.language : nearestLanguage(studio.languages, reader);
   const language = asked && wanted ? wanted.language : chosen;
-  if (wanted && wanted.language === language) return { language, voiceId: wanted.id, presetId: null };
+  if (wanted && speaks(wanted, language)) return { language, voiceId: wanted.id, presetId: null };
   const presets = studio.presets.filter((preset) => preset.languages.includes(/** @type {string} */ (language)));
   const preset = presets.find(({ id }) => id === draft.presetId) ?? presets[0];
   if (preset) return { language, voiceId: null, presetId: preset.id };

@@ -3,6 +3,7 @@
 import { el, icon, on, replace } from "../dom.js";
 import { sortLanguages } from "../studio.js";
 import { alert } from "./job-view.js";
+import { clonedPart, importPart } from "./voices-cloned.js";
 
 /**
  * @typedef {{ search: string, language: string, gender: string }} Filter
@@ -31,7 +32,7 @@ export function mount(root, app, query) {
   const load = async () => {
     try {
       const { voices } = await app.studio.load();
-      if (!isGone) show(root, app, voices, sampler, query);
+      if (!isGone) show(root, app, voices, sampler, query, load);
     } catch (error) {
       const again = el(
         "button",
@@ -41,6 +42,8 @@ export function mount(root, app, query) {
       if (!isGone) replace(root, alert(/** @type {Error} */ (error).message, again));
     }
   };
+  // Voices come and go while the page is open.
+  app.studio.forget();
   void load();
   return () => {
     isGone = true;
@@ -54,8 +57,9 @@ export function mount(root, app, query) {
  * @param {import("../studio.js").Voice[]} voices
  * @param {Sampler} sampler
  * @param {Record<string, string>} query
+ * @param {() => void} load anew
  */
-function show(root, app, voices, sampler, query) {
+function show(root, app, voices, sampler, query, load) {
   const { texts } = app;
   const filter = { search: "", language: query.language ?? "", gender: "" };
   const count = el("p", { class: "fine", role: "status" });
@@ -75,6 +79,7 @@ function show(root, app, voices, sampler, query) {
           language,
           found.filter((voice) => voice.language === language),
           sampler,
+          load,
         ),
       ),
     );
@@ -82,6 +87,7 @@ function show(root, app, voices, sampler, query) {
   replace(
     root,
     el("div", { class: "page-head" }, el("h1", {}, texts.t("page.nav.voices")), filters(texts, voices, filter, draw)),
+    importPart(app, load),
     count,
     list,
   );
@@ -135,8 +141,8 @@ function filters(texts, voices, filter, draw) {
   );
 }
 
-/** @param {import("../app.js").App} app @param {string} language @param {import("../studio.js").Voice[]} voices @param {Sampler} sampler */
-function group(app, language, voices, sampler) {
+/** @param {import("../app.js").App} app @param {string} language @param {import("../studio.js").Voice[]} voices @param {Sampler} sampler @param {() => void} load */
+function group(app, language, voices, sampler, load) {
   const id = `voices-${language}`;
   return el(
     "section",
@@ -145,13 +151,14 @@ function group(app, language, voices, sampler) {
     el(
       "div",
       { class: "voice-cards" },
-      voices.map((voice) => card(app, voice, sampler)),
+      voices.map((voice) => card(app, voice, sampler, load)),
     ),
   );
 }
 
-/** @param {import("../app.js").App} app @param {import("../studio.js").Voice} voice @param {Sampler} sampler */
-function card({ go, texts }, voice, sampler) {
+/** @param {import("../app.js").App} app @param {import("../studio.js").Voice} voice @param {Sampler} sampler @param {() => void} load */
+function card(app, voice, sampler, load) {
+  const { go, texts } = app;
   const hear = el("button", { type: "button", class: "btn btn-sm btn-quiet", data: { hear: voice.id, state: "idle" } });
   hear.addEventListener("click", () => sampler.toggle(voice, hear));
   sampler.draw(hear, "idle");
@@ -162,7 +169,7 @@ function card({ go, texts }, voice, sampler) {
     el(
       "div",
       { class: "voice-name" },
-      el("h3", {}, voice.title),
+      el("h3", {}, voice.title, !voice.is_stock && el("span", { class: "badge" }, texts.t("page.voices.cloned"))),
       el("p", {}, `${texts.t(`page.gender.${voice.gender}`)} · ${voice.engine}`),
       el("code", {}, voice.id),
     ),
@@ -176,6 +183,7 @@ function card({ go, texts }, voice, sampler) {
         texts.t("page.voices.use"),
       ),
     ),
+    clonedPart(app, voice, load),
   );
 }
 

@@ -1,0 +1,103 @@
+/**
+ * Texts to read aloud for about a minute, by primary language: questions, exclamations, numbers, short and long
+ * sentences, so that a voice is heard in all of them. They are what is spoken, not what the page says.
+ */
+
+/** @type {Readonly<Record<string, readonly string[]>>} */
+const READING = {
+  pt: [
+    "Bom dia! Hoje vou contar como foi o meu fim de semana na serra.",
+    "Saímos de casa às sete e quinze, com chuva fina e muito sono.",
+    "Você já viu um tucano de perto? Eu nunca tinha visto, e fiquei sem palavras.",
+    "Ele pousou na janela, olhou bem para mim e roubou um pedaço de pão.",
+    "Que susto! Minha irmã riu tanto que derrubou o café na mesa.",
+    "Depois do almoço, caminhamos quase quatro quilômetros até a cachoeira.",
+    "A água estava gelada, mas ninguém quis voltar antes do pôr do sol.",
+    "No caminho, um senhor de chapéu vendia queijo, geleia de jabuticaba e doce de leite.",
+    "Quanto custa? Perguntei, e ele respondeu com calma: vinte e oito reais cada.",
+    "À noite acendemos o fogo, e cada um lembrou uma história antiga.",
+    "Algumas eram tristes, outras engraçadas, e uma delas ninguém entendeu.",
+    "Se eu pudesse escolher, ficaria lá mais uma semana inteira.",
+    "Mas amanhã é segunda-feira, e o trabalho não espera por ninguém.",
+  ],
+  en: [
+    "Good morning! Today I will tell you about my weekend in the mountains.",
+    "We left home at a quarter past seven, in light rain and half asleep.",
+    "Have you ever seen an owl up close? I never had, and I was lost for words.",
+    "It sat down on the fence, looked straight at me, and did not move an inch.",
+    "What a surprise! My sister laughed so much that she spilled her coffee.",
+    "After lunch we walked almost four miles through the woods to the waterfall.",
+    "The water was freezing, but nobody wanted to go back before sunset.",
+    "On the way, an old man in a straw hat was selling cheese, honey and plum jam.",
+    "How much is it? I asked, and he answered calmly: twenty-eight dollars for the whole box.",
+    "In the evening we lit a fire, and everyone remembered a story from long ago.",
+    "Some were sad, others were funny, and one of them nobody understood.",
+    "If I could choose, I would have stayed there for another week.",
+    "But tomorrow is Monday, and work does not wait for anyone.",
+  ],
+  es: [
+    "¡Buenos días! Hoy les voy a contar cómo fue mi fin de semana en la sierra.",
+    "Salimos de casa a las siete y cuarto, con lluvia fina y mucho sueño.",
+    "¿Has visto alguna vez un búho de cerca? Yo nunca, y me quedé sin palabras.",
+    "Se posó en la valla, me miró fijamente y no se movió ni un poco.",
+    "¡Qué sorpresa! Mi hermana se rio tanto que derramó el café en la mesa.",
+    "Después de comer caminamos casi seis kilómetros por el bosque hasta la cascada.",
+    "El agua estaba helada, pero nadie quiso volver antes de la puesta del sol.",
+    "En el camino, un señor con sombrero vendía queso, miel y mermelada de ciruela.",
+    "¿Cuánto cuesta? Pregunté, y él respondió con calma: veintiocho la caja entera.",
+    "Por la noche encendimos el fuego, y cada uno recordó una historia antigua.",
+    "Algunas eran tristes, otras divertidas, y una de ellas no la entendió nadie.",
+    "Si pudiera elegir, me quedaría allí una semana más.",
+    "Pero mañana es lunes, y el trabajo no espera a nadie.",
+  ],
+  fr: [
+    "Bonjour ! Aujourd'hui, je vais vous raconter mon week-end à la montagne.",
+    "Nous sommes partis à sept heures et quart, sous une pluie fine, encore endormis.",
+    "Avez-vous déjà vu une chouette de près ? Moi jamais, et je suis resté sans voix.",
+    "Elle s'est posée sur la barrière, m'a regardé longuement et n'a plus bougé.",
+    "Quelle surprise ! Ma sœur a tellement ri qu'elle a renversé son café.",
+    "Après le déjeuner, nous avons marché près de six kilomètres jusqu'à la cascade.",
+    "L'eau était glacée, mais personne ne voulait rentrer avant le coucher du soleil.",
+    "En chemin, un vieux monsieur vendait du fromage, du miel et de la confiture de prunes.",
+    "Combien ça coûte ? ai-je demandé, et il a répondu calmement : vingt-huit euros la caisse.",
+    "Le soir, nous avons allumé un feu, et chacun s'est souvenu d'une vieille histoire.",
+    "Certaines étaient tristes, d'autres drôles, et l'une d'elles, personne ne l'a comprise.",
+    "Si je pouvais choisir, je resterais là-bas une semaine de plus.",
+    "Mais demain, c'est lundi, et le travail n'attend personne.",
+  ],
+  it: [
+    "Buongiorno! Oggi vi racconto com'è andato il mio fine settimana in montagna.",
+    "Siamo partiti alle sette e un quarto, con una pioggia sottile e tanto sonno.",
+    "Avete mai visto un gufo da vicino? Io mai, e sono rimasto senza parole.",
+    "Si è posato sullo steccato, mi ha guardato dritto negli occhi e non si è più mosso.",
+    "Che sorpresa! Mia sorella ha riso così tanto che ha rovesciato il caffè.",
+    "Dopo pranzo abbiamo camminato quasi sei chilometri nel bosco fino alla cascata.",
+    "L'acqua era gelata, ma nessuno voleva tornare prima del tramonto.",
+    "Lungo la strada un signore con il cappello vendeva formaggio, miele e marmellata di prugne.",
+    "Quanto costa? Ho chiesto, e lui ha risposto con calma: ventotto euro tutta la cassetta.",
+    "La sera abbiamo acceso il fuoco, e ognuno ha ricordato una vecchia storia.",
+    "Alcune erano tristi, altre divertenti, e una non l'ha capita nessuno.",
+    "Se potessi scegliere, resterei lì ancora una settimana.",
+    "Ma domani è lunedì, e il lavoro non aspetta nessuno.",
+  ],
+  hi: [
+    "नमस्ते! आज मैं आपको पहाड़ों में बिताए अपने दो दिनों के बारे में बताना चाहता हूँ।",
+    "हम सुबह सवा सात बजे घर से निकले, हल्की बारिश हो रही थी और सबको नींद आ रही थी।",
+    "क्या आपने कभी उल्लू को पास से देखा है? मैंने पहले कभी नहीं देखा था।",
+    "वह बाड़ पर बैठ गया, मेरी ओर देखता रहा और ज़रा भी नहीं हिला।",
+    "कितना अजीब था! मेरी बहन इतना हँसी कि उसकी चाय मेज़ पर गिर गई।",
+    "दोपहर के खाने के बाद हम जंगल से होकर लगभग छह किलोमीटर चले और झरने तक पहुँचे।",
+    "पानी बहुत ठंडा था, लेकिन सूरज डूबने से पहले कोई लौटना नहीं चाहता था।",
+    "रास्ते में एक बूढ़े आदमी पनीर, शहद और आलूबुखारे का मुरब्बा बेच रहे थे।",
+    "यह कितने का है? मैंने पूछा, और उन्होंने शांति से कहा: पूरी टोकरी अट्ठाईस रुपये की।",
+    "शाम को हमने आग जलाई, और सबने कोई पुरानी कहानी सुनाई।",
+    "कुछ कहानियाँ दुखी थीं, कुछ मज़ेदार, और एक किसी की समझ में नहीं आई।",
+    "अगर मेरा बस चलता, तो मैं वहाँ एक हफ़्ता और रुकता।",
+    "लेकिन कल सोमवार है, और काम किसी का इंतज़ार नहीं करता।",
+  ],
+};
+
+/** Sentences to read in a language; none where there are none. @param {string | null} tag BCP 47 */
+export function readingFor(tag) {
+  return READING[(tag ?? "").split("-")[0].toLowerCase()] ?? [];
+}

@@ -1,0 +1,102 @@
+"""The service of the environment's settings, in which intake and fit are rehearsed; with `REAL_INTAKE=1` only the fit.
+
+A fit takes as many steps as its voice's description says (5), 10 ms each.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from clone_service import Rehearsal
+
+from app.jobs.embedded import Supervisor
+from app.jobs.runner import Task
+from app.main import create_app
+from app.settings import Settings, load_settings
+from app.tasks import speaker_of, tasks
+from app.tasks.workshop import Workshop
+from speech.audio import load, save
+from speech.voice_files import VoiceLibrary, VoiceMeta
+from train.manifest import Finding, Manifest
+from train.progress import Reporter
+from train.report import Contrast, LanguageReport, Likeness, Misheard, Missing, Report
+
+REPORT = Report(
+    stock_voice="pf_dora",
+    language="pt-BR",
+    fit_encoder="resemblyzer",
+    held_out_clips=4,
+    held_out_s=20.0,
+    languages=(
+        LanguageReport(
+            language="pt-BR",
+            sentences=4,
+            similarity={
+                "resnet34": Likeness(before=0.25, after=0.71, ceiling=0.88, share=0.73),
+                "eres2net": Likeness(before=0.21, after=0.66, ceiling=None, share=None),
+            },
+            word_error_rate=Contrast(stock=0.0, fitted=0.025),
+            overall=Contrast(stock=None, fitted=None),
+            p808=Contrast(stock=3.9, fitted=3.84),
+            misheard=(Misheard("Bom dia.", "bom dia", "bom tia"),),
+        ),
+    ),
+    missing=(Missing("opinion", "package_missing", {"packages": ["speechmos"]}),),
+    warnings=(Finding("noisy", "warning", {"value": 11.0}),),
+    took_s=12.0,
+)
+
+
+class PageRehearsal(Rehearsal):
+    """Reports and samples as a real fit leaves them."""
+
+    def take_in(
+        self, recordings: Sequence[Path], language: str, folder: Path, reporter: Reporter, text: str | None
+    ) -> Manifest:
+        if os.environ.get("REAL_INTAKE") == "1":
+            return Workshop.take_in(self, recordings, language, folder, reporter, text)
+        return super().take_in(recordings, language, folder, reporter, text)
+
+    def clone(
+        self,
+        folder: Path,
+        manifest: Manifest,
+        options: Mapping[str, Any],
+        library: VoiceLibrary,
+        work: Path,
+        reporter: Reporter,
+    ) -> VoiceMeta:
+        meta = super().clone(folder, manifest, options, library, work, reporter)
+        sound = load(folder / manifest.clips[0].audio_path)
+        for name in ("stock", "recording"):
+            save(sound, library.folder(meta.voice_id) / "samples" / f"{name}.wav")
+        library.replace_report(meta.voice_id, REPORT.as_mapping())
+        return library.get(meta.voice_id)
+
+
+def table(settings: Settings) -> Mapping[str, Task]:
+    """What a worker process gets."""
+    speaker = speaker_of(settings)
+    return tasks(speaker, PageRehearsal(speaker.store, settings.voices_path))
+
+
+def main() -> None:
+    """Serve until a signal comes."""
+    settings = load_settings()
+    app = create_app(settings)
+    services = app.state.services
+    app.state.services = replace(
+        services,
+        workshop=PageRehearsal(services.speaker.store, settings.voices_path),
+        supervisor=Supervisor(settings, services.database, services.files, tasks_path="rehearsing_service:table"),
+    )
+    uvicorn.run(app, host=settings.host, port=settings.port, timeout_graceful_shutdown=3)
+
+
+if __name__ == "__main__":
+    main()

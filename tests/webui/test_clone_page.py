@@ -1,0 +1,319 @@
+"""The Clone page in a real browser, in front of the real service; the fit is rehearsed, and once the intake is real."""
+
+from __future__ import annotations
+
+import json
+import math
+import wave
+from array import array
+from collections.abc import Callable
+from pathlib import Path
+from typing import ContextManager
+
+import pytest
+from conftest import opened
+from page_faults import Faults
+from playwright.sync_api import Browser, Page, expect
+
+from app.texts import catalogue
+from speech.audio import join, save
+from speech.models import ModelStore
+from speech.synthesis import Speaker
+
+pytestmark = pytest.mark.browser
+
+PT, EN = catalogue("pt-BR"), catalogue("en")
+RATE = 24_000
+JOB_MS = 60_000  # the first job of a service waits for its process to start
+
+
+def tone(path: Path, duration_s: float = 2.0, level: float = 0.3) -> Path:
+    samples = (level * math.sin(index * 0.05) for index in range(int(RATE * duration_s)))
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes(array("h", (round(32_767 * sample) for sample in samples)).tobytes())
+    return path
+
+
+def checked(page: Page, *files: Path) -> str:
+    """Gives files and has them taken in; the id of the intake, whose clips are shown."""
+    page.set_input_files("#file", list(files))
+    expect(page.locator("[data-take]")).to_have_count(len(files))
+    page.click("form.clone-record [type=submit]")
+    shown = page.wait_for_selector(".clips-view[data-status=completed]", timeout=JOB_MS)
+    assert shown is not None
+    job_id = shown.get_attribute("data-job-id")
+    assert job_id
+    return job_id
+
+
+def begun(page: Page, name: str, steps: int = 5) -> str:
+    """From the clips to the fit; its job's id."""
+    page.click(".clips-view .btn-primary")
+    page.fill("#name", name)
+    page.fill("#description", str(steps))
+    page.check("#consent")
+    page.click("form.clone-name [type=submit]")
+    page.wait_for_selector(".fit, .report")
+    jobs = page.request.get("/jobs?limit=50").json()["jobs"]
+    return str(next(job["id"] for job in jobs if job["voice_name"] == name))
+
+
+def test_a_recording_becomes_a_voice_that_is_heard_chosen_and_deleted(clone_page: Page, tmp_path: Path) -> None:
+    page = clone_page
+    checked(page, tone(tmp_path / "ana.wav"))
+    page.click(".clips-view .btn-primary")
+    page.fill("#name", "Ana Lúcia")
+    assert page.inner_text("label[for=effort-default]").splitlines()[0] == PT["clone.effort.default"]
+    page.click("label[for=effort-fast]")
+    page.select_option("#gender", "female")
+    page.fill("#description", "60")
+    page.click("form.clone-name [type=submit]")
+    expect(page.locator("[data-error-for=consent]")).to_have_text(PT["page.clone.consent_needed"])
+    expect(page.locator("#consent")).to_be_focused()
+    page.keyboard.press("Space")
+    page.click("form.clone-name [type=submit]")
+    page.wait_for_selector(".fit[data-status=processing] [data-stage='clone.step.report']")
+    expect(page.locator("[data-sample=half] audio")).to_have_count(1)
+    page.wait_for_selector(".report[data-voice-id=ana_lucia]")
+    assert page.url.endswith("#/clone?voice=ana_lucia")
+    voice = page.request.get("/voices/ana_lucia").json()
+    assert voice["consent"]["statement"] == PT["clone.consent_statement"]
+    expect(page.locator(".consent blockquote")).to_have_text(PT["clone.consent_statement"])
+    expect(page.locator(".sides audio")).to_have_count(3)
+    cells = "td => td.map(one => one.textContent)"
+    assert page.eval_on_selector_all("[data-measure=resnet34] td", cells) == ["0,25", "0,71", "0,88"]
+    assert page.eval_on_selector_all("[data-measure=eres2net] td", cells)[2] == PT["page.report.unknown"]
+    assert page.eval_on_selector_all("[data-measure=words] td", cells) == ["0,0 %", "2,5 %", "–"]
+    assert page.eval_on_selector_all("[data-measure=overall] td", cells)[:2] == [PT["page.report.unknown"]] * 2
+    expect(page.locator(".report")).to_contain_text("speechmos")
+    page.click("[data-voice=use]")
+    expect(page.locator("#voice_id")).to_have_value("ana_lucia")
+    expect(page.locator(".consent blockquote")).to_have_text(PT["clone.consent_statement"])
+    page.select_option("#source_language", "en-US")
+    expect(page.locator("#voice_id")).to_have_value("ana_lucia")
+    page.click("a[href='#/jobs']")
+    row = page.locator("tr[data-status=completed]", has_text=PT["page.jobs.kind.clone_voice"])
+    row.locator("[data-action=open]").click()
+    page.click("[data-voice=delete]")
+    page.click("dialog .btn-danger")
+    page.wait_for_selector(".voice-card")
+    assert page.request.get("/voices/ana_lucia").status == 404
+
+
+def test_the_microphone_is_recorded_heard_again_and_dropped(clone_page: Page, faults: Faults) -> None:
+    page = clone_page
+    page.select_option("#language", "en-US")
+    expect(page.locator(".reading-text")).to_contain_text("Good morning!")
+    expect(page.locator(".reading-text")).to_have_attribute("lang", "en-US")
+    for count in (1, 2):
+        page.focus("[data-record]")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("[data-record=recording]")
+        expect(page.locator(".record-clock")).to_have_text("0:02" if count == 1 else "0:01")
+        page.keyboard.press("Enter")
+        expect(page.locator("[data-take]")).to_have_count(count)
+    lengths = page.eval_on_selector_all("[data-take] audio", "all => all.map(audio => audio.duration)")
+    assert 2.0 <= lengths[0] < 4.0 and 1.0 <= lengths[1] < 3.0, lengths
+    page.locator("[data-drop]").nth(1).click()
+    expect(page.locator("[data-take]")).to_have_count(1)
+    page.click("a[href='#/jobs']")
+    page.click("a[href='#/clone']")
+    expect(page.locator("[data-take]")).to_have_count(1)
+    page.route(
+        "**/voices/intake", lambda route: route.fulfill(status=507, json={"code": "x", "detail": "Disco cheio."})
+    )
+    page.click("form.clone-record [type=submit]")
+    expect(page.locator("[data-problem] [role=alert]")).to_have_text("Disco cheio.")
+    faults.expect("507 POST /voices/intake")
+    expect(page.locator("[data-take]")).to_have_count(1)
+    page.unroute("**/voices/intake")
+    page.click("form.clone-record [type=submit]")
+    page.wait_for_selector(".clips-view")
+    job = page.request.get(f"/jobs/{page.get_attribute('.clips-view', 'data-job-id')}").json()
+    [clip] = job["result"]["clips"]
+    assert (job["source_language"], round(clip["duration_s"], 1)) == ("en-US", round(lengths[0], 1))
+
+
+def test_clips_are_heard_corrected_and_left_out(clone_page: Page, tmp_path: Path) -> None:
+    page = clone_page
+    files = [tone(tmp_path / "a.wav"), tone(tmp_path / "b.wav", 3), tone(tmp_path / "c.wav", 2, 0.001)]
+    intake_id = checked(page, *files)
+    refused = page.locator("[data-clip=c003]")
+    expect(refused.locator(".finding[data-severity=refused]")).to_contain_text(PT["clone.hint.too_quiet"])
+    expect(refused.locator("[type=checkbox]")).to_be_disabled()
+    expect(page.locator(".clip-totals")).to_contain_text("2 de 3")
+    page.click("[data-clip=c001] [data-hear]")
+    page.wait_for_selector("[data-clip=c001] [data-state=playing]")
+    page.click("[data-clip=c002] [data-hear]")
+    page.wait_for_selector("[data-clip=c001] [data-state=idle]")
+    page.fill("[data-clip=c001] textarea", "Boa tarde.")
+    page.uncheck("[data-clip=c002] [type=checkbox]")
+    expect(page.locator(".clip-totals")).to_contain_text("1 de 3")
+    sent = []
+    page.on("request", lambda request: sent.append(request.post_data) if request.url.endswith("/fit") else None)
+    begun(page, "Corrigida")
+    page.wait_for_selector(".report")
+    asked = json.loads(sent[0])
+    assert asked["intake_job_id"] == intake_id
+    assert asked["clips"] == [{"clip_id": "c001", "use": True, "text": "Boa tarde."}, {"clip_id": "c002", "use": False}]
+
+
+def test_a_refused_recording_is_explained_and_stays(clone_page: Page, tmp_path: Path) -> None:
+    page = clone_page
+    page.set_input_files("#file", tone(tmp_path / "curta.wav", 0.5))
+    page.click("form.clone-record [type=submit]")
+    expect(page.locator("[data-status=failed] [role=alert]")).to_contain_text("curta.wav")
+    page.click("[data-status=failed] button")
+    expect(page.locator("[data-take]")).to_have_count(1)
+
+
+def test_a_running_fit_is_found_again_paused_resumed_and_cancelled(clone_page: Page, tmp_path: Path) -> None:
+    page = clone_page
+    checked(page, tone(tmp_path / "longa.wav"))
+    job_id = begun(page, "Longa", 4000)
+    page.click("a[href='#/voices']")
+    page.wait_for_selector(".voice-card")
+    page.click("a[href='#/clone']")
+    page.wait_for_selector(f".fit[data-job-id={job_id}][data-status=processing]")
+    page.evaluate("localStorage.clear()")
+    page.goto("/webui#/clone")
+    page.reload()
+    page.wait_for_selector(f".fit[data-job-id={job_id}][data-status=processing]")
+    page.click("[data-fit=pause]")
+    page.wait_for_selector(".fit[data-status=paused]")
+    page.reload()
+    page.wait_for_selector(".fit[data-status=paused]")
+    page.click("[data-fit=resume]")
+    page.wait_for_selector(".fit[data-status=processing]")
+    page.click("[data-fit=cancel]")
+    page.wait_for_selector(".fit[data-status=cancelled]")
+    page.click("[data-fit=clips]")
+    expect(page.locator("#name")).to_be_visible()
+    assert page.request.get("/voices/longa").status == 404
+
+
+def test_a_name_that_is_taken_is_said_and_nothing_is_lost(clone_page: Page, tmp_path: Path, faults: Faults) -> None:
+    page = clone_page
+    checked(page, tone(tmp_path / "a.wav"))
+    page.click(".clips-view .btn-primary")
+    page.fill("#name", "pf dora")
+    page.check("#consent")
+    page.click("form.clone-name [type=submit]")
+    expect(page.locator("[data-problem] [role=alert]")).to_contain_text("pf_dora")
+    faults.expect("409 POST /voices/fit")
+    expect(page.locator("#name")).to_have_value("pf dora")
+    page.fill("#name", "")
+    page.click("form.clone-name [type=submit]")
+    expect(page.locator("#name")).to_have_attribute("aria-invalid", "true")
+    faults.expect("422 POST /voices/fit")
+
+
+def test_cloned_voices_are_marked_exported_imported_and_deleted(
+    clone_page: Page, tmp_path: Path, faults: Faults
+) -> None:
+    page = clone_page
+    checked(page, tone(tmp_path / "a.wav"))
+    begun(page, "Rita")
+    page.wait_for_selector(".report")
+    page.click("a[href='#/voices']")
+    card = page.locator("[data-voice-id=rita]")
+    expect(card.locator(".badge")).to_have_text(PT["page.voices.cloned"])
+    expect(card.locator(".consent blockquote")).to_have_text(PT["clone.consent_statement"])
+    with page.expect_download() as download:
+        card.locator("[data-export]").click()
+    path = tmp_path / "rita.safetensors"
+    download.value.save_as(path)
+    assert 0 < path.stat().st_size <= 10_000_000
+    page.set_input_files("#voice-file", path)
+    expect(page.locator(".import-part [role=alert]")).to_contain_text("rita")
+    faults.expect("409 POST /voices/import")
+    card.locator("[data-delete]").click()
+    page.keyboard.press("Escape")
+    expect(card).to_have_count(1)
+    card.locator("[data-delete]").click()
+    page.click("dialog .btn-danger")
+    expect(card).to_have_count(0)
+    page.set_input_files("#voice-file", path)
+    expect(card).to_have_count(1)
+    card.locator("[data-report]").click()
+    expect(page.locator(".report .consent blockquote")).to_have_text(PT["clone.consent_statement"])
+
+
+def test_without_training_the_page_says_so_before_anyone_records(clone_page: Page, faults: Faults) -> None:
+    page = clone_page
+    detail = "Para clonar falta torch. Instale com: ./run training"
+    problem = {"code": "training_not_installed", "detail": detail}
+    page.route("**/voices/efforts", lambda route: route.fulfill(status=503, json=problem))
+    page.reload()
+    said = page.locator("[data-problem=training_not_installed]")
+    expect(said).to_contain_text("./run training")
+    expect(page.locator("[data-record], #file")).to_have_count(0)
+    faults.expect("503 GET /voices/efforts")
+    page.unroute("**/voices/efforts")
+    said.locator("button").click()
+    expect(page.locator("[data-record]")).to_have_count(1)
+
+
+@pytest.mark.parametrize("step", ["record", "check", "name", "report", "voices"])
+def test_narrow_screens_and_names_of_controls(rehearsing: str, browser: Browser, tmp_path: Path, step: str) -> None:
+    context = browser.new_context(base_url=rehearsing, viewport={"width": 360, "height": 700}, locale="pt-BR")
+    page = context.new_page()
+    page.goto("/webui#/clone?new=1")
+    page.set_input_files("#file", tone(tmp_path / "a.wav"))
+    page.wait_for_selector("[data-take]")
+    if step != "record":
+        page.click("form.clone-record [type=submit]")
+        page.wait_for_selector(".clips-view")
+    if step == "name":
+        page.click(".clips-view .btn-primary")
+        page.wait_for_selector("#name")
+    if step in ("report", "voices"):
+        begun(page, f"Estreita {step}")
+        page.wait_for_selector(".report")
+    if step == "voices":
+        page.goto("/webui#/voices")
+        page.wait_for_selector(".cloned-part")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    nameless = page.evaluate(
+        """() => [...document.querySelectorAll("input, select, textarea, button, a, audio, meter")]
+        .filter(node => !node.hidden && !node.getAttribute("aria-label") && !node.textContent.trim()
+                        && !(node.labels && node.labels.length)).map(node => node.outerHTML)"""
+    )
+    assert nameless == []
+    context.close()
+
+
+@pytest.mark.models
+@pytest.mark.slow
+def test_speech_is_recorded_and_taken_in_by_the_real_intake(
+    listening: str,
+    hearing: Callable[[Path], ContextManager[Browser]],
+    faults: Faults,
+    speaker: Speaker,
+    models_dir: Path,
+    tmp_path: Path,
+) -> None:
+    lacking = [name for name in ("whisper-base", "speaker-resnet34") if not ModelStore(models_dir).is_installed(name)]
+    if lacking:
+        pytest.skip(f"weights not installed: papagaio models pull {' '.join(lacking)}")
+    text = (
+        "The library on the corner opens early and closes after dinner. Nobody expected the boat trip to take so long."
+    )
+    plan = speaker.plan(text, engine="kokoro", language="en-US", voice="af_heart", parameters={})
+    path = tmp_path / "speech.wav"
+    save(join(speaker.speak(plan)), path)
+    with hearing(path) as browser, opened(browser, listening, faults, "/webui#/clone?new=1") as page:
+        page.select_option("#language", "en-US")
+        page.click("[data-record]")
+        expect(page.locator(".record-clock")).to_have_text("0:15", timeout=40_000)
+        page.click("[data-record=recording]")
+        expect(page.locator("[data-take]")).to_have_count(1)
+        page.click("form.clone-record [type=submit]")
+        page.wait_for_selector(".clips-view[data-status=completed]", timeout=180_000)
+        words = " ".join(page.eval_on_selector_all("[data-clip] textarea", "all => all.map(one => one.value)"))
+        assert "library" in words.lower() and "boat" in words.lower(), words
+        page.click("[data-clip=c001] [data-hear]")
+        page.wait_for_selector("[data-clip=c001] [data-state=playing]")
