@@ -27,7 +27,8 @@ class AdaIN1d(nn.Module):
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
         gamma, beta = self.fc(style)[:, :, None].chunk(2, dim=1)
-        return (1 + gamma) * functional.instance_norm(x) + beta
+        normed: Tensor = (1 + gamma) * functional.instance_norm(x) + beta
+        return normed
 
 
 class AdainResBlk1d(nn.Module):
@@ -97,6 +98,8 @@ class Generator(nn.Module):
         self.noise_res = nn.ModuleList([AdaINResBlock1(256, 7), AdaINResBlock1(128, 11)])
         self.resblocks = nn.ModuleList(AdaINResBlock1(width, kernel) for width in (256, 128) for kernel in (3, 7, 11))
         self.conv_post = nn.Conv1d(128, 22, 7, padding=3)
+        self.inverse_basis: Tensor
+        self.window_sum: Tensor
         self.register_buffer("inverse_basis", torch.zeros(22, 1, 20))
         self.register_buffer("window_sum", torch.zeros(20))
 

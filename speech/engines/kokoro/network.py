@@ -58,7 +58,8 @@ def whole_frames(durations: Tensor, speed: float = 1.0) -> Tensor:
 
 def spread(features: Tensor, frames: Tensor) -> Tensor:
     """Features of phonemes (1, C, T) held for their `frames` (T,): (1, C, F)."""
-    return torch.repeat_interleave(features, frames, dim=2)
+    held: Tensor = torch.repeat_interleave(features, frames, dim=2)
+    return held
 
 
 class TextEncoder(nn.Module):
@@ -77,7 +78,7 @@ class TextEncoder(nn.Module):
         x = self.embedding(tokens).transpose(1, 2)
         for layer in self.cnn:
             x = layer(x)
-        hidden, _ = self.lstm(x.transpose(1, 2))
+        hidden: Tensor = self.lstm(x.transpose(1, 2))[0]
         return hidden.transpose(1, 2)
 
 
@@ -90,7 +91,8 @@ class ChannelNorm(nn.Module):
         self.beta = nn.Parameter(torch.zeros(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.layer_norm(x.transpose(1, 2), self.gamma.shape, self.gamma, self.beta).transpose(1, 2)
+        normed = functional.layer_norm(x.transpose(1, 2), self.gamma.shape, self.gamma, self.beta)
+        return normed.transpose(1, 2)
 
 
 class ProsodyPredictor(nn.Module):
@@ -162,7 +164,8 @@ class AdaLayerNorm(nn.Module):
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
         gamma, beta = self.fc(style)[:, None].chunk(2, dim=2)
-        return (1 + gamma) * functional.layer_norm(x, (HIDDEN,)) + beta
+        normed: Tensor = (1 + gamma) * functional.layer_norm(x, (HIDDEN,)) + beta
+        return normed
 
 
 class Albert(nn.Module):
@@ -197,7 +200,7 @@ class AlbertLayers(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.embedding_hidden_mapping_in(x)
-        layer = self.albert_layer_groups[0]["albert_layers"][0]
+        layer = self.get_submodule("albert_layer_groups.0.albert_layers.0")
         for _ in range(12):
             x = layer(x)
         return x
@@ -215,7 +218,8 @@ class AlbertLayer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         def heads(name: str) -> Tensor:
-            return self.attention[name](x).view(*x.shape[:2], 12, 64).transpose(1, 2)
+            projected: Tensor = self.attention[name](x)
+            return projected.view(*x.shape[:2], 12, 64).transpose(1, 2)
 
         seen = functional.scaled_dot_product_attention(heads("query"), heads("key"), heads("value"))
         x = self.attention["LayerNorm"](x + self.attention["dense"](seen.transpose(1, 2).reshape(x.shape)))

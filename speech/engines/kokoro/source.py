@@ -28,8 +28,10 @@ class HarmonicSource:
     def __init__(self, model: OnnxFile) -> None:
         import onnxruntime
 
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1  # it is little work, and waiting threads would take torch's cores
         part = model.part({F0: FLOAT}, [SPECTRUM])
-        self._session: Any = onnxruntime.InferenceSession(part, providers=["CPUExecutionProvider"])
+        self._session: Any = onnxruntime.InferenceSession(part, options, providers=["CPUExecutionProvider"])
 
     def __call__(self, f0: NDArray[np.float32]) -> NDArray[np.float32]:
         """Magnitude and phase (22, 60 values + 1) of the harmonics of `f0` (values,) in Hz, 80 values a second."""

@@ -1,0 +1,174 @@
+"""A voice from recordings: clips with words in, a fitted and measured voice in the library out."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from speech.audio import Audio, join, load
+from speech.errors import SpeechError
+from speech.models import ModelStore
+from speech.voice_files import Consent, VoiceLibrary, VoiceMeta
+from train.manifest import Clip, Manifest
+from train.progress import Reporter
+
+if TYPE_CHECKING:
+    from speech.synthesis import Speaker
+    from train.fitting import Fitted
+
+ENGINE, BASE = "kokoro", "kokoro-fp32"
+LEAST_S = 6.0  # of usable clips
+FEWEST_HELD_OUT = 3  # clips that judges of the report need
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much work goes into a voice."""
+
+    steps: int  # of the decoder, at most
+    measured_s: float  # on two cores, report included (bench/results/cloning.json)
+    sentences: int  # of the report, in the speaker's own language
+
+
+EFFORTS: Mapping[str, Effort] = {
+    "fast": Effort(steps=80, measured_s=150, sentences=2),
+    "default": Effort(steps=360, measured_s=500, sentences=4),
+    "best": Effort(steps=1600, measured_s=1800, sentences=4),
+}
+
+
+@dataclass(frozen=True)
+class CloneOptions:
+    """Whose voice, and how much work."""
+
+    voice_id: str
+    title: str
+    language: str  # BCP 47, of the recordings
+    consent: Consent
+    effort: str = "default"  # one of EFFORTS
+    gender: str = "unknown"
+    description: str = ""
+
+
+def estimate_s(effort: str, threads: int) -> float:
+    """Seconds as measured on two cores; one core takes twice as long, more than two were not measured.
+
+    Raises SpeechError `unknown_effort`.
+    """
+    return _effort(effort).measured_s * (2 if threads < 2 else 1)
+
+
+def clone(
+    folder: Path,
+    manifest: Manifest,
+    options: CloneOptions,
+    store: ModelStore,
+    library: VoiceLibrary,
+    work_dir: Path,
+    reporter: Reporter,
+) -> VoiceMeta:
+    """Fit `options.voice_id` to the usable clips of `manifest`, whose sounds are in `folder`, and measure it.
+
+    Goes on from what an earlier call left in `work_dir`, and leaves nothing there when it is done. Raises SpeechError
+    `unknown_effort`, `too_little_speech`, `model_missing`, `voice_exists`; Stopped when the reporter says so, with
+    everything needed to go on in `work_dir`.
+    """
+    from train.fitting import fit_voice
+
+    effort = _effort(options.effort)
+    clips = manifest.usable()
+    if manifest.usable_s < LEAST_S:
+        raise SpeechError("too_little_speech", **_reasons(manifest))
+    work_dir.mkdir(parents=True, exist_ok=True)
+    sounds = [(clip, load(folder / clip.audio_path, 24000)) for clip in clips]
+    fitted = fit_voice(sounds, options.language, effort.steps, store, work_dir, reporter)
+    meta = VoiceMeta(
+        voice_id=options.voice_id,
+        title=options.title,
+        engine=ENGINE,
+        language=options.language,
+        gender=options.gender,
+        description=options.description,
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        base_model=BASE,
+        base_sha256=store.info(BASE).files[0].sha256,
+        effort=options.effort,
+        reference_s=sum(audio.duration_s for _, audio in sounds),
+        consent=options.consent,
+        report={},
+    )
+    tensors = fitted.adapter.to_tensors()
+    report, samples = _judged(meta, tensors, fitted, sounds, effort, store, work_dir, reporter)
+    made = library.add(replace(meta, report=report), tensors, samples)
+    shutil.rmtree(work_dir, ignore_errors=True)
+    return made
+
+
+def _effort(name: str) -> Effort:
+    if name not in EFFORTS:
+        raise SpeechError("unknown_effort", effort=name, choices=list(EFFORTS))
+    return EFFORTS[name]
+
+
+def _reasons(manifest: Manifest) -> dict[str, Any]:
+    refused = [f"{clip.clip_id}: {one.code}" for clip in manifest.clips for one in clip.findings if not clip.is_usable]
+    return {"usable_s": round(manifest.usable_s, 1), "wanted_s": LEAST_S, "clips": refused or ["-"]}
+
+
+def _judged(
+    meta: VoiceMeta,
+    tensors: Mapping[str, Any],
+    fitted: Fitted,
+    sounds: list[tuple[Clip, Audio]],
+    effort: Effort,
+    store: ModelStore,
+    work_dir: Path,
+    reporter: Reporter,
+) -> tuple[dict[str, Any], dict[str, Audio]]:
+    """The report and sounds of a voice that is not in any library yet, spoken as a listener will hear it."""
+    from speech.synthesis import Speaker, SpeakerOptions
+    from train import report
+
+    staged = VoiceLibrary(work_dir / "judged")
+    if (work_dir / "judged").exists():
+        shutil.rmtree(work_dir / "judged")
+    staged.add(meta, tensors, {})
+    speaker = Speaker(
+        SpeakerOptions(models_dir=store.root, precision=_precision(store), voices_dir=work_dir / "judged")
+    )
+    held_out = [(clip, audio) for clip, audio in sounds if clip.clip_id in fitted.held_out]
+    is_unheard = len(held_out) >= FEWEST_HELD_OUT
+    subject = report.Subject(
+        language=meta.language,
+        stock_voice=fitted.start_voice,
+        say_stock=_say(speaker, fitted.start_voice),
+        say_fitted=_say(speaker, meta.voice_id),
+        held_out=[report.Recording(audio, clip.text) for clip, audio in (held_out if is_unheard else sounds)],
+        fit_encoder=fitted.encoder,
+        warnings=[finding for clip, _ in sounds for finding in clip.findings],
+    )
+    texts = report.sentences_for(meta.language, effort.sentences)
+    measured, samples = report.measure(subject, report.load_judges(store), texts, reporter)
+    mapping = {
+        **measured.as_mapping(),
+        "measured_against": "held_out" if is_unheard else "recordings",
+        "start": dict(fitted.start_shares),
+        "fit": dict(fitted.figures),
+    }
+    return mapping, samples
+
+
+def _precision(store: ModelStore) -> str:
+    return "int8" if store.is_installed("kokoro-int8") else "fp32"
+
+
+def _say(speaker: Speaker, voice: str) -> Callable[[str, str], Audio]:
+    def say(text: str, language: str) -> Audio:
+        plan = speaker.plan(text, engine=ENGINE, language=language, voice=voice, parameters={})
+        return join(speaker.speak(plan))
+
+    return say

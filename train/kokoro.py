@@ -1,0 +1,166 @@
+"""Kokoro fitted to a speaker: its style, and low-rank adapters of its decoder.
+
+Two kinds of steps. A recorded one rebuilds a crop of a recording: log mel spectra of three resolutions, up to the
+recording's own bandwidth, and a speaker encoder. A spoken one says a text that nobody recorded, in the languages of
+the engine, as the voice will be used: the encoder asks for the speaker, and the stock voice's own rendering, band
+means removed, keeps the words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from speech.engines.kokoro.network import STYLE, Kokoro
+from speech.metrics.resemblyzer import Resemblyzer
+from train import corpus
+from train.corpus import FRAME, Utterance
+from train.features import log_mels
+from train.lora import LowRank, adapt
+from train.trainable import ParameterGroup
+
+
+@dataclass(frozen=True)
+class KokoroOptions:
+    """What is trained, and what it is asked for."""
+
+    rank: int = 16  # of each convolution's adapter
+    crop: int = 66  # frames of 25 ms: one window of the speaker encoder
+    style_rate: float = 5e-3
+    adapter_rate: float = 1e-3
+    bias_rate: float = 1e-3
+    speaker: float = 0.6  # weight of 1 - cosine by the speaker encoder
+    hidden: float = 0.0  # weight of the encoder's hidden states against those of the recording
+    words: float = 0.3  # weight of a spoken step's distance to the stock voice's rendering
+    spoken_every: int = 3  # one step of so many is a spoken one; 0: none
+    prior: float = 0.003  # weight of the style's distance from the stock voices, in their deviations
+    realign_at: int = 120  # step of the second alignment
+    seed: int = 0
+
+
+@dataclass
+class Material:
+    """What a fit works on; `start` is the style table (510, 256) it begins with."""
+
+    train: list[Utterance]
+    held_out: list[Utterance]
+    texts: list[Utterance]  # renderings of texts by the start voice
+    start: Tensor
+    deviation: Tensor  # (256,) of the stock voices' styles
+    top_hz: float
+    speaker: Tensor = field(default_factory=lambda: torch.zeros(256))  # unit vector, the recordings' mean
+
+
+class KokoroFit:
+    """A Trainable: the decoder's half of a voice. The network is changed in place."""
+
+    def __init__(self, network: Kokoro, material: Material, encoder: Resemblyzer, options: KokoroOptions) -> None:
+        self.network, self.material, self.options = network, material, options
+        self._encoder = encoder
+        self.timbre = nn.Parameter(torch.zeros(STYLE))
+        self.prosody = torch.zeros(STYLE)
+        generator = torch.Generator().manual_seed(options.seed)
+        self.adapters: dict[str, LowRank] = adapt(network.decoder, options.rank, _is_adapted, generator)
+        self.biases = {name: bias for name, bias in network.decoder.named_parameters() if _is_bias(name)}
+        self.original = {name: bias.detach().clone() for name, bias in self.biases.items()}
+        for parameter in self.biases.values():
+            parameter.requires_grad_(True)
+        self._is_realigned = False
+
+    def style(self, phonemes: int) -> Tensor:
+        """The voice's style (1, 256) for a text of so many phonemes; the gradient reaches the timbre."""
+        return self.material.start[phonemes - 1][None] + torch.cat([self.timbre, self.prosody])
+
+    def parameters(self) -> list[ParameterGroup]:
+        rates = self.options
+        factors = tuple(factor for adapter in self.adapters.values() for factor in (adapter.up, adapter.down))
+        return [
+            ParameterGroup("style", (self.timbre,), rates.style_rate),
+            ParameterGroup("adapters", factors, rates.adapter_rate),
+            ParameterGroup("biases", tuple(self.biases.values()), rates.bias_rate),
+        ]
+
+    def losses(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
+        options = self.options
+        is_spoken = bool(options.spoken_every and self.material.texts) and step % options.spoken_every == 2
+        chosen = self._draw(self.material.texts if is_spoken else self.material.train, generator)
+        made, wanted = self._crop(chosen, *_window(chosen, options.crop, generator))
+        terms = {"prior": options.prior * (self.timbre / self.material.deviation[:STYLE]).square().mean()}
+        terms["speaker"] = options.speaker * (1 - self._encoder(made) @ self.material.speaker).mean()
+        if is_spoken:
+            terms["words"] = options.words * distance(made, wanted, self.material.top_hz, is_centred=True)
+        else:
+            terms["rebuilt"] = distance(made, wanted, self.material.top_hz)
+            if options.hidden:
+                apart = (self._encoder.hidden(made) - self._encoder.hidden(wanted)).abs().mean()
+                terms["hidden"] = options.hidden * apart
+        return terms
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """Of held-out recordings, whole; without any, of the first ones trained on."""
+        rebuilt, alike = [], []
+        for one in self.material.held_out or self.material.train[:2]:
+            made, wanted = self._crop(one, 0, min(one.length, 200))
+            rebuilt.append(float(distance(made, wanted, self.material.top_hz)))
+            alike.append(float((self._encoder(made) @ self.material.speaker).mean()))
+        terms = {"rebuilt": sum(rebuilt) / len(rebuilt), "alike": sum(alike) / len(alike)}
+        return {**terms, "loss": terms["rebuilt"] + self.options.speaker * (1 - terms["alike"])}
+
+    def milestone(self, step: int) -> None:
+        if step < self.options.realign_at or self._is_realigned:
+            return
+        self._is_realigned = True
+        for one in (*self.material.train, *self.material.held_out):
+            corpus.lay(self.network, one, self.style, self.material.top_hz)
+
+    def state(self) -> dict[str, Any]:
+        frames = [one.frames for one in (*self.material.train, *self.material.held_out)]
+        return {"is_realigned": self._is_realigned, "frames": frames}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        self._is_realigned = state["is_realigned"]
+        for one, frames in zip((*self.material.train, *self.material.held_out), state["frames"], strict=True):
+            one.frames = frames
+
+    def _draw(self, utterances: Sequence[Utterance], generator: torch.Generator) -> Utterance:
+        return utterances[int(torch.randint(len(utterances), (1,), generator=generator))]
+
+    def _crop(self, one: Utterance, first: int, last: int) -> tuple[Tensor, Tensor]:
+        """Frames `first` to `last` made by the decoder, and as they are: each (1, n)."""
+        values = slice(2 * first, 2 * last)
+        made: Tensor = self.network.decoder(
+            one.features()[:, :, first:last],
+            one.f0[None, values],
+            one.energy[None, values],
+            self.style(one.line.phonemes)[:, :STYLE],
+            one.source[None, :, 120 * first : 120 * last + 1],
+        )
+        return made, one.samples[None, FRAME * first : FRAME * last]
+
+
+def distance(made: Tensor, wanted: Tensor, top_hz: float, is_centred: bool = False) -> Tensor:
+    """Mean difference of log mel spectra over `RESOLUTIONS`; `is_centred` takes each band's mean away first."""
+    total = torch.zeros(())
+    for a, b in zip(log_mels(made, top_hz), log_mels(wanted, top_hz)):
+        if is_centred:
+            a, b = a - a.mean(-1, keepdim=True), b - b.mean(-1, keepdim=True)
+        total = total + (a - b).abs().mean() / 3
+    return total
+
+
+def _window(one: Utterance, crop: int, generator: torch.Generator) -> tuple[int, int]:
+    first = int(torch.randint(max(1, one.length - crop + 1), (1,), generator=generator))
+    return first, min(one.length, first + crop)
+
+
+def _is_adapted(name: str, layer: nn.Module) -> bool:
+    return not name.startswith(("F0_conv", "N_conv"))
+
+
+def _is_bias(name: str) -> bool:
+    return name.endswith(".bias") and not name.startswith(("F0_conv", "N_conv"))

@@ -1,0 +1,92 @@
+"""Alignment and features, on sequences whose answer is known and on speech whose durations are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from speech.audio import Audio
+from speech.models import ModelStore
+from train import align, corpus, features
+
+
+def test_a_sequence_lies_on_itself() -> None:
+    a = np.random.default_rng(0).normal(size=(40, 5)).astype(np.float32)
+    path = align.warp(a, a)
+    assert (path == np.arange(40)[:, None]).all()
+
+
+def test_a_stretched_sequence_is_found_again() -> None:
+    a = np.random.default_rng(1).normal(size=(30, 8)).astype(np.float32)
+    times = np.random.default_rng(2).integers(1, 5, size=30)
+    path = align.warp(a, np.repeat(a, times, axis=0))
+    owner = np.repeat(np.arange(30), times)
+    assert (owner[path[:, 1]] == path[:, 0]).all()
+
+
+def test_the_path_is_monotonic_and_ends_at_both_ends() -> None:
+    rng = np.random.default_rng(3)
+    path = align.warp(rng.normal(size=(25, 4)).astype(np.float32), rng.normal(size=(60, 4)).astype(np.float32))
+    steps = np.diff(path, axis=0)
+    assert tuple(path[0]) == (0, 0) and tuple(path[-1]) == (24, 59)
+    assert ((steps >= 0) & (steps <= 1)).all() and (steps.sum(1) >= 1).all()
+
+
+def test_filters_cover_the_band_and_nothing_else() -> None:
+    bank = features.filters(1024, 40, 30.0, 4000.0)
+    hertz = np.linspace(0, 12000, 513)
+    assert (bank >= 0).all() and float(bank.max()) <= 1
+    assert float(bank[:, hertz > 4000].sum()) == 0
+    assert (bank.sum(1) > 0).all()
+
+
+def test_spectra_end_where_the_recording_ends() -> None:
+    rng = torch.Generator().manual_seed(0)
+    low = torch.randn(1, 24000, generator=rng)
+    high = low + torch.sin(torch.arange(24000) * 2 * torch.pi * 9000 / 24000)
+    for one, other in zip(features.log_mels(low, 7000.0), features.log_mels(high, 7000.0)):
+        assert float((one - other).abs().mean()) < 0.02
+    assert any(
+        float((a - b).abs().mean()) > 0.1
+        for a, b in zip(features.log_mels(low, 11000.0), features.log_mels(high, 11000.0))
+    )
+
+
+def test_the_gradient_is_finite_at_silence() -> None:
+    silence = torch.zeros(1, 4800, requires_grad=True)
+    sum(mel.sum() for mel in features.log_mels(silence, 7000.0)).backward()  # type: ignore[union-attr]
+    assert torch.isfinite(silence.grad).all()
+
+
+class TestOnKokorosOwnSpeech:
+    """What was rendered with known durations, F0 and energy must be measured so."""
+
+    @pytest.fixture(scope="class")
+    def spoken(self, fit_store: ModelStore) -> tuple[corpus.Utterance, corpus.Utterance]:
+        from speech.engines.kokoro.runtime import load_voice
+        from speech.engines.kokoro.weights import load_network
+
+        network = load_network(fit_store.path("kokoro-fp32") / "kokoro-fp32.onnx")
+        voices = fit_store.path("kokoro-voices") / "voices"
+        line = corpus.line(network, "O trem para o aeroporto sai a cada vinte minutos.", "pt-BR")
+        assert line is not None
+        tables = [torch.from_numpy(load_voice(voices / f"{name}.bin")) for name in ("pf_dora", "pm_alex")]
+        one, other = (corpus.render(network, line, lambda n, table=table: table[n - 1][None]) for table in tables)
+        return one, other
+
+    def test_durations_are_found_in_another_voice(self, spoken: tuple[corpus.Utterance, corpus.Utterance]) -> None:
+        one, other = spoken
+        found = align.durations(one.samples, one.frames.numpy(), other.samples, 11000.0)
+        assert found.sum() == int(other.frames.sum())
+        borders = np.abs(np.cumsum(found) - np.cumsum(other.frames.numpy()))
+        assert np.median(borders) <= 1, "frames of 25 ms"
+
+    def test_pitch_and_energy_are_the_networks_own(self, spoken: tuple[corpus.Utterance, corpus.Utterance]) -> None:
+        for one in spoken:
+            f0 = features.pitch(Audio(one.samples.numpy(), 24000))
+            both = (f0 > 0) & (one.f0.numpy() > 60)
+            cents = 1200 * np.abs(np.log2(f0[both] / one.f0.numpy()[both]))
+            assert both.sum() > 20 and np.median(cents) < 40
+            measured = features.energy(one.samples).numpy()
+            assert np.corrcoef(measured, one.energy.numpy())[0, 1] > 0.97

@@ -1,0 +1,126 @@
+"""The training loop on a small problem of the same shape: adapters of a mean, held out and stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from train.loop import LoopOptions, fit, schedule
+from train.progress import Quiet, Stopped
+from train.trainable import ParameterGroup
+
+
+class Line:
+    """A Trainable: y = w x + b from noisy points; `worse_after` makes held-out points move away, as overfitting does."""
+
+    def __init__(self, worse_after: int = 10**9) -> None:
+        self.w, self.b = nn.Parameter(torch.zeros(())), nn.Parameter(torch.zeros(()))
+        self._worse_after, self._step = worse_after, 0
+
+    def parameters(self) -> list[ParameterGroup]:
+        return [ParameterGroup("slope", (self.w,), 0.05), ParameterGroup("offset", (self.b,), 0.05)]
+
+    def losses(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
+        x = torch.randn(16, generator=generator)
+        y = 3 * x - 1 + 0.1 * torch.randn(16, generator=generator)
+        return {"fit": (self.w * x + self.b - y).square().mean()}
+
+    def validate(self) -> dict[str, float]:
+        away = max(0, self._step - self._worse_after)
+        return {"loss": (self.w.item() - 3) ** 2 + (self.b.item() + 1) ** 2 + away}
+
+    def milestone(self, step: int) -> None:
+        self._step = step
+
+    def state(self) -> dict[str, Any]:
+        return {"step": self._step}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        self._step = state["step"]
+
+
+class StopAt(Quiet):
+    """Stops after a number of steps; keeps what it was told."""
+
+    def __init__(self, steps: int) -> None:
+        self.left = steps
+        self.curve: list[float] = []
+
+    def metric(self, step: int, values: Mapping[str, float]) -> None:
+        if "fit" in values:
+            self.curve.append(values["fit"])
+
+    def should_stop(self) -> bool:
+        self.left -= 1
+        return self.left < 0
+
+
+OPTIONS = LoopOptions(steps=200, validate_every=20, patience=4)
+
+
+def test_it_learns_and_leaves_the_best_mean_in_place(tmp_path: Path) -> None:
+    line = Line()
+    values = fit(line, OPTIONS, tmp_path / "checkpoint.pt", Quiet())
+    assert abs(line.w.item() - 3) < 0.05
+    assert abs(line.b.item() + 1) < 0.05
+    assert values["loss"] == pytest.approx(line.validate()["loss"])
+
+
+def test_stopped_and_resumed_it_draws_the_same_curve(tmp_path: Path) -> None:
+    whole, parts = StopAt(10**9), StopAt(57)
+    one = Line()
+    fit(one, OPTIONS, tmp_path / "one.pt", whole)
+    with pytest.raises(Stopped):
+        fit(Line(), OPTIONS, tmp_path / "two.pt", parts)
+    assert len(parts.curve) == 57
+    rest = StopAt(10**9)
+    two = Line()
+    fit(two, OPTIONS, tmp_path / "two.pt", rest)
+    assert parts.curve + rest.curve == whole.curve
+    assert torch.equal(one.w, two.w)
+
+
+def test_killed_between_two_saves_it_goes_on_from_the_last(tmp_path: Path) -> None:
+    class Killed(Exception):
+        pass
+
+    class Kill(StopAt):
+        def progress(self, done: int, total: int, note: str = "") -> None:
+            if done == 90:
+                raise Killed
+
+    with pytest.raises(Killed):
+        fit(Line(), OPTIONS, tmp_path / "checkpoint.pt", Kill(10**9))
+    rest, whole = StopAt(10**9), StopAt(10**9)
+    fit(Line(), OPTIONS, tmp_path / "checkpoint.pt", rest)
+    fit(Line(), OPTIONS, tmp_path / "whole.pt", whole)
+    assert len(rest.curve) == 120, "saved at step 80"
+    assert whole.curve[80:] == rest.curve
+
+
+def test_it_ends_when_held_out_clips_get_no_better(tmp_path: Path) -> None:
+    line = Line(worse_after=60)
+    values = fit(line, OPTIONS, tmp_path / "checkpoint.pt", Quiet())
+    assert values["steps"] < 180
+
+
+def test_the_rate_rises_and_falls() -> None:
+    options = LoopOptions(steps=110, warm_up=10, final_rate=0.1)
+    rates = [schedule(step, options) for step in range(111)]
+    assert rates[0] == pytest.approx(0.1)
+    assert rates[10] == pytest.approx(1.0)
+    assert rates[110] == pytest.approx(0.1)
+    assert all(later <= earlier + 1e-9 for earlier, later in zip(rates[10:], rates[11:]))
+
+
+def test_after_is_called_with_the_mean_weights_in_place(tmp_path: Path) -> None:
+    line = Line()
+    seen: list[tuple[int, float]] = []
+    fit(line, OPTIONS, tmp_path / "checkpoint.pt", Quiet(), lambda step: seen.append((step, line.w.item())))
+    assert [step for step, _ in seen] == list(range(20, 201, 20))[: len(seen)]
+    assert seen[0][1] < seen[1][1] < 3.5
