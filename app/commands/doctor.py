@@ -19,7 +19,7 @@ from speech.models import PULL_COMMAND, ModelStore
 # Modules that speaking needs, and the names they are installed by.
 MODULES = {"onnxruntime": "onnxruntime", "av": "av", "soundfile": "soundfile", "espeakng_loader": "espeakng-loader"}
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FOR_TESTS = ("whisper-base", "speaker-resnet34")
+FOR_TESTS = ("kokoro-fp32", "whisper-base", "speaker-resnet34", "speaker-eres2net", "speaker-resemblyzer")
 LOW_DISK_BYTES = 1_000_000_000
 Text = Callable[..., str]
 
