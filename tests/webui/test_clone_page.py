@@ -122,6 +122,12 @@ def test_the_microphone_is_recorded_heard_again_and_dropped(clone_page: Page, fa
     page.click("a[href='#/jobs']")
     page.click("a[href='#/clone']")
     expect(page.locator("[data-take]")).to_have_count(1)
+    page.click("[data-record]")
+    expect(page.locator(".record-clock")).to_have_text("0:01")
+    page.click("[data-language=en]")  # draws the page anew; what was recorded is kept
+    expect(page.locator("[data-take]")).to_have_count(2)
+    page.click("[data-language=pt-BR]")
+    page.locator("[data-drop]").nth(1).click()
     page.route(
         "**/voices/intake", lambda route: route.fulfill(status=507, json={"code": "x", "detail": "Disco cheio."})
     )
@@ -159,6 +165,28 @@ def test_clips_are_heard_corrected_and_left_out(clone_page: Page, tmp_path: Path
     asked = json.loads(sent[0])
     assert asked["intake_job_id"] == intake_id
     assert asked["clips"] == [{"clip_id": "c001", "use": True, "text": "Boa tarde."}, {"clip_id": "c002", "use": False}]
+
+
+def test_files_are_dropped_and_their_length_is_told(clone_page: Page) -> None:
+    page = clone_page
+    page.eval_on_selector(
+        ".drop-zone",
+        """(zone) => {
+          const wav = new Uint8Array(44 + 2 * 24000 * 12);
+          const view = new DataView(wav.buffer);
+          "RIFF    WAVEfmt ".split("").forEach((letter, at) => view.setUint8(at, letter.charCodeAt(0)));
+          [[4, wav.length - 8], [16, 16], [24, 24000], [28, 48000], [40, wav.length - 44]].forEach(
+            ([at, value]) => view.setUint32(at, value, true));
+          [[20, 1], [22, 1], [32, 2], [34, 16]].forEach(([at, value]) => view.setUint16(at, value, true));
+          "data".split("").forEach((letter, at) => view.setUint8(36 + at, letter.charCodeAt(0)));
+          const dataTransfer = new DataTransfer();
+          dataTransfer.items.add(new File([wav], "solta.wav", {type: "audio/wav"}));
+          zone.dispatchEvent(new DragEvent("drop", {dataTransfer, bubbles: true, cancelable: true}));
+        }""",
+    )
+    expect(page.locator("[data-take]")).to_contain_text("solta.wav")
+    told = PT["page.clone.total.enough"].format(time="0:12")
+    expect(page.locator(".takes [role=status]")).to_have_text(told)
 
 
 def test_a_refused_recording_is_explained_and_stays(clone_page: Page, tmp_path: Path) -> None:

@@ -39,6 +39,9 @@ async function refusal(response) {
   );
 }
 
+const job = (/** @type {string} */ jobId) => `/jobs/${encodeURIComponent(jobId)}`;
+const voice = (/** @type {string} */ voiceId) => `/voices/${encodeURIComponent(voiceId)}`;
+
 /**
  * @param {object} options
  * @param {() => string} options.language what answers are asked for in
@@ -74,9 +77,6 @@ export function createApi({ language, unreachable, fetch = globalThis.fetch.bind
     return json(path, { method: "POST", headers, body: JSON.stringify(body) });
   };
 
-  const job = (/** @type {string} */ jobId) => `/jobs/${encodeURIComponent(jobId)}`;
-  const voice = (/** @type {string} */ voiceId) => `/voices/${encodeURIComponent(voiceId)}`;
-
   return {
     service: () => json("/"),
     // An unhealthy service answers 503 with the same body.
@@ -107,7 +107,17 @@ export function createApi({ language, unreachable, fetch = globalThis.fetch.bind
     /** @param {string} voiceId @param {string} language @param {AbortSignal} signal @returns {Promise<Blob>} */
     voiceSample: async (voiceId, language, signal) =>
       (await send(url(`${voice(voiceId)}/sample`, { language }), { signal })).blob(),
+    ...cloning(json, post),
+  };
+}
 
+/**
+ * What is asked for on the way from recordings to a voice, and of the voice after it.
+ * @param {(path: string, init?: RequestInit) => Promise<any>} json
+ * @param {(path: string, body?: FormData | Record<string, unknown>) => Promise<any>} post
+ */
+function cloning(json, post) {
+  return {
     /** Refused with the command to give while no voice can be made here. */
     efforts: () => json("/voices/efforts"),
     /** @param {FormData} form */

@@ -126,7 +126,11 @@ function clipsView(app, wizard, job, player) {
     tell();
   };
   tell();
-  const names = ["use", "hear", "said", "measured", "findings"];
+  const back = el(
+    "button",
+    { type: "button", class: "btn btn-quiet", on: { click: () => wizard.go({ new: "1" }) } },
+    texts.t("page.clone.back_to_takes"),
+  );
   return el(
     "section",
     { class: "clips-view", data: { jobId: job.id, status: job.status } },
@@ -134,36 +138,25 @@ function clipsView(app, wizard, job, player) {
     el(
       "div",
       { class: "card table-card" },
-      el(
-        "table",
-        { class: "table jobs clips" },
-        el(
-          "thead",
-          {},
-          el(
-            "tr",
-            {},
-            names.map((name) => el("th", { scope: "col" }, texts.t(`page.clone.column.${name}`))),
-          ),
-        ),
-        el(
-          "tbody",
-          {},
-          clips.map((/** @type {any} */ clip) => clipRow(app, job, clip, player, change)),
-        ),
+      clipTable(
+        texts,
+        clips.map((/** @type {any} */ clip) => clipRow(app, job, clip, player, change)),
       ),
     ),
-    el(
-      "div",
-      { class: "wizard-foot" },
-      totals,
-      el(
-        "button",
-        { type: "button", class: "btn btn-quiet", on: { click: () => wizard.go({ new: "1" }) } },
-        texts.t("page.clone.back_to_takes"),
-      ),
-      next,
-    ),
+    el("div", { class: "wizard-foot" }, totals, back, next),
+  );
+}
+
+/** @param {import("../texts.js").Texts} texts @param {HTMLElement[]} rows */
+function clipTable(texts, rows) {
+  const heads = ["use", "hear", "said", "measured", "findings"].map((name) =>
+    el("th", { scope: "col" }, texts.t(`page.clone.column.${name}`)),
+  );
+  return el(
+    "table",
+    { class: "table jobs clips" },
+    el("thead", {}, el("tr", {}, heads)),
+    el("tbody", {}, rows),
   );
 }
 

@@ -22,6 +22,7 @@ function reasonOf(texts, error) {
 }
 
 /**
+ * Leaving the page ends a recording and keeps it.
  * @param {import("../app.js").App} app
  * @param {(name: string, blob: Blob, durationS: number) => void} add
  */
@@ -75,7 +76,7 @@ export function microphone(app, add) {
   };
   view.button.addEventListener("click", () => void (recorder ? finish() : start()));
   show("idle");
-  return { node: view.node, isRecording: () => recorder !== null, finish, close: () => recorder?.close() };
+  return { node: view.node, isRecording: () => recorder !== null, finish, close: () => void finish() };
 }
 
 /** @param {import("../texts.js").Texts} texts */

@@ -145,7 +145,14 @@ function knownText({ store, texts }, set) {
 
 /** Files, chosen or dropped. @param {import("../app.js").App} app @param {(name: string, blob: Blob, durationS: number | null) => void} add */
 function dropZone({ texts }, add) {
-  const input = el("input", { id: "file", type: "file", class: "form-control", accept: "audio/*,video/*", multiple: true });
+  const input = el("input", {
+    id: "file",
+    type: "file",
+    class: "visually-hidden",
+    accept: "audio/*,video/*",
+    multiple: true,
+    "aria-describedby": "file-hint file-error",
+  });
   const take = (/** @type {Iterable<File>} */ files) => [...files].forEach((file) => add(file.name, file, null));
   on(input, "change", () => {
     take(input.files);
@@ -155,9 +162,10 @@ function dropZone({ texts }, add) {
     "div",
     { class: "drop-zone" },
     icon("upload"),
-    el("label", { for: "file" }, texts.t("page.clone.files")),
-    el("p", { class: "fine" }, texts.t("page.clone.files_hint")),
+    el("p", {}, el("strong", {}, texts.t("page.clone.files"))),
+    el("p", { id: "file-hint", class: "fine" }, texts.t("page.clone.files_hint")),
     input,
+    el("label", { class: "btn btn-quiet", for: "file" }, texts.t("page.clone.choose_files")),
   );
   const over = (/** @type {boolean} */ is) => (/** @type {DragEvent} */ event) => {
     event.preventDefault();

@@ -22,6 +22,8 @@ export function mountReport(place, app, wizard, query) {
  */
 export function showReport(place, app, voiceId, wizard) {
   let isGone = false;
+  // The voice may be newer than what Speak knows.
+  app.studio.forget();
   const load = async () => {
     try {
       const voice = await app.api.voice(voiceId);

@@ -12,6 +12,7 @@ import { alert, hasEnded } from "./job-view.js";
 
 export const STEPS = ["record", "check", "name", "fit", "report"];
 const KIND = "clone_voice";
+const INTAKE = "intake";
 const ENGINE = "kokoro";
 // Said before anyone records: nothing of it can be used on this machine yet.
 const NOT_HERE = ["training_not_installed", "cloning_models_missing"];
@@ -90,6 +91,9 @@ async function stepOf(app, query) {
   if (query.voice) return { ...nothing, step: "report" };
   const job = query.job ? await app.api.job(query.job) : query.new ? null : await unfinished(app);
   if (job?.kind === KIND) return { ...nothing, job, step: "fit" };
+  if (job && job.kind !== INTAKE) {
+    throw new Error(app.texts.t("error.not_an_intake", { job_id: job.id, kind: job.kind }));
+  }
   const [efforts, studio] = await Promise.all([app.api.efforts(), app.studio.load()]);
   const languages = studio.voices.find(({ engine }) => engine === ENGINE)?.languages ?? studio.languages;
   const step = !job ? "record" : query.step === "name" ? "name" : "check";

@@ -144,6 +144,7 @@ function filters(texts, voices, filter, draw) {
 /** @param {import("../app.js").App} app @param {string} language @param {import("../studio.js").Voice[]} voices @param {Sampler} sampler @param {() => void} load */
 function group(app, language, voices, sampler, load) {
   const id = `voices-${language}`;
+  const clonedFirst = [...voices].sort((a, b) => Number(a.is_stock) - Number(b.is_stock));
   return el(
     "section",
     { class: "voice-group", "aria-labelledby": id },
@@ -151,7 +152,7 @@ function group(app, language, voices, sampler, load) {
     el(
       "div",
       { class: "voice-cards" },
-      voices.map((voice) => card(app, voice, sampler, load)),
+      clonedFirst.map((voice) => card(app, voice, sampler, load)),
     ),
   );
 }
