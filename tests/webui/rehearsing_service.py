@@ -29,7 +29,7 @@ from train.report import Contrast, LanguageReport, Likeness, Misheard, Missing, 
 REPORT = Report(
     stock_voice="pf_dora",
     language="pt-BR",
-    fit_encoder="resemblyzer",
+    fit_encoders=("resemblyzer",),
     held_out_clips=4,
     held_out_s=20.0,
     languages=(

@@ -285,6 +285,18 @@ def test_without_training_the_page_says_so_before_anyone_records(clone_page: Pag
     expect(page.locator("[data-record]")).to_have_count(1)
 
 
+def test_what_the_real_workshop_answers_is_what_the_page_shows(page: Page, faults: Faults) -> None:
+    answer = page.request.get("/voices/efforts")
+    page.click("a[href='#/clone']")
+    if answer.ok:
+        expect(page.locator("[data-record], .microphone")).not_to_have_count(0)
+        expect(page.locator("#language option")).not_to_have_count(0)
+    else:
+        problem = answer.json()
+        expect(page.locator(f"[data-problem={problem['code']}]")).to_contain_text(problem["details"]["pt-BR"])
+        faults.expect(f"{answer.status} GET /voices/efforts")
+
+
 @pytest.mark.parametrize("step", ["record", "check", "name", "report", "voices"])
 def test_narrow_screens_and_names_of_controls(rehearsing: str, browser: Browser, tmp_path: Path, step: str) -> None:
     context = browser.new_context(base_url=rehearsing, viewport={"width": 360, "height": 700}, locale="pt-BR")

@@ -82,7 +82,7 @@ test("takes are sent in their order, with their text only where there is one; th
   assert.equal(totalS([...takes, { ...takes[0], durationS: null }]), null);
 });
 
-test("what remains is told only after enough was seen, and anew after a pause", () => {
+test("what remains is told only after enough was seen, and anew after a pause and in another stage", () => {
   const pace = new Pace();
   pace.saw(10, 100);
   assert.equal(pace.remainingS(), null);
@@ -95,6 +95,10 @@ test("what remains is told only after enough was seen, and anew after a pause", 
   pace.saw(20, 500);
   pace.saw(60, 504);
   assert.equal(pace.remainingS(), null); // too short a time
+  pace.saw(70, 520, "next stage");
+  assert.equal(pace.remainingS(), null);
+  pace.saw(80, 530, "next stage");
+  assert.equal(pace.remainingS(), 20);
 });
 
 test("an estimate is said in seconds or in minutes", () => {

@@ -32,7 +32,7 @@ export function mountFit(place, app, wizard) {
   const change = (/** @type {any} */ job, /** @type {any} */ progress) => {
     const state = `${job.status} ${job.pause_requested} ${job.cancel_requested}`;
     Object.assign(card.dataset, { jobId: job.id, status: job.status });
-    if (job.status === "processing") pace.saw(job.progress, Date.now() / 1000);
+    if (job.status === "processing") pace.saw(job.progress, Date.now() / 1000, progress?.note);
     else pace.forget();
     replace(parts.head, fitHead(app, job, progress, pace.remainingS()));
     if (state === shown) return;
@@ -49,9 +49,10 @@ export function mountFit(place, app, wizard) {
   return all(watch.close, samples.close);
 }
 
-/** How fast the work goes, from when the page began to look. */
+/** How fast a stage of the work goes, from when the page began to look. */
 export class Pace {
   constructor() {
+    this.stage = "";
     /** @type {{ progress: number, at: number } | null} */
     this.first = null;
     /** @type {{ progress: number, at: number } | null} */
@@ -62,9 +63,10 @@ export class Pace {
     this.first = this.last = null;
   }
 
-  /** @param {number} progress percent @param {number} at seconds */
-  saw(progress, at) {
-    if (this.last && progress < this.last.progress) this.forget();
+  /** @param {number} progress percent @param {number} at seconds @param {string} [stage] another one goes at its own pace */
+  saw(progress, at, stage = "") {
+    if (stage !== this.stage || (this.last && progress < this.last.progress)) this.forget();
+    this.stage = stage;
     this.last = { progress, at };
     this.first ??= this.last;
   }
