@@ -14,7 +14,7 @@ from speech.audio import Audio, Samples
 from speech.engines.base import Conversion, ConversionRequest, EngineOptions, Pitch, SpokenLine
 from speech.engines.kokoro import alignment
 from speech.engines.kokoro.adapter import Adapter
-from speech.engines.kokoro.conversion import Halves, KokoroConverter
+from speech.engines.kokoro.conversion import Halves, KokoroConverter, without_unheard
 from speech.engines.kokoro.phonemes import phonemize, tokens
 from speech.engines.kokoro.runtime import SAMPLE_RATE, Runtime, load_voice
 from speech.engines.kokoro.voices import stock_voice
@@ -157,6 +157,13 @@ def test_every_phoneme_gets_a_frame() -> None:
         assert given.sum() == frames.sum() and np.abs(np.cumsum(given) - np.cumsum(frames)).max() <= 20
     few = np.array([0, 0, 2])
     assert alignment.at_least_one(few) is few and list(alignment.at_least_one(np.array([0, 0, 5]))) == [1, 1, 3]
+
+
+def test_marks_without_a_pause_go() -> None:
+    ids = tokens("a, b. c!")
+    kept, frames = without_unheard(ids, np.array([4, 5, 2, 1, 6, 9, 1, 7, 3, 4]))
+    assert (kept, list(frames)) == (tokens("a b. c"), [4, 7, 1, 6, 9, 1, 10, 4])
+    assert without_unheard([*tokens("!a")], np.array([1, 1, 1, 1]))[0] == tokens("!a")
 
 
 def test_measures_are_those_that_voices_are_fitted_with(said: Samples) -> None:

@@ -19,7 +19,7 @@ from speech.engines.base import Conversion, ConversionRequest, EngineOptions, Pr
 from speech.engines.kokoro.adapter import Adapter, merge
 from speech.engines.kokoro.alignment import FRAME, VALUE, Curve, Frames, at_least_one, durations, energy, pitch
 from speech.engines.kokoro.onnx_file import OnnxFile
-from speech.engines.kokoro.phonemes import phonemize, tokens
+from speech.engines.kokoro.phonemes import TOKENS, phonemize, tokens
 from speech.engines.kokoro.runtime import SAMPLE_RATE, STYLE_ROWS, Style, load_voice
 from speech.engines.kokoro.voices import recipe, stock_ids
 from speech.errors import SpeechError
@@ -36,6 +36,8 @@ VOICED_HZ = 45.0  # Kokoro's own F0 below this is no pitch
 ALIGNED_HZ = (3000.0, 8000.0)  # up to where sounds are compared, as far as the recording reaches
 HIGHEST_HZ = 800.0
 GUIDES, GUIDE_BORDER_HZ = ("af_heart", "am_michael"), 160.0  # for recordings above, and below
+MARKS = frozenset(TOKENS[mark] for mark in ';:,.!?—…"()“”')
+PAUSE_FRAMES = 4  # of a mark, 0.1 s: with fewer it is no pause
 CLICK_FREE_S = 0.005
 
 
@@ -135,7 +137,7 @@ class KokoroConverter:
         top_hz = float(np.clip(request.bandwidth_hz, *ALIGNED_HZ))
         made = np.zeros(len(sound.samples), np.float32)
         for number, one in enumerate(guided, len(guided) + 1):
-            said = _say(halves, one, table, gain, offset, ratio, top_hz)
+            said = _say(halves, one, guide, table, gain, offset, ratio, top_hz)
             _place(made, said, one.line.first * FRAME)
             progress(number, 2 * len(lines))
         voiced_s = sum(int((line.f0 > 0).sum()) for line in lines) * VALUE / SAMPLE_RATE
@@ -221,15 +223,34 @@ def _ratio(guided: Sequence[_Guided]) -> float:
 
 
 def _say(
-    halves: Halves, one: _Guided, table: Style, gain: float, offset: float, ratio: float, top_hz: float
+    halves: Halves, one: _Guided, guide: Style, table: Style, gain: float, offset: float, ratio: float, top_hz: float
 ) -> Samples:
     """The line by the voice, with the recording's timing, melody and loudness; without the edges."""
     frames = at_least_one(durations(one.rendered, one.guide.frames, one.line.samples, top_hz))
+    ids, frames = without_unheard(one.line.tokens, frames)
+    features = halves.read(ids, guide[len(ids) - 1]).features(frames)
     f0 = np.minimum(one.line.f0 * np.float32(ratio), np.float32(HIGHEST_HZ))
     loudness = energy(one.line.samples * np.float32(gain)) - np.float32(offset)
-    said = halves.decode(one.guide.features(frames), f0, loudness, table[len(one.line.tokens) - 1])
+    said = halves.decode(features, f0, loudness, table[len(ids) - 1])
     inside = said[EDGE * FRAME : len(said) - EDGE * FRAME] / np.float32(gain)
     return fade(Audio(inside, SAMPLE_RATE), CLICK_FREE_S, CLICK_FREE_S).samples
+
+
+def without_unheard(ids: Sequence[int], frames: Frames) -> tuple[list[int], Frames]:
+    """Tokens without the marks at which the recording makes no pause; their frames go to the phoneme before.
+
+    `frames` are those of `ids` and a pad on both sides, as those given back. A recogniser writes marks that nobody
+    spoke, and a mark in the text is heard in the sounds beside it.
+    """
+    kept: list[int] = []
+    held = [int(frames[0])]
+    for token, count in zip(ids, frames[1:-1], strict=True):
+        if token in MARKS and count < PAUSE_FRAMES and kept:
+            held[-1] += int(count)
+        else:
+            kept.append(token)
+            held.append(int(count))
+    return kept, np.array([*held, int(frames[-1])], np.int64)
 
 
 def _place(target: Samples, part: Samples, at: int) -> None:
