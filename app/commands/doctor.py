@@ -19,7 +19,14 @@ from speech.models import PULL_COMMAND, ModelStore
 # Modules that speaking needs, and the names they are installed by.
 MODULES = {"onnxruntime": "onnxruntime", "av": "av", "soundfile": "soundfile", "espeakng_loader": "espeakng-loader"}
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FOR_TESTS = ("kokoro-fp32", "whisper-base", "speaker-resnet34", "speaker-eres2net", "speaker-resemblyzer")
+FOR_TESTS = (
+    "kokoro-fp32",
+    "whisper-base",
+    "speaker-resnet34",
+    "speaker-eres2net",
+    "speaker-resemblyzer",
+    "speaker-ecapa",
+)
 LOW_DISK_BYTES = 1_000_000_000
 Text = Callable[..., str]
 

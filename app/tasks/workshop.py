@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 ENGINE = "kokoro"  # the one engine that voices are fitted for
 EFFORTS = ("fast", "default", "best")
 INTAKE_MODELS = ("whisper-base", "speaker-resnet34")
-FIT_MODELS = ("kokoro-fp32", "kokoro-voices", "speaker-resemblyzer", "speaker-eres2net")
+FIT_MODELS = ("kokoro-fp32", "kokoro-voices", "speaker-resemblyzer", "speaker-ecapa", "speaker-eres2net")
 MODULES = ("torch", "safetensors")  # of requirements-train.txt
 INSTALL_COMMAND = "./run training"
 MANIFEST = "manifest.jsonl"

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from speech.metrics.resampling import Resampler
+
 if TYPE_CHECKING:  # only fitting has torch
     from numpy.typing import NDArray
     from torch import Tensor
 
-INPUT_RATE = 24000  # of the samples given
 SAMPLE_RATE = 16000  # of the network
 WINDOW, HOP, MELS = 400, 160, 40  # 25 ms every 10 ms
 LAYERS, SIZE = 3, 256
@@ -39,7 +40,7 @@ class Resemblyzer:
             {_renamed(name): value for name, value in state.items() if name not in NOT_OF_THE_NETWORK}
         )
         self._network.eval().requires_grad_(False).to(device)
-        self._filter = torch.from_numpy(resampling_filter()).to(device)
+        self._resampled = Resampler(device)
         self._mel = torch.from_numpy(mel_filters()).to(device)
         self._window = torch.hann_window(WINDOW, device=device)
 
@@ -70,16 +71,6 @@ class Resemblyzer:
         sound = self._resampled(samples)
         power = sound.square().mean(dim=1, keepdim=True)
         return sound * (LEVEL * (power + 1e-12).rsqrt())
-
-    def _resampled(self, samples: Tensor) -> Tensor:
-        """24 to 16 kHz: two output samples for every three, each by its own phase of the filter."""
-        import torch
-
-        count = -(-samples.shape[1] * SAMPLE_RATE // INPUT_RATE)
-        taps = self._filter.shape[-1]
-        padded = torch.nn.functional.pad(samples[:, None], (taps // 2, taps))
-        pairs = torch.nn.functional.conv1d(padded, self._filter[:, None], stride=3)
-        return pairs.transpose(1, 2).flatten(1)[:, :count]
 
     def _frames(self, sound: Tensor) -> Tensor:
         """Mel power (batch, frames, 40), not logarithmic."""
@@ -113,21 +104,6 @@ def partial_starts(count: int) -> list[int]:
     starts = list(range(0, max(1, frames - PARTIAL + STEP + 1), STEP))
     coverage = (count - starts[-1] * HOP) / (PARTIAL * HOP)
     return starts[:-1] if coverage < LEAST_COVERAGE and len(starts) > 1 else starts
-
-
-def resampling_filter(reach: int = 64) -> NDArray[np.float32]:
-    """Kaiser-windowed sinc, one row for each of two output samples: (2, taps), taps odd.
-
-    Passes up to 7.2 kHz and stops from 8.1 kHz on, 80 dB down.
-    """
-    offsets = np.arange(-reach, reach + 1)  # in samples at 24 kHz
-    phases = np.stack([offsets, offsets - 1.5])  # the second of the two lies one and a half input samples later
-    cutoff = 7650 / (INPUT_RATE / 2)
-    inside = 1 - (phases / (reach + 2)) ** 2
-    window = np.i0(8 * np.sqrt(inside)) / np.i0(8)
-    held = np.sinc(cutoff * phases) * window
-    rows: NDArray[np.float32] = (held / held.sum(axis=1, keepdims=True)).astype(np.float32)
-    return rows
 
 
 def mel_filters() -> NDArray[np.float32]:

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from speech.audio import Audio, join, resample
+from speech.metrics.ecapa import Ecapa, frozen
 from speech.metrics.eres2net import ERes2Net, folded
+from speech.metrics.resampling import Resampler
 from speech.metrics.resemblyzer import LEVEL, Resemblyzer, mel_filters, partial_starts
 from speech.metrics.speaker import Embedding, similarity
 from speech.models import ModelStore
@@ -49,6 +51,16 @@ def eres2net_weights(model_store: ModelStore) -> Path:
 
 
 @pytest.fixture(scope="module")
+def ecapa_weights(model_store: ModelStore) -> Path:
+    return installed(model_store, "speaker-ecapa")
+
+
+@pytest.fixture(scope="module")
+def ecapa(ecapa_weights: Path) -> Ecapa:
+    return Ecapa(ecapa_weights)
+
+
+@pytest.fixture(scope="module")
 def spoken(speaker: Speaker) -> dict[str, list[Audio]]:
     """Two sentences by each of two voices."""
     voices = ("pf_dora", "bm_lewis")
@@ -66,20 +78,20 @@ def tone(hertz: float, count: int = 48000, sample_rate: int = 24000) -> torch_mo
 
 
 @pytest.mark.parametrize("hertz", [100, 1000, 7000])
-def test_resampling_keeps_what_both_rates_hold(encoder: Resemblyzer, hertz: float) -> None:
-    got = encoder._resampled(tone(hertz))
+def test_resampling_keeps_what_both_rates_hold(hertz: float) -> None:
+    got = Resampler()(tone(hertz))
     assert got.shape == (1, 32000)
     wanted = tone(hertz, 32000, 16000)
     assert (got - wanted)[:, 200:-200].abs().max() < 2e-4
 
 
-def test_resampling_stops_what_would_fold_back(encoder: Resemblyzer) -> None:
-    assert encoder._resampled(tone(9000))[:, 200:-200].abs().max() < 2e-4
+def test_resampling_stops_what_would_fold_back() -> None:
+    assert Resampler()(tone(9000))[:, 200:-200].abs().max() < 2e-4
 
 
-def test_resampling_of_any_length(encoder: Resemblyzer) -> None:
+def test_resampling_of_any_length() -> None:
     for count in (47_999, 48_000, 48_001, 48_002):
-        assert encoder._resampled(tone(440, count)).shape[1] == -(-count * 2 // 3)
+        assert Resampler()(tone(440, count)).shape[1] == -(-count * 2 // 3)
 
 
 def test_mel_filters_are_librosas() -> None:
@@ -100,7 +112,7 @@ def test_embedding_is_what_one_lstm_of_three_layers_gives(encoder: Resemblyzer, 
     lstm.load_state_dict({name[5:]: value for name, value in state.items() if name.startswith("lstm.")})
     linear.load_state_dict({name[7:]: value for name, value in state.items() if name.startswith("linear.")})
     samples = torch.from_numpy(np.random.default_rng(0).normal(0, 0.1, (1, 39_600)).astype(np.float32))
-    sound = encoder._resampled(samples)[0].numpy().astype(np.float64)
+    sound = Resampler()(samples)[0].numpy().astype(np.float64)
     sound = np.pad(sound * LEVEL / np.sqrt(np.mean(sound**2)), 200)
     cuts = np.stack([sound[i * 160 : i * 160 + 400] * np.hanning(401)[:400] for i in range(160)])
     mel = (np.abs(np.fft.rfft(cuts)) ** 2 @ mel_filters().T).astype(np.float32)
@@ -172,3 +184,49 @@ def test_eres2net_refuses_other_weights(eres2net_weights: Path) -> None:
     del state["layer3.5.bns.1.running_var"]
     with pytest.raises(ValueError, match="layer3.5.bns.1.running_var is missing"):
         folded(state)
+
+
+def cut(audio: Audio) -> torch_module.Tensor:
+    row: torch_module.Tensor = torch.from_numpy(audio.samples[:39_600])[None]
+    return row
+
+
+def test_ecapa_tells_two_voices_apart_at_any_level(ecapa: Ecapa, spoken: dict[str, list[Audio]]) -> None:
+    rows = torch.cat([cut(audio) for audios in spoken.values() for audio in audios])
+    with torch.no_grad():
+        vectors, quiet = ecapa(rows), ecapa(rows[:1] * 0.1)
+    assert vectors.shape == (4, 192) and torch.allclose(vectors.norm(dim=1), torch.ones(4), atol=1e-5)
+    alike = vectors @ vectors.T
+    assert min(alike[0, 1], alike[2, 3]) > alike[:2, 2:].max() + 0.2, alike
+    assert float(vectors[0] @ quiet[0]) > 0.999
+
+
+def test_ecapa_leads_the_samples_towards_a_voice(ecapa: Ecapa, spoken: dict[str, list[Audio]]) -> None:
+    """The gradient foretells what a small step brings; the other half of the sound is digital silence."""
+    samples = cut(spoken["pf_dora"][0]).clone()
+    samples[:, 20_000:] = 0
+    with torch.no_grad():
+        wanted = ecapa(cut(spoken["bm_lewis"][0]))
+    moving = samples.clone().requires_grad_(True)
+    (ecapa(moving) * wanted).sum().backward()
+    assert moving.grad is not None and moving.grad.isfinite().all()
+    step = moving.grad * (0.0002 / moving.grad.norm())
+    with torch.no_grad():
+        rise = float(((ecapa(samples + step) - ecapa(samples - step)) * wanted).sum())
+    assert rise > 0 and abs(rise / float(2 * (step * moving.grad).sum()) - 1) < 0.1
+
+
+def test_ecapa_has_a_finite_gradient_at_silence(ecapa: Ecapa) -> None:
+    silent = torch.zeros(1, 12_000, requires_grad=True)
+    ecapa(silent).sum().backward()
+    assert silent.grad is not None and silent.grad.isfinite().all()
+
+
+def test_ecapa_refuses_other_weights(ecapa_weights: Path, weights: Path) -> None:
+    with pytest.raises(ValueError, match="blocks.0.conv.conv.weight is missing"):
+        Ecapa(weights)
+    state = torch.load(ecapa_weights, weights_only=True, map_location="cpu")
+    with pytest.raises(ValueError, match="not of it"):
+        frozen({**state, "fc.more": state["fc.conv.bias"]})
+    with pytest.raises(ValueError, match=r"fc.conv.weight is \(1, 6144, 1\)"):
+        frozen({**state, "fc.conv.weight": state["fc.conv.weight"][:1]})
