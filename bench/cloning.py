@@ -40,6 +40,7 @@ from speech.synthesis import Speaker, SpeakerOptions
 from speech.voice_files import Consent, VoiceLibrary
 from train.manifest import Clip, Manifest
 from train.progress import Quiet
+from train.quality import bandwidth_hz
 from train.report import Heard, ReportJudges, Target, listen, load_judges, summary, target
 
 SENTENCES = Path(__file__).with_name("cloning_sentences.json")
@@ -193,7 +194,7 @@ def as_manifest(found: Prompts, folder: Path) -> Manifest:
                 text=text,
                 heard=text,
                 language=found.language,
-                measures={},
+                measures={"bandwidth_hz": bandwidth_hz(audio)},
                 findings=(),
             )
         )

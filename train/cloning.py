@@ -14,7 +14,7 @@ from speech.errors import SpeechError
 from speech.models import ModelStore
 from speech.voice_files import Consent, VoiceLibrary, VoiceMeta
 from train.manifest import Clip, Manifest
-from train.progress import Reporter
+from train.progress import Part, Reporter
 
 if TYPE_CHECKING:
     from speech.synthesis import Speaker
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 ENGINE, BASE = "kokoro", "kokoro-fp32"
 LEAST_S = 6.0  # of usable clips
+FIT_SHARE = 0.88  # of the time of the default effort; the report takes the rest
 FEWEST_HELD_OUT = 3  # clips that judges of the report need
 
 
@@ -85,7 +86,8 @@ def clone(
         raise SpeechError("too_little_speech", **_reasons(manifest))
     work_dir.mkdir(parents=True, exist_ok=True)
     sounds = [(clip, load(folder / clip.audio_path, 24000)) for clip in clips]
-    fitted = fit_voice(sounds, options.language, effort.steps, store, work_dir, reporter)
+    fitting, judging = Part(reporter, 0.0, FIT_SHARE), Part(reporter, FIT_SHARE, 1.0)
+    fitted = fit_voice(sounds, options.language, effort.steps, store, work_dir, fitting)
     meta = VoiceMeta(
         voice_id=options.voice_id,
         title=options.title,
@@ -102,7 +104,7 @@ def clone(
         report={},
     )
     tensors = fitted.adapter.to_tensors()
-    report, samples = _judged(meta, tensors, fitted, sounds, effort, store, work_dir, reporter)
+    report, samples = _judged(meta, tensors, fitted, sounds, effort, store, work_dir, judging)
     made = library.add(replace(meta, report=report), tensors, samples)
     shutil.rmtree(work_dir, ignore_errors=True)
     return made
@@ -148,7 +150,7 @@ def _judged(
         say_stock=_say(speaker, fitted.start_voice),
         say_fitted=_say(speaker, meta.voice_id),
         held_out=[report.Recording(audio, clip.text) for clip, audio in (held_out if is_unheard else sounds)],
-        fit_encoder=fitted.encoder,
+        fit_encoders=fitted.encoders,
         warnings=[finding for clip, _ in sounds for finding in clip.findings],
     )
     texts = report.sentences_for(meta.language, effort.sentences)

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from speech.audio import Audio
+from speech.engines.kokoro import alignment
 from speech.engines.kokoro.network import STYLE, Kokoro, spread, whole_frames
 from speech.engines.kokoro.phonemes import phonemize, tokens
 from speech.engines.kokoro.runtime import STYLE_ROWS
-from train import align, features
 
-FRAME = 600  # samples
+FRAME = alignment.FRAME
 EDGE = 4 * FRAME  # silence put around a recording: 0.1 s
 FEWEST_TOKENS = 5
 PACKED = ("frames", "f0", "energy", "source", "samples")
@@ -84,7 +84,9 @@ def excitation(network: Kokoro, f0: Tensor) -> Tensor:
 
 def energy_offset(rendered: Sequence[Utterance]) -> float:
     """What our measure of energy says above the network's own, on its own speech."""
-    return float(np.mean([float((features.energy(one.samples) - one.energy).mean()) for one in rendered]))
+    return float(
+        np.mean([float((alignment.energy(one.samples.numpy()) - one.energy.numpy()).mean()) for one in rendered])
+    )
 
 
 def gain(rendered: Sequence[Utterance], recordings: Sequence[Audio]) -> float:
@@ -105,8 +107,10 @@ def recorded(network: Kokoro, spoken: Line, audio: Audio, offset: float, style: 
     samples = np.pad(audio.samples, (EDGE, EDGE))
     samples = samples[: len(samples) // FRAME * FRAME]
     sound = torch.from_numpy(samples)
-    f0 = torch.from_numpy(features.pitch(Audio(samples, features.SAMPLE_RATE)))
-    made = Utterance(spoken, torch.zeros(0), f0, features.energy(sound) - offset, excitation(network, f0), sound)
+    f0 = torch.from_numpy(alignment.pitch(Audio(samples, audio.sample_rate)))
+    made = Utterance(
+        spoken, torch.zeros(0), f0, torch.from_numpy(alignment.energy(samples)) - offset, excitation(network, f0), sound
+    )
     lay(network, made, style, top_hz)
     return made
 
@@ -114,8 +118,8 @@ def recorded(network: Kokoro, spoken: Line, audio: Audio, offset: float, style: 
 def lay(network: Kokoro, spoken: Utterance, style: Style, top_hz: float) -> None:
     """Find the frames of each phoneme again, against a rendering with `style`."""
     rendered = render(network, spoken.line, style)
-    frames = align.durations(rendered.samples, rendered.frames.numpy(), spoken.samples, top_hz)
-    spoken.frames = torch.from_numpy(frames)
+    frames = alignment.durations(rendered.samples.numpy(), rendered.frames.numpy(), spoken.samples.numpy(), top_hz)
+    spoken.frames = torch.from_numpy(alignment.at_least_one(frames))
 
 
 def packed(one: Utterance) -> dict[str, Tensor]:

@@ -13,21 +13,24 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from speech.audio import Audio
+from speech.audio import Audio, join
+from speech.engines.kokoro import alignment
 from speech.engines.kokoro.adapter import Adapter
 from speech.engines.kokoro.network import STYLE, Kokoro
 from speech.engines.kokoro.onnx_file import OnnxFile
+from speech.engines.kokoro.runtime import load_voice
 from speech.engines.kokoro.weights import load_network, places
 from speech.errors import SpeechError
+from speech.metrics.ecapa import Ecapa
 from speech.metrics.resemblyzer import Resemblyzer
 from speech.models import ModelStore
 from train import corpus
 from train.checkpoints import load_checkpoint, save_checkpoint
-from train.corpus import Utterance
-from train.kokoro import KokoroFit, KokoroOptions, Material
+from train.corpus import Line, Utterance
+from train.kokoro import KokoroFit, KokoroOptions, Leader, Material
 from train.loop import LoopOptions, fit
 from train.manifest import Clip
-from train.progress import Reporter, Stopped
+from train.progress import Part, Reporter, Stopped
 from train.prosody import fit_prosody
 from train.start import Start, centre, start
 
@@ -36,10 +39,12 @@ if TYPE_CHECKING:
 
 SENTENCES = Path(__file__).with_name("data") / "sentences.json"
 SPOKEN_LANGUAGES = ("en-US", "pt-BR")  # said by every fit, beside the speaker's own
-TEXTS = 6  # of each language
 HELD_OUT_SHARE, MOST_HELD_OUT = 0.12, 5
+RESEMBLYZER, ECAPA = 0.4, 0.8  # weights of 1 - cosine by the encoders that lead
+SHARES = (0.06, 0.1)  # of the time of the default effort when all is laid, and when the prosody is fitted
 RENDERED = 4  # lines by which levels are compared
-NYQUIST_HZ, LEAST_BANDWIDTH_HZ = 11000.0, 3000.0
+INSIDE = 0.85  # of the measured bandwidth, where a recording is still whole
+HIGHEST_HZ, LEAST_HZ = 11000.0, 3000.0  # spectra are compared up to somewhere between
 CORPUS, CHECKPOINT = "corpus.pt", "checkpoint.pt"
 
 
@@ -51,7 +56,7 @@ class Fitted:
     held_out: frozenset[str]  # clip ids
     start_voice: str
     start_shares: tuple[tuple[str, float], ...]
-    encoder: str  # that led the fit
+    encoders: tuple[str, ...]  # that led the fit
     figures: Mapping[str, float]  # of the held-out clips, and what it took
 
 
@@ -69,29 +74,38 @@ def fit_voice(
     torch.manual_seed(options.seed)
     model = store.path("kokoro-fp32") / "kokoro-fp32.onnx"
     network = load_network(model)
+    recordings = [audio for _, audio in sounds]
     encoder = Resemblyzer(store.path("speaker-resemblyzer") / "pretrained.pt")
-    speaker = centre(encoder, [audio for _, audio in sounds])
-    begin = start(speaker, store.path("kokoro-voices") / "voices")
-    prepared = _prepared(network, sounds, language, begin, work_dir / CORPUS, reporter)
+    leaders = [
+        Leader(one, torch.from_numpy(centre(one, recordings)), weight)
+        for one, weight in (
+            (encoder, RESEMBLYZER),
+            (Ecapa(store.path("speaker-ecapa") / "embedding_model.ckpt"), ECAPA),
+        )
+    ]
+    voices = store.path("kokoro-voices") / "voices"
+    begin = start(leaders[0].centre.numpy(), voices)
+    prepared = _prepared(network, sounds, language, begin, voices, options.texts, work_dir / CORPUS, reporter)
     material = Material(
         train=prepared.train,
         held_out=prepared.held_out,
-        texts=_texts(network, language, begin, prepared.prosody),
+        texts=prepared.texts,
         start=torch.from_numpy(begin.style),
         deviation=torch.from_numpy(begin.deviation),
         top_hz=prepared.top_hz,
-        speaker=torch.from_numpy(speaker),
+        leaders=leaders,
     )
-    made = KokoroFit(network, material, encoder, options)
+    made = KokoroFit(network, material, options)
     made.prosody = prepared.prosody
-    tell = _samples(made, material.texts[0], steps, reporter)
-    figures = fit(made, LoopOptions(steps, seed=options.seed), work_dir / CHECKPOINT, reporter, tell)
+    tell = _samples(made, steps, reporter)
+    learning = Part(reporter, SHARES[1], 1.0)
+    figures = fit(made, LoopOptions(steps, seed=options.seed), work_dir / CHECKPOINT, learning, tell)
     return Fitted(
         adapter=exported(made, OnnxFile(model)),
         held_out=frozenset(prepared.held_out_ids),
         start_voice=begin.nearest,
         start_shares=begin.shares,
-        encoder=encoder.name,
+        encoders=tuple(leader.encoder.name for leader in leaders),
         figures={**figures, "top_hz": prepared.top_hz, "took_s": time.monotonic() - began},
     )
 
@@ -101,6 +115,7 @@ class _Prepared:
     train: list[Utterance]
     held_out: list[Utterance]
     held_out_ids: list[str]
+    texts: list[Utterance]
     prosody: Tensor
     top_hz: float
 
@@ -110,42 +125,59 @@ def _prepared(
     sounds: Sequence[tuple[Clip, Audio]],
     language: str,
     begin: Start,
+    voices: Path,
+    texts: int,
     path: Path,
     reporter: Reporter,
 ) -> _Prepared:
-    """Every clip laid over its text, and the prosody; kept in `path`, since it is the same at every attempt."""
+    """What is the same at every attempt: clips laid over their texts, prosody, renderings; kept in `path`."""
     lines = [(clip, audio, corpus.line(network, clip.text, language)) for clip, audio in sounds]
     known = [(clip, audio, line) for clip, audio, line in lines if line is not None]
     if len(known) < 2:
         raise SpeechError("too_few_clips", count=len(known), wanted=2)
-    held = held_out([clip for clip, _, _ in known])
+    said = _lines(network, language, texts)
     saved = load_checkpoint(path)
     if saved is None:
-        table = torch.from_numpy(begin.style)
         top_hz = bandwidth([clip for clip, _, _ in known])
-        style = _styled(table, torch.zeros(2 * STYLE))
-        rendered = [corpus.render(network, line, style) for _, _, line in known[:RENDERED]]
-        offset = corpus.energy_offset(rendered)
-        gain = np.float32(corpus.gain(rendered, [audio for _, audio, _ in known]))
-        utterances = []
-        for done, (_, audio, line) in enumerate(known, 1):
-            if reporter.should_stop():
-                raise Stopped
-            reporter.progress(done, len(known), "clone.stage.aligning")
-            level = Audio(audio.samples * gain, audio.sample_rate)
-            utterances.append(corpus.recorded(network, line, level, offset, style, top_hz))
-        prosody = fit_prosody(network, utterances, table, torch.from_numpy(begin.deviation)[STYLE:], reporter)
-        saved = {"utterances": [corpus.packed(one) for one in utterances], "prosody": prosody, "top_hz": top_hz}
+        aligning, melody = Part(reporter, 0.0, SHARES[0]), Part(reporter, *SHARES)
+        guide = alignment.guide_voice(alignment.pitch(join(audio for _, audio, _ in known)))
+        guided = torch.from_numpy(load_voice(voices / f"{guide}.bin"))
+        laid = _laid(network, [(audio, line) for _, audio, line in known], guided, top_hz, aligning)
+        table, deviation = torch.from_numpy(begin.style), torch.from_numpy(begin.deviation)
+        prosody = fit_prosody(network, laid, table, deviation[STYLE:], melody)
+        style = styled(table, torch.cat([torch.zeros(STYLE), prosody]))
+        spoken = [corpus.render(network, line, style) for line in said]
+        kept = {name: [corpus.packed(one) for one in ones] for name, ones in (("clips", laid), ("texts", spoken))}
+        saved = {**kept, "prosody": prosody, "top_hz": top_hz}
         save_checkpoint(path, saved)
-    ones = [corpus.unpacked(one, line) for one, (_, _, line) in zip(saved["utterances"], known, strict=True)]
-    pairs = list(zip(known, ones, strict=True))
+    ids = held_out([clip for clip, _, _ in known])
+    ones = [(clip, corpus.unpacked(one, line)) for one, (clip, _, line) in zip(saved["clips"], known, strict=True)]
     return _Prepared(
-        train=[one for (clip, _, _), one in pairs if clip.clip_id not in held],
-        held_out=[one for (clip, _, _), one in pairs if clip.clip_id in held],
-        held_out_ids=held,
+        train=[one for clip, one in ones if clip.clip_id not in ids],
+        held_out=[one for clip, one in ones if clip.clip_id in ids],
+        held_out_ids=ids,
+        texts=[corpus.unpacked(one, line) for one, line in zip(saved["texts"], said, strict=True)],
         prosody=saved["prosody"],
         top_hz=saved["top_hz"],
     )
+
+
+def _laid(
+    network: Kokoro, known: Sequence[tuple[Audio, Line]], guide: Tensor, top_hz: float, reporter: Reporter
+) -> list[Utterance]:
+    """Every clip at the network's level, its text laid over it by way of the `guide` voice (510, 256)."""
+    style = styled(guide, torch.zeros(2 * STYLE))
+    rendered = [corpus.render(network, line, style) for _, line in known[:RENDERED]]
+    offset = corpus.energy_offset(rendered)
+    gain = np.float32(corpus.gain(rendered, [audio for audio, _ in known]))
+    laid = []
+    for done, (audio, line) in enumerate(known, 1):
+        if reporter.should_stop():
+            raise Stopped
+        reporter.progress(done, len(known), "clone.stage.aligning")
+        level = Audio(audio.samples * gain, audio.sample_rate)
+        laid.append(corpus.recorded(network, line, level, offset, style, top_hz))
+    return laid
 
 
 def held_out(clips: Sequence[Clip]) -> list[str]:
@@ -155,24 +187,25 @@ def held_out(clips: Sequence[Clip]) -> list[str]:
 
 
 def bandwidth(clips: Sequence[Clip]) -> float:
-    """Up to where the recordings have sound (their median), as far as that was measured."""
+    """Up to where the recordings have sound (their median, less a margin), as far as that was measured."""
     measured = [clip.measures["bandwidth_hz"] for clip in clips if "bandwidth_hz" in clip.measures]
-    return float(np.clip(np.median(measured), LEAST_BANDWIDTH_HZ, NYQUIST_HZ)) if measured else NYQUIST_HZ
+    return float(np.clip(INSIDE * np.median(measured), LEAST_HZ, HIGHEST_HZ)) if measured else HIGHEST_HZ
 
 
-def _texts(network: Kokoro, language: str, begin: Start, prosody: Tensor) -> list[Utterance]:
+def _lines(network: Kokoro, language: str, count: int) -> list[Line]:
+    """Sentences for spoken steps: `count` in the speaker's language and in each of `SPOKEN_LANGUAGES`."""
     sentences = json.loads(SENTENCES.read_text(encoding="utf-8"))
     tags = [language, *(tag for tag in SPOKEN_LANGUAGES if tag != language)]
-    spoken = [corpus.line(network, text, tag) for tag in tags for text in sentences.get(tag, ())[:TEXTS]]
-    style = _styled(torch.from_numpy(begin.style), torch.cat([torch.zeros(STYLE), prosody]))
-    return [corpus.render(network, line, style) for line in spoken if line is not None]
+    lines = [corpus.line(network, text, tag) for tag in tags for text in sentences.get(tag, ())[:count]]
+    return [line for line in lines if line is not None]
 
 
-def _styled(table: Tensor, offset: Tensor) -> Callable[[int], Tensor]:
+def styled(table: Tensor, offset: Tensor) -> Callable[[int], Tensor]:
+    """Number of phonemes to that row of a style table (510, 256), with `offset` (256,) added: (1, 256)."""
     return lambda phonemes: table[phonemes - 1][None] + offset
 
 
-def _samples(made: KokoroFit, text: Utterance, steps: int, reporter: Reporter) -> Callable[[int], None]:
+def _samples(made: KokoroFit, steps: int, reporter: Reporter) -> Callable[[int], None]:
     """Lets people hear the voice at each quarter of the steps."""
     told: set[int] = set()
 
@@ -181,7 +214,8 @@ def _samples(made: KokoroFit, text: Utterance, steps: int, reporter: Reporter) -
         quarter = 4 * step // steps
         if quarter and quarter not in told:
             told.add(quarter)
-            sound = corpus.render(made.network, text.line, made.style).samples.numpy()
+            line = (made.material.texts or made.material.train)[0].line
+            sound = corpus.render(made.network, line, made.style).samples.numpy()
             reporter.sample(f"quarter_{quarter}", Audio(sound, 24000))
 
     return tell

@@ -1,27 +1,36 @@
 """Kokoro fitted to a speaker: its style, and low-rank adapters of its decoder.
 
 Two kinds of steps. A recorded one rebuilds a crop of a recording: log mel spectra of three resolutions, up to the
-recording's own bandwidth, and a speaker encoder. A spoken one says a text that nobody recorded, in the languages of
-the engine, as the voice will be used: the encoder asks for the speaker, and the stock voice's own rendering, band
+recording's own bandwidth, and speaker encoders. A spoken one says a text that nobody recorded, in the languages of
+the engine, as the voice will be used: the encoders ask for the speaker, and the stock voice's own rendering, band
 means removed, keeps the words.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from speech.engines.kokoro.network import STYLE, Kokoro
-from speech.metrics.resemblyzer import Resemblyzer
 from train import corpus
 from train.corpus import FRAME, Utterance
 from train.features import log_mels
 from train.lora import LowRank, adapt
 from train.trainable import ParameterGroup
+
+LONGEST_VALIDATED = 200  # frames of a held-out clip
+
+
+class Encoder(Protocol):
+    """A speaker encoder with a gradient: sounds (batch, n) at 24 kHz to unit vectors."""
+
+    name: str
+
+    def __call__(self, samples: Tensor) -> Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -33,13 +42,25 @@ class KokoroOptions:
     style_rate: float = 5e-3
     adapter_rate: float = 1e-3
     bias_rate: float = 1e-3
-    speaker: float = 0.6  # weight of 1 - cosine by the speaker encoder
-    hidden: float = 0.0  # weight of the encoder's hidden states against those of the recording
     words: float = 0.3  # weight of a spoken step's distance to the stock voice's rendering
     spoken_every: int = 3  # one step of so many is a spoken one; 0: none
     prior: float = 0.003  # weight of the style's distance from the stock voices, in their deviations
     realign_at: int = 120  # step of the second alignment
+    texts: int = 6  # that nobody recorded, in each language, for spoken steps
     seed: int = 0
+
+
+@dataclass(frozen=True)
+class Leader:
+    """A speaker encoder in the loss, and the speaker as it hears them."""
+
+    encoder: Encoder
+    centre: Tensor  # unit vector
+    weight: float  # of 1 - cosine
+
+    def apart(self, made: Tensor) -> Tensor:
+        """1 - cosine of sounds (batch, n), their mean."""
+        return (1 - self.encoder(made) @ self.centre).mean()
 
 
 @dataclass
@@ -52,15 +73,14 @@ class Material:
     start: Tensor
     deviation: Tensor  # (256,) of the stock voices' styles
     top_hz: float
-    speaker: Tensor = field(default_factory=lambda: torch.zeros(256))  # unit vector, the recordings' mean
+    leaders: Sequence[Leader]
 
 
 class KokoroFit:
     """A Trainable: the decoder's half of a voice. The network is changed in place."""
 
-    def __init__(self, network: Kokoro, material: Material, encoder: Resemblyzer, options: KokoroOptions) -> None:
+    def __init__(self, network: Kokoro, material: Material, options: KokoroOptions) -> None:
         self.network, self.material, self.options = network, material, options
-        self._encoder = encoder
         self.timbre = nn.Parameter(torch.zeros(STYLE))
         self.prosody = torch.zeros(STYLE)
         generator = torch.Generator().manual_seed(options.seed)
@@ -90,26 +110,26 @@ class KokoroFit:
         chosen = self._draw(self.material.texts if is_spoken else self.material.train, generator)
         made, wanted = self._crop(chosen, *_window(chosen, options.crop, generator))
         terms = {"prior": options.prior * (self.timbre / self.material.deviation[:STYLE]).square().mean()}
-        terms["speaker"] = options.speaker * (1 - self._encoder(made) @ self.material.speaker).mean()
+        for leader in self.material.leaders:
+            terms[leader.encoder.name] = leader.weight * leader.apart(made)
         if is_spoken:
             terms["words"] = options.words * distance(made, wanted, self.material.top_hz, is_centred=True)
         else:
             terms["rebuilt"] = distance(made, wanted, self.material.top_hz)
-            if options.hidden:
-                apart = (self._encoder.hidden(made) - self._encoder.hidden(wanted)).abs().mean()
-                terms["hidden"] = options.hidden * apart
         return terms
 
     @torch.no_grad()
     def validate(self) -> dict[str, float]:
         """Of held-out recordings, whole; without any, of the first ones trained on."""
-        rebuilt, alike = [], []
-        for one in self.material.held_out or self.material.train[:2]:
-            made, wanted = self._crop(one, 0, min(one.length, 200))
-            rebuilt.append(float(distance(made, wanted, self.material.top_hz)))
-            alike.append(float((self._encoder(made) @ self.material.speaker).mean()))
-        terms = {"rebuilt": sum(rebuilt) / len(rebuilt), "alike": sum(alike) / len(alike)}
-        return {**terms, "loss": terms["rebuilt"] + self.options.speaker * (1 - terms["alike"])}
+        ones = self.material.held_out or self.material.train[:2]
+        names = ["rebuilt", *(leader.encoder.name for leader in self.material.leaders)]
+        terms = dict.fromkeys(names, 0.0)
+        for one in ones:
+            made, wanted = self._crop(one, 0, min(one.length, LONGEST_VALIDATED))
+            terms["rebuilt"] += float(distance(made, wanted, self.material.top_hz)) / len(ones)
+            for leader in self.material.leaders:
+                terms[leader.encoder.name] += leader.weight * float(leader.apart(made)) / len(ones)
+        return {**terms, "loss": sum(terms.values())}
 
     def milestone(self, step: int) -> None:
         if step < self.options.realign_at or self._is_realigned:

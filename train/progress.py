@@ -51,3 +51,26 @@ class Quiet:
 
     def should_stop(self) -> bool:
         return False
+
+
+class Part:
+    """The reporter of one part of the work: its progress is `start` to `end` of the whole, 0 to 1."""
+
+    def __init__(self, whole: Reporter, start: float, end: float) -> None:
+        self._whole, self._start, self._end = whole, start, end
+
+    def progress(self, done: int, total: int, note: str = "") -> None:
+        share = self._start + (self._end - self._start) * (done / total if total else 0.0)
+        self._whole.progress(round(1000 * share), 1000, note)
+
+    def metric(self, step: int, values: Mapping[str, float]) -> None:
+        self._whole.metric(step, values)
+
+    def log(self, text: str) -> None:
+        self._whole.log(text)
+
+    def sample(self, name: str, audio: Audio) -> None:
+        self._whole.sample(name, audio)
+
+    def should_stop(self) -> bool:
+        return self._whole.should_stop()

@@ -112,7 +112,7 @@ class Subject:
     say_stock: Say
     say_fitted: Say
     held_out: Sequence[Recording]
-    fit_encoder: str  # name of the encoder in the fit's loss; "" for none
+    fit_encoders: Sequence[str]  # names of the encoders in the fit's loss
     warnings: Sequence[Finding] = ()  # of the recordings
 
 
@@ -154,7 +154,7 @@ class LanguageReport:
 class Report:
     stock_voice: str
     language: str
-    fit_encoder: str
+    fit_encoders: tuple[str, ...]
     held_out_clips: int
     held_out_s: float
     languages: tuple[LanguageReport, ...]
@@ -281,8 +281,9 @@ def measure(
     About 4 s for each sentence on two cores (both voices). Raises ValueError when a judge took part in the fit,
     Stopped when the reporter says so, and what speaking raises.
     """
-    if any(judge.name == subject.fit_encoder for judge in judges.speakers):
-        raise ValueError(f"{subject.fit_encoder} took part in the fit and cannot judge it")
+    partial = sorted({judge.name for judge in judges.speakers} & set(subject.fit_encoders))
+    if partial:
+        raise ValueError(f"{', '.join(partial)} took part in the fit and cannot judge it")
     started = time.monotonic()
     clips = [clip.audio for clip in subject.held_out if clip.audio.duration_s >= SHORTEST_CLIP_S]
     targets = {judge.name: target([judge.embed(clip) for clip in clips]) for judge in judges.speakers}
@@ -299,7 +300,7 @@ def measure(
     report = Report(
         stock_voice=subject.stock_voice,
         language=subject.language,
-        fit_encoder=subject.fit_encoder,
+        fit_encoders=tuple(subject.fit_encoders),
         held_out_clips=len(clips),
         held_out_s=sum(clip.duration_s for clip in clips),
         languages=tuple(languages),

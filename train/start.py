@@ -21,10 +21,12 @@ from speech.engines.kokoro.phonemes import phonemize, tokens
 from speech.engines.kokoro.runtime import Runtime, load_voice
 from speech.metrics.resemblyzer import Resemblyzer
 from speech.models import ModelStore
+from train.kokoro import Encoder
 
 TABLE = Path(__file__).with_name("data") / "stock_voices.npz"
 SENTENCE, LANGUAGE = "We should leave early tomorrow, I think, before the rain comes back.", "en-US"
 NEAREST = 3  # voices that are mixed
+ALPHABET = "abefip"  # first letters of the voices whose language is written with letters that espeak reads well
 SHARPNESS = 0.03  # of a cosine: a voice so much less alike gets a share smaller by e
 
 
@@ -41,8 +43,8 @@ class Start:
         return self.shares[0][0]
 
 
-def centre(encoder: Resemblyzer, recordings: Sequence[Audio]) -> NDArray[np.float32]:
-    """The speaker as the encoder hears them: unit vector (256,)."""
+def centre(encoder: Encoder, recordings: Sequence[Audio]) -> NDArray[np.float32]:
+    """The speaker as an encoder hears them: a unit vector."""
     import torch
 
     with torch.no_grad():
@@ -53,7 +55,7 @@ def centre(encoder: Resemblyzer, recordings: Sequence[Audio]) -> NDArray[np.floa
 
 def start(speaker: NDArray[np.float32], voices: Path) -> Start:
     """The mix nearest to `speaker` (256,); `voices` is the folder of the stock voices' files."""
-    cosines = {name: float(embedding @ speaker) for name, embedding in stock().items()}
+    cosines = {name: float(embedding @ speaker) for name, embedding in stock().items() if name[0] in ALPHABET}
     nearest = sorted(cosines, key=lambda name: -cosines[name])[:NEAREST]
     weights = np.exp([(cosines[name] - cosines[nearest[0]]) / SHARPNESS for name in nearest])
     shares = tuple((name, float(weight)) for name, weight in zip(nearest, weights / weights.sum()))

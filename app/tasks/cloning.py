@@ -11,11 +11,10 @@ from pydantic import BaseModel, ConfigDict
 
 from app.jobs.context import JobContext
 from app.tasks.workshop import FIT, INTAKE, MANIFEST, STAGED, UPLOADS, Workshop
-from speech.audio import Audio
 from speech.errors import SpeechError
 from speech.voice_files import Consent, VoiceLibrary, VoiceMeta
 from train.manifest import Manifest
-from train.progress import Reporter
+from train.progress import Part
 
 INTAKE_SHARE = 0.2  # of the progress of a job that does both
 
@@ -40,29 +39,6 @@ class CloningParams(BaseModel):
     effort: str
     consent: ConsentParams
     ref_text: str | None = None
-
-
-class Part:
-    """The reporter of one part of a job: its progress is `start` to `end` of the whole, 0 to 1."""
-
-    def __init__(self, whole: Reporter, start: float, end: float) -> None:
-        self._whole, self._start, self._end = whole, start, end
-
-    def progress(self, done: int, total: int, note: str = "") -> None:
-        share = self._start + (self._end - self._start) * (done / total if total else 0.0)
-        self._whole.progress(round(1000 * share), 1000, note)
-
-    def metric(self, step: int, values: Mapping[str, float]) -> None:
-        self._whole.metric(step, values)
-
-    def log(self, text: str) -> None:
-        self._whole.log(text)
-
-    def sample(self, name: str, audio: Audio) -> None:
-        self._whole.sample(name, audio)
-
-    def should_stop(self) -> bool:
-        return self._whole.should_stop()
 
 
 def clone_voice(workshop: Workshop, context: JobContext, params: Mapping[str, Any]) -> dict[str, Any]:

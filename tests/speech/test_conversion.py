@@ -166,21 +166,6 @@ def test_marks_without_a_pause_go() -> None:
     assert without_unheard([*tokens("!a")], np.array([1, 1, 1, 1]))[0] == tokens("!a")
 
 
-def test_measures_are_those_that_voices_are_fitted_with(said: Samples) -> None:
-    torch = pytest.importorskip("torch")
-    from train import align, features
-
-    noise = np.random.default_rng(0).normal(0, 1e-3, len(said) // 600 * 600).astype(np.float32)
-    sound = said[: len(noise)] + noise
-    tensor = torch.from_numpy(sound)
-    assert np.abs(alignment.energy(sound) - features.energy(tensor).numpy()).max() < 1e-5
-    assert np.abs(alignment.cepstra(sound, 8000) - features.cepstra(tensor, 8000).numpy()).max() < 1e-4
-    slower = np.repeat(sound.reshape(-1, 600), 2, axis=0).reshape(-1)
-    frames = np.full(10, len(sound) // 600 // 10)
-    wanted = align.durations(tensor, frames, torch.from_numpy(slower), 8000)
-    assert np.array_equal(alignment.durations(sound, frames, slower, 8000), wanted)
-
-
 def test_a_recording_is_read_where_it_lies(options: EngineOptions, recording: Audio) -> None:
     """Lines outside of the sound, or inside of another, take nothing away from anyone."""
     wanted = ConversionRequest(

@@ -89,7 +89,9 @@ def speak(speaker: Speaker) -> Speak:
 @pytest.fixture(scope="session")
 def fit_store(model_store: ModelStore) -> ModelStore:
     """With what a fit needs besides. Skips, or fails when PAPAGAIO_REQUIRE_MODELS=1, while weights are missing."""
-    missing = [name for name in ("kokoro-fp32", "speaker-resemblyzer") if not model_store.is_installed(name)]
+    missing = [
+        name for name in ("kokoro-fp32", "speaker-resemblyzer", "speaker-ecapa") if not model_store.is_installed(name)
+    ]
     if missing:
         reason = f"weights not installed: papagaio models pull {' '.join(missing)}"
         pytest.fail(reason) if os.environ.get("PAPAGAIO_REQUIRE_MODELS") == "1" else pytest.skip(reason)

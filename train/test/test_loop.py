@@ -16,7 +16,7 @@ from train.trainable import ParameterGroup
 
 
 class Line:
-    """A Trainable: y = w x + b from noisy points; `worse_after` makes held-out points move away, as overfitting does."""
+    """A Trainable: y = w x + b from noisy points; `worse_after` a step, held-out points move away."""
 
     def __init__(self, worse_after: int = 10**9) -> None:
         self.w, self.b = nn.Parameter(torch.zeros(())), nn.Parameter(torch.zeros(()))

@@ -11,7 +11,7 @@ from torch import nn
 from train.lora import LowRank, adapt, merge
 
 
-def small() -> nn.Module:
+def small() -> nn.Sequential:
     torch.manual_seed(1)
     layers = nn.Sequential(
         nn.Conv1d(6, 8, 5, stride=2, padding=2, dilation=1),
@@ -20,10 +20,11 @@ def small() -> nn.Module:
         nn.Conv1d(4, 4, 3, padding=6, dilation=6),
         nn.Conv1d(4, 4, 3, padding=1, groups=4),
     )
-    return layers.requires_grad_(False)
+    layers.requires_grad_(False)
+    return layers
 
 
-def adapted(rank: int = 3) -> tuple[nn.Module, dict[str, LowRank]]:
+def adapted(rank: int = 3) -> tuple[nn.Sequential, dict[str, LowRank]]:
     layers = small()
     return layers, adapt(layers, rank, lambda name, layer: True, torch.Generator().manual_seed(2))
 

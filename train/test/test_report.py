@@ -84,7 +84,7 @@ def subject(held_out: list[Recording], recogniser: LosesTheLastWord | None = Non
         say_stock=lambda text, _: say(STOCK, text),
         say_fitted=lambda text, _: say(FITTED, text),
         held_out=held_out,
-        fit_encoder=encoder,
+        fit_encoders=(encoder,),
         warnings=(Finding("noisy", "warning", {"snr_db": 12.0}),),
     )
 
@@ -130,7 +130,7 @@ def test_json_has_it_all() -> None:
     assert json.loads(json.dumps(mapping)) == mapping
     assert mapping["languages"][0]["similarity"]["partials"].keys() == {"before", "after", "ceiling", "share"}
     assert mapping["warnings"] == [{"code": "noisy", "severity": "warning", "values": {"snr_db": 12.0}}]
-    assert mapping["fit_encoder"] == "other" and mapping["stock_voice"] == "pf_dora"
+    assert mapping["fit_encoders"] == ["other"] and mapping["stock_voice"] == "pf_dora"
 
 
 def test_too_few_clips_give_no_ceiling_and_a_reason() -> None:
@@ -190,7 +190,7 @@ def test_samples_say_what_the_recording_says() -> None:
         say_stock=says,
         say_fitted=says,
         held_out=[Recording(SPEAKER), Recording(CLIPS[1].audio, "bom dia")],
-        fit_encoder="",
+        fit_encoders=(),
     )
     _, samples = measure(spoken, ReportJudges((), None, None), {}, Quiet())
     assert said == [("bom dia", "pt-BR")] * 2

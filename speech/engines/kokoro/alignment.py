@@ -25,6 +25,7 @@ VOICED = 0.5  # the tracker's certainty
 PITCH_DELAY_S = 0.0094
 PITCH_RANGE_HZ = (55.0, 600.0)
 PITCH_RATE = 16000  # Hz, what the tracker listens at
+GUIDES, GUIDE_BORDER_HZ = ("af_heart", "am_michael"), 160.0  # for recordings above, and below
 
 Curve = NDArray[np.float32]
 Frames = NDArray[np.int64]
@@ -43,6 +44,12 @@ def pitch(audio: Audio) -> Curve:
     certainty = np.interp(times, found.timestamps, found.confidence)
     voiced: Curve = np.where(certainty > VOICED, hertz, 0).astype(np.float32)
     return voiced
+
+
+def guide_voice(f0: Curve) -> str:
+    """The stock voice that a recording of this pitch is laid over: words are found best in a similar voice."""
+    voiced = f0[f0 > 0]
+    return GUIDES[0] if len(voiced) == 0 or np.median(voiced) > GUIDE_BORDER_HZ else GUIDES[1]
 
 
 def energy(samples: Samples) -> Curve:

@@ -17,7 +17,17 @@ from speech.audio import Audio, Samples, resample
 from speech.dsp import fade, limit_peak
 from speech.engines.base import Conversion, ConversionRequest, EngineOptions, Progress
 from speech.engines.kokoro.adapter import Adapter, merge
-from speech.engines.kokoro.alignment import FRAME, VALUE, Curve, Frames, at_least_one, durations, energy, pitch
+from speech.engines.kokoro.alignment import (
+    FRAME,
+    VALUE,
+    Curve,
+    Frames,
+    at_least_one,
+    durations,
+    energy,
+    guide_voice,
+    pitch,
+)
 from speech.engines.kokoro.onnx_file import OnnxFile
 from speech.engines.kokoro.phonemes import TOKENS, phonemize, tokens
 from speech.engines.kokoro.runtime import SAMPLE_RATE, STYLE_ROWS, Style, load_voice
@@ -35,7 +45,6 @@ EDGE = 4  # frames of silence put around a line: 0.1 s
 VOICED_HZ = 45.0  # Kokoro's own F0 below this is no pitch
 ALIGNED_HZ = (3000.0, 8000.0)  # up to where sounds are compared, as far as the recording reaches
 HIGHEST_HZ = 800.0
-GUIDES, GUIDE_BORDER_HZ = ("af_heart", "am_michael"), 160.0  # for recordings above, and below
 MARKS = frozenset(TOKENS[mark] for mark in ';:,.!?—…"()“”')
 PAUSE_FRAMES = 4  # of a mark, 0.1 s: with fewer it is no pause
 CLICK_FREE_S = 0.005
@@ -144,11 +153,8 @@ class KokoroConverter:
         return Conversion(limit_peak(Audio(made, SAMPLE_RATE)), 12 * float(np.log2(ratio)), voiced_s)
 
     def _guide(self, lines: Sequence[_Line]) -> Style:
-        """Style table of the stock voice that the recording is laid over: words are found best in a similar voice."""
-        f0 = np.concatenate([line.f0 for line in lines])
-        voiced = f0[f0 > 0]
-        is_high = len(voiced) == 0 or np.median(voiced) > GUIDE_BORDER_HZ
-        return self._stock(GUIDES[0] if is_high else GUIDES[1])
+        """Style table of the stock voice that the recording is laid over."""
+        return self._stock(guide_voice(np.concatenate([line.f0 for line in lines])))
 
     def _stock(self, voice_id: str) -> Style:
         folder = self._options.store.path("kokoro-voices") / "voices"

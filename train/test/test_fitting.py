@@ -1,0 +1,154 @@
+"""A whole fit, short: real weights, real speech, a few steps."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from speech.audio import Audio
+from speech.engines.kokoro.adapter import Adapter, merge
+from speech.engines.kokoro.network import STYLE
+from speech.engines.kokoro.onnx_file import OnnxFile
+from speech.engines.kokoro.weights import load_network, places
+from speech.errors import SpeechError
+from speech.models import ModelStore
+from speech.synthesis import Speaker
+from train.fitting import Fitted, bandwidth, fit_voice, held_out
+from train.kokoro import KokoroOptions
+from train.manifest import Clip
+from train.progress import Quiet, Stopped
+
+STEPS = 4
+SHORT = KokoroOptions(rank=4, texts=1, realign_at=2, crop=40)
+TEXTS = ("Bom dia, tudo bem por aí?", "O café está na mesa.", "Até amanhã, boa noite.")
+
+
+def clip(clip_id: str, text: str = "", **measures: float) -> Clip:
+    return Clip(clip_id, f"{clip_id}.wav", "a.wav", 0.0, 1.0, 1.0, text, text, "pt-BR", measures, ())
+
+
+class Steps(Quiet):
+    """Keeps the curve; stops after `left` questions in the loop."""
+
+    def __init__(self, left: int = 10**9) -> None:
+        self.left, self.is_fitting = left, False
+        self.curve: list[Mapping[str, float]] = []
+        self.samples: list[str] = []
+
+    def metric(self, step: int, values: Mapping[str, float]) -> None:
+        self.is_fitting = True
+        self.curve.append(values)
+
+    def sample(self, name: str, audio: Audio) -> None:
+        assert np.abs(audio.samples).max() > 0.05
+        self.samples.append(name)
+
+    def should_stop(self) -> bool:
+        self.left -= self.is_fitting
+        return self.left < 0
+
+
+@pytest.fixture(scope="module")
+def sounds(fit_store: ModelStore) -> list[tuple[Clip, Audio]]:
+    from speech.audio import join
+    from speech.synthesis import SpeakerOptions
+
+    speaker = Speaker(SpeakerOptions(fit_store.root))
+    made = []
+    for number, text in enumerate(TEXTS, 1):
+        plan = speaker.plan(text, engine="kokoro", language="pt-BR", voice="pm_alex", parameters={})
+        made.append((clip(f"c{number:03}", text), join(speaker.speak(plan))))
+    speaker.close()
+    return made
+
+
+@pytest.fixture(scope="module")
+def whole(
+    fit_store: ModelStore, sounds: list[tuple[Clip, Audio]], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Fitted, Steps]:
+    reporter = Steps()
+    work = tmp_path_factory.mktemp("whole")
+    return fit_voice(sounds, "pt-BR", STEPS, fit_store, work, reporter, SHORT), reporter
+
+
+def test_it_learns_something_of_every_kind(whole: tuple[Fitted, Steps]) -> None:
+    fitted, reporter = whole
+    names = {name for values in reporter.curve for name in values}
+    assert {"rebuilt", "words", "speaker", "prior"} <= names
+    assert all(np.isfinite(value) for values in reporter.curve for value in values.values())
+    assert fitted.start_voice.startswith("p") or fitted.start_shares[0][1] > 0
+    assert sum(share for _, share in fitted.start_shares) == pytest.approx(1)
+    assert any(np.abs(up).max() > 0 for up, _ in fitted.adapter.low_rank.values())
+    assert any(np.abs(delta).max() > 0 for delta in fitted.adapter.deltas.values())
+    assert reporter.samples == ["quarter_4"], "validated once, at the end"
+
+
+def test_stopped_and_resumed_it_is_the_same_voice(
+    whole: tuple[Fitted, Steps], fit_store: ModelStore, sounds: list[tuple[Clip, Audio]], tmp_path: Path
+) -> None:
+    with pytest.raises(Stopped):
+        fit_voice(sounds, "pt-BR", STEPS, fit_store, tmp_path, Steps(left=3), SHORT)
+    fitted = fit_voice(sounds, "pt-BR", STEPS, fit_store, tmp_path, Steps(), SHORT)
+    assert np.array_equal(fitted.adapter.style, whole[0].adapter.style)
+    for name, (up, down) in whole[0].adapter.low_rank.items():
+        assert np.array_equal(up, fitted.adapter.low_rank[name][0])
+        assert np.array_equal(down, fitted.adapter.low_rank[name][1])
+
+
+def test_the_file_merged_sounds_as_the_network_adapted(whole: tuple[Fitted, Steps], fit_store: ModelStore) -> None:
+    """The same tokens, the export's own F0 and source: within 1e-3."""
+    import onnxruntime
+
+    model = fit_store.path("kokoro-fp32") / "kokoro-fp32.onnx"
+    adapter = louder(whole[0].adapter)
+    ids = np.array([[0, *range(43, 63), 0]])
+    style = adapter.style[19][None]
+    outputs = ["/encoder/Reshape_output_0", "/encoder/Reshape_1_output_0", "/encoder/MatMul_1_output_0"]
+    part = OnnxFile(model).part({"input_ids": 7, "style": 1, "speed": 1}, outputs)
+    inputs = {"input_ids": ids, "style": style, "speed": np.ones(1, np.float32)}
+    f0, energy, text = (torch.from_numpy(one) for one in onnxruntime.InferenceSession(part).run(outputs, inputs))
+    wanted = onnxruntime.InferenceSession(merge(model, adapter, "fp32")).run(None, inputs)[0].reshape(-1)
+    network = load_network(model)
+    plain = copy.deepcopy(network.state_dict())
+    found = {place.initializer: name for name, place in places(OnnxFile(model)).items()}
+    changed = {found[name]: adapter.delta(name, plain[found[name]].shape) for name in adapter.names()}
+    network.load_state_dict({**plain, **{name: plain[name] + torch.from_numpy(new) for name, new in changed.items()}})
+    source = torch.from_numpy(network.source(f0[0].numpy()))[None]
+    with torch.no_grad():
+        made = network.decoder(text, f0, energy, torch.from_numpy(style)[:, :STYLE], source)[0].numpy()
+    assert np.abs(made - wanted).max() < 1e-3
+    assert np.abs(wanted).max() > 0.05
+
+
+def louder(adapter: Adapter) -> Adapter:
+    """Four steps move little; twenty times that is what a whole fit moves."""
+    low_rank = {name: (20 * up, down) for name, (up, down) in adapter.low_rank.items()}
+    return Adapter(adapter.style, low_rank, adapter.deltas)
+
+
+def test_one_clip_is_not_enough(fit_store: ModelStore, sounds: list[tuple[Clip, Audio]], tmp_path: Path) -> None:
+    with pytest.raises(SpeechError) as caught:
+        fit_voice(sounds[:1], "pt-BR", STEPS, fit_store, tmp_path, Quiet(), SHORT)
+    assert caught.value.code == "too_few_clips"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("count", "wanted"), [(2, 1), (12, 1), (14, 2), (25, 3), (100, 5)])
+def test_clips_are_held_out_all_over_the_recording(count: int, wanted: int) -> None:
+    clips = [clip(f"c{number:03}") for number in range(count)]
+    held = held_out(clips)
+    assert len(held) == len(set(held)) == wanted
+    places = [int(one[1:]) for one in held]
+    assert min(places) <= count // 2 and (wanted < 3 or max(places) > count // 2)
+
+
+def test_the_bandwidth_is_that_of_most_clips() -> None:
+    measured = [clip("c1", bandwidth_hz=4400.0), clip("c2", bandwidth_hz=4500.0), clip("c3", bandwidth_hz=11900.0)]
+    assert bandwidth(measured) == pytest.approx(0.85 * 4500.0)
+    assert bandwidth([clip("c1")]) == 11000.0
+    assert bandwidth([clip("c1", bandwidth_hz=500.0)]) == 3000.0
