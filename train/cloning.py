@@ -37,8 +37,8 @@ class Effort:
 
 EFFORTS: Mapping[str, Effort] = {
     "fast": Effort(steps=80, measured_s=150, sentences=2),
-    "default": Effort(steps=360, measured_s=500, sentences=4),
-    "best": Effort(steps=1600, measured_s=1800, sentences=4),
+    "default": Effort(steps=240, measured_s=500, sentences=4),
+    "best": Effort(steps=1200, measured_s=1800, sentences=4),
 }
 
 

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 SENTENCES = Path(__file__).with_name("data") / "sentences.json"
 SPOKEN_LANGUAGES = ("en-US", "pt-BR")  # said by every fit, beside the speaker's own
 HELD_OUT_SHARE, MOST_HELD_OUT = 0.12, 5
-RESEMBLYZER, ECAPA = 0.4, 0.8  # weights of 1 - cosine by the encoders that lead
+RESEMBLYZER, ECAPA = 0.25, 0.3  # weights of 1 - cosine by the encoders that lead
 SHARES = (0.06, 0.1)  # of the time of the default effort when all is laid, and when the prosody is fitted
 RENDERED = 4  # lines by which levels are compared
 INSIDE = 0.85  # of the measured bandwidth, where a recording is still whole
@@ -229,6 +229,7 @@ def exported(made: KokoroFit, file: OnnxFile) -> Adapter:
         factors = adapter.up.detach().numpy(), adapter.down.detach().numpy()
         low_rank[found[f"decoder.{name}.weight"].initializer] = factors
     for name, bias in made.biases.items():
-        deltas[found[f"decoder.{name}"].initializer] = (bias - made.original[name]).detach().numpy()
+        plain = name.replace(".base.bias", ".bias")  # a convolution's own, inside its adapter
+        deltas[found[f"decoder.{plain}"].initializer] = (bias - made.original[name]).detach().numpy()
     offset = torch.cat([made.timbre.detach(), made.prosody])
     return Adapter((made.material.start + offset).numpy(), low_rank, deltas)

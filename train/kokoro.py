@@ -42,11 +42,11 @@ class KokoroOptions:
     style_rate: float = 5e-3
     adapter_rate: float = 1e-3
     bias_rate: float = 1e-3
-    words: float = 0.3  # weight of a spoken step's distance to the stock voice's rendering
+    words: float = 1.0  # weight of a spoken step's distance to the stock voice's rendering
     spoken_every: int = 3  # one step of so many is a spoken one; 0: none
     prior: float = 0.003  # weight of the style's distance from the stock voices, in their deviations
-    realign_at: int = 120  # step of the second alignment
-    texts: int = 6  # that nobody recorded, in each language, for spoken steps
+    realign_at: int = 80  # step of the second alignment
+    texts: int = 8  # that nobody recorded, in each language, for spoken steps
     seed: int = 0
 
 

@@ -102,7 +102,7 @@ class CloneStarted(BaseModel):
     poll_url: str
 
 
-@router.get("/voices/efforts", summary="How long a fit may take, and how long each takes on this machine")
+@router.get("/voices/efforts", summary="The efforts of a fit, and how long each took on two cores")
 def efforts(services: Wired, reader: Language) -> list[EffortView]:
     """Raises Problem `training_not_installed`, `cloning_models_missing`: then no voice can be fitted here yet."""
     services.workshop.check()

@@ -56,7 +56,7 @@ class Workshop:
             raise Problem("cloning_models_missing", models=lacking, command=command)
 
     def estimate_s(self, effort: str) -> float:
-        """Seconds a fit takes on this machine."""
+        """Seconds a fit takes, as measured on two cores."""
         from train.cloning import estimate_s
 
         return float(estimate_s(effort, os.cpu_count() or 1))
