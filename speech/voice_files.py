@@ -140,7 +140,7 @@ class VoiceLibrary:
 
         Raises SpeechError `bad_voice_id`, `voice_exists`, `bad_sample_name`, and what the engine's checks raise.
         """
-        self._check_new(meta.voice_id)
+        self.check_new(meta.voice_id)
         for name in samples:
             if not SAMPLE_NAME.fullmatch(name):
                 raise SpeechError("bad_sample_name", name=name)
@@ -230,7 +230,8 @@ class VoiceLibrary:
             except FileNotFoundError:
                 continue
 
-    def _check_new(self, voice_id: str) -> None:
+    def check_new(self, voice_id: str) -> None:
+        """Raises SpeechError `bad_voice_id`, `voice_exists` where a new voice cannot have this id."""
         if not VOICE_ID.fullmatch(voice_id) or voice_id in RESERVED:
             raise SpeechError("bad_voice_id", voice=voice_id, reserved=sorted(RESERVED))
         if (self._root / voice_id).exists() or any(voice_id in _format(name).stock_ids() for name in FORMATS):

@@ -81,6 +81,7 @@ def clone(
     from train.fitting import fit_voice
 
     effort = _effort(options.effort)
+    library.check_new(options.voice_id)
     clips = manifest.usable()
     if manifest.usable_s < LEAST_S:
         raise SpeechError("too_little_speech", **_reasons(manifest))
@@ -118,7 +119,7 @@ def _effort(name: str) -> Effort:
 
 def _reasons(manifest: Manifest) -> dict[str, Any]:
     refused = [f"{clip.clip_id}: {one.code}" for clip in manifest.clips for one in clip.findings if not clip.is_usable]
-    return {"usable_s": round(manifest.usable_s, 1), "wanted_s": LEAST_S, "clips": refused or ["-"]}
+    return {"usable_s": round(manifest.usable_s, 1), "minimum_s": LEAST_S, "reasons": ", ".join(refused) or "-"}
 
 
 def _judged(

@@ -56,9 +56,9 @@ def test_spectra_end_where_the_recording_ends() -> None:
     low = torch.randn(1, 24000, generator=rng)
     high = low + torch.sin(torch.arange(24000) * 2 * torch.pi * 9000 / 24000)
     for one, other in zip(features.log_mels(low, 7000.0), features.log_mels(high, 7000.0)):
-        assert float((one - other).abs().mean()) < 0.02
+        assert float((one - other).abs().mean()) < 0.002
     assert any(
-        float((a - b).abs().mean()) > 0.1
+        float((a - b).abs().mean()) > 0.01
         for a, b in zip(features.log_mels(low, 11000.0), features.log_mels(high, 11000.0))
     )
 
@@ -69,34 +69,34 @@ def test_the_gradient_is_finite_at_silence() -> None:
     assert silence.grad is not None and torch.isfinite(silence.grad).all()
 
 
-class TestOnKokorosOwnSpeech:
-    """What was rendered with known durations, F0 and energy must be measured so."""
+@pytest.fixture(scope="module")
+def spoken(fit_store: ModelStore) -> tuple[corpus.Utterance, corpus.Utterance]:
+    """One text in two voices of Kokoro: what was rendered with known durations, F0 and energy must be measured so."""
+    from speech.engines.kokoro.runtime import load_voice
+    from speech.engines.kokoro.weights import load_network
 
-    @pytest.fixture(scope="class")
-    def spoken(self, fit_store: ModelStore) -> tuple[corpus.Utterance, corpus.Utterance]:
-        from speech.engines.kokoro.runtime import load_voice
-        from speech.engines.kokoro.weights import load_network
+    network = load_network(fit_store.path("kokoro-fp32") / "kokoro-fp32.onnx")
+    voices = fit_store.path("kokoro-voices") / "voices"
+    line = corpus.line(network, "O trem para o aeroporto sai a cada vinte minutos.", "pt-BR")
+    assert line is not None
+    tables = [torch.from_numpy(load_voice(voices / f"{name}.bin")) for name in ("pf_dora", "pm_alex")]
+    one, other = (corpus.render(network, line, styled(table, torch.zeros(256))) for table in tables)
+    return one, other
 
-        network = load_network(fit_store.path("kokoro-fp32") / "kokoro-fp32.onnx")
-        voices = fit_store.path("kokoro-voices") / "voices"
-        line = corpus.line(network, "O trem para o aeroporto sai a cada vinte minutos.", "pt-BR")
-        assert line is not None
-        tables = [torch.from_numpy(load_voice(voices / f"{name}.bin")) for name in ("pf_dora", "pm_alex")]
-        one, other = (corpus.render(network, line, styled(table, torch.zeros(256))) for table in tables)
-        return one, other
 
-    def test_durations_are_found_in_another_voice(self, spoken: tuple[corpus.Utterance, corpus.Utterance]) -> None:
-        one, other = spoken
-        found = alignment.durations(one.samples.numpy(), one.frames.numpy(), other.samples.numpy(), 11000.0)
-        assert found.sum() == int(other.frames.sum())
-        borders = np.abs(np.cumsum(found) - np.cumsum(other.frames.numpy()))
-        assert np.median(borders) <= 1, "frames of 25 ms"
+def test_durations_are_found_in_another_voice(spoken: tuple[corpus.Utterance, corpus.Utterance]) -> None:
+    one, other = spoken
+    found = alignment.durations(one.samples.numpy(), one.frames.numpy(), other.samples.numpy(), 11000.0)
+    assert found.sum() == int(other.frames.sum())
+    borders = np.abs(np.cumsum(found) - np.cumsum(other.frames.numpy()))
+    assert np.median(borders) <= 1, "frames of 25 ms"
 
-    def test_pitch_and_energy_are_the_networks_own(self, spoken: tuple[corpus.Utterance, corpus.Utterance]) -> None:
-        for one in spoken:
-            f0 = alignment.pitch(Audio(one.samples.numpy(), 24000))
-            both = (f0 > 0) & (one.f0.numpy() > 60)
-            cents = 1200 * np.abs(np.log2(f0[both] / one.f0.numpy()[both]))
-            assert both.sum() > 20 and np.median(cents) < 40
-            measured = alignment.energy(one.samples.numpy())
-            assert np.corrcoef(measured, one.energy.numpy())[0, 1] > 0.97
+
+def test_pitch_and_energy_are_the_networks_own(spoken: tuple[corpus.Utterance, corpus.Utterance]) -> None:
+    for one in spoken:
+        f0 = alignment.pitch(Audio(one.samples.numpy(), 24000))
+        both = (f0 > 0) & (one.f0.numpy() > 60)
+        cents = 1200 * np.abs(np.log2(f0[both] / one.f0.numpy()[both]))
+        assert both.sum() > 20 and np.median(cents) < 40
+        measured = alignment.energy(one.samples.numpy())
+        assert np.corrcoef(measured, one.energy.numpy())[0, 1] > 0.97

@@ -66,8 +66,8 @@ OPTIONS = LoopOptions(steps=200, validate_every=20, patience=4)
 def test_it_learns_and_leaves_the_best_mean_in_place(tmp_path: Path) -> None:
     line = Line()
     values = fit(line, OPTIONS, tmp_path / "checkpoint.pt", Quiet())
-    assert abs(line.w.item() - 3) < 0.05
-    assert abs(line.b.item() + 1) < 0.05
+    assert abs(line.w.item() - 3) < 0.15
+    assert abs(line.b.item() + 1) < 0.15
     assert values["loss"] == pytest.approx(line.validate()["loss"])
 
 
