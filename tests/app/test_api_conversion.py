@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -212,6 +213,7 @@ def test_a_cancelled_conversion_leaves_nothing(studio: Service, booth: Rehearsal
     class Cancelling(Listener):
         def transcribe(self, audio: Audio, language: str, *, with_words: bool = False) -> Transcript:
             studio.services.jobs.cancel(job_id)
+            time.sleep(1)  # longer than the heartbeat takes to pass it on, under load too
             return super().transcribe(audio, language)
 
     booth.ears = lambda: Ears(EnergyDetector(), Cancelling(WORDS))  # type: ignore[method-assign]
