@@ -31,14 +31,14 @@ class Effort:
     """How much work goes into a voice."""
 
     steps: int  # of the decoder, at most
-    measured_s: float  # on two cores, report included (bench/results/cloning.json)
+    two_cores_s: float  # report included: `fast` as measured (bench/results/cloning.json), the others by their steps
     sentences: int  # of the report, in the speaker's own language
 
 
 EFFORTS: Mapping[str, Effort] = {
-    "fast": Effort(steps=80, measured_s=150, sentences=2),
-    "default": Effort(steps=240, measured_s=500, sentences=4),
-    "best": Effort(steps=1200, measured_s=1800, sentences=4),
+    "fast": Effort(steps=80, two_cores_s=171, sentences=2),
+    "default": Effort(steps=240, two_cores_s=400, sentences=4),
+    "best": Effort(steps=1200, two_cores_s=1640, sentences=4),
 }
 
 
@@ -56,11 +56,11 @@ class CloneOptions:
 
 
 def estimate_s(effort: str, threads: int) -> float:
-    """Seconds as measured on two cores; one core takes twice as long, more than two were not measured.
+    """Seconds on two cores, from what was measured; one core takes twice as long, more than two were not measured.
 
     Raises SpeechError `unknown_effort`.
     """
-    return _effort(effort).measured_s * (2 if threads < 2 else 1)
+    return _effort(effort).two_cores_s * (2 if threads < 2 else 1)
 
 
 def clone(
