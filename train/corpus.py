@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from speech.audio import Audio
@@ -80,26 +79,6 @@ def render(network: Kokoro, spoken: Line, style: Style) -> Utterance:
 
 def excitation(network: Kokoro, f0: Tensor) -> Tensor:
     return torch.from_numpy(network.source(f0.numpy()))
-
-
-def energy_offset(rendered: Sequence[Utterance]) -> float:
-    """What our measure of energy says above the network's own, on its own speech."""
-    return float(
-        np.mean([float((alignment.energy(one.samples.numpy()) - one.energy.numpy()).mean()) for one in rendered])
-    )
-
-
-def gain(rendered: Sequence[Utterance], recordings: Sequence[Audio]) -> float:
-    """What brings recordings to the level the network speaks at."""
-    return _level([one.samples.numpy() for one in rendered]) / _level([audio.samples for audio in recordings])
-
-
-def _level(sounds: Sequence[NDArray[np.float32]]) -> float:
-    """Root mean square where there is speech: the louder half of all frames."""
-    powers = np.concatenate(
-        [np.square(sound[: len(sound) // FRAME * FRAME]).reshape(-1, FRAME).mean(1) for sound in sounds]
-    )
-    return float(np.sqrt(np.mean(np.sort(powers)[len(powers) // 2 :])) + 1e-9)
 
 
 def recorded(network: Kokoro, spoken: Line, audio: Audio, offset: float, style: Style, top_hz: float) -> Utterance:

@@ -69,7 +69,7 @@ def fit_voice(
     reporter: Reporter,
     options: KokoroOptions = KokoroOptions(),
 ) -> Fitted:
-    """Fit to clips at 24 kHz. Raises SpeechError `too_little_speech`, Stopped."""
+    """Fit to clips at 24 kHz. Raises SpeechError `too_few_clips`, `model_missing`; Stopped."""
     began = time.monotonic()
     torch.manual_seed(options.seed)
     model = store.path("kokoro-fp32") / "kokoro-fp32.onnx"
@@ -168,8 +168,9 @@ def _laid(
     """Every clip at the network's level, its text laid over it by way of the `guide` voice (510, 256)."""
     style = styled(guide, torch.zeros(2 * STYLE))
     rendered = [corpus.render(network, line, style) for _, line in known[:RENDERED]]
-    offset = corpus.energy_offset(rendered)
-    gain = np.float32(corpus.gain(rendered, [audio for audio, _ in known]))
+    spoken = [(one.samples.numpy(), one.energy.numpy()) for one in rendered]
+    offset = alignment.energy_offset(spoken)
+    gain = np.float32(alignment.gain_of([samples for samples, _ in spoken], [audio.samples for audio, _ in known]))
     laid = []
     for done, (audio, line) in enumerate(known, 1):
         if reporter.should_stop():

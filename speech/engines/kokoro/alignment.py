@@ -7,6 +7,7 @@ rendering, whose durations are known, over the recording and carries its phoneme
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -61,6 +62,24 @@ def energy(samples: Samples) -> Curve:
     bands = filters(ENERGY_FFT, ENERGY_BANDS, 0.0, SAMPLE_RATE / 2) @ power
     levels: Curve = np.log(np.linalg.norm(1e-5 + bands, axis=0))[: len(samples) // VALUE].astype(np.float32)
     return levels
+
+
+def energy_offset(spoken: Sequence[tuple[Samples, Curve]]) -> float:
+    """What `energy` says above the network's own, on its own speech: samples, and the energy they were made from."""
+    return float(np.mean([float((energy(samples) - own).mean()) for samples, own in spoken]))
+
+
+def gain_of(rendered: Sequence[Samples], recordings: Sequence[Samples]) -> float:
+    """What brings recordings to the level the network speaks at."""
+    return _level(rendered) / _level(recordings)
+
+
+def _level(sounds: Sequence[Samples]) -> float:
+    """Root mean square where there is speech: the louder half of all frames."""
+    powers = np.concatenate(
+        [np.square(sound[: len(sound) // FRAME * FRAME]).reshape(-1, FRAME).mean(1) for sound in sounds]
+    )
+    return float(np.sqrt(np.mean(np.sort(powers)[len(powers) // 2 :])) + 1e-9)
 
 
 def cepstra(samples: Samples, top_hz: float, count: int = 20) -> Curve:

@@ -25,6 +25,8 @@ from speech.engines.kokoro.alignment import (
     at_least_one,
     durations,
     energy,
+    energy_offset,
+    gain_of,
     guide_voice,
     pitch,
 )
@@ -141,7 +143,8 @@ class KokoroConverter:
         for line in lines:
             guided.append(_guided(halves, line, guide, table))
             progress(len(guided), 2 * len(lines))
-        gain, offset = _gain(guided), _offset(guided)
+        gain = gain_of([one.rendered for one in guided], [one.line.samples for one in guided])
+        offset = energy_offset([(one.rendered, one.guide.energy) for one in guided])
         ratio = _ratio(guided) if request.pitch == "voice" else 1.0
         top_hz = float(np.clip(request.bandwidth_hz, *ALIGNED_HZ))
         made = np.zeros(len(sound.samples), np.float32)
@@ -200,24 +203,6 @@ def _guided(halves: Halves, line: _Line, guide: Style, table: Style) -> _Guided:
     reading = halves.read(line.tokens, guide[row])
     rendered = halves.decode(reading.features(reading.frames), reading.f0, reading.energy, guide[row])
     return _Guided(line, reading, rendered, halves.read(line.tokens, table[row]).f0)
-
-
-def _gain(guided: Sequence[_Guided]) -> float:
-    """What brings the recording to the level the network speaks at."""
-    return _level([one.rendered for one in guided]) / _level([one.line.samples for one in guided])
-
-
-def _level(sounds: Sequence[Samples]) -> float:
-    """Root mean square where there is speech: the louder half of all frames."""
-    powers = np.concatenate(
-        [np.square(sound[: len(sound) // FRAME * FRAME]).reshape(-1, FRAME).mean(1) for sound in sounds]
-    )
-    return float(np.sqrt(np.mean(np.sort(powers)[len(powers) // 2 :])) + 1e-9)
-
-
-def _offset(guided: Sequence[_Guided]) -> float:
-    """What our measure of energy says above the network's own, on its own speech."""
-    return float(np.mean([(energy(one.rendered) - one.guide.energy).mean() for one in guided]))
 
 
 def _ratio(guided: Sequence[_Guided]) -> float:
