@@ -115,7 +115,8 @@ def test_the_microphone_is_recorded_heard_again_and_dropped(clone_page: Page, fa
         expect(page.locator(".record-clock")).to_have_text("0:02" if count == 1 else "0:01")
         page.keyboard.press("Enter")
         expect(page.locator("[data-take]")).to_have_count(count)
-    page.wait_for_function("[...document.querySelectorAll('[data-take] audio')].every(audio => audio.duration > 0)")
+    for take in page.locator("[data-take] audio").all():  # its length is known once its head was read
+        expect(take).to_have_js_property("readyState", 4)
     lengths = page.eval_on_selector_all("[data-take] audio", "all => all.map(audio => audio.duration)")
     assert 2.0 <= lengths[0] < 4.0 and 1.0 <= lengths[1] < 3.0, lengths
     page.locator("[data-drop]").nth(1).click()
