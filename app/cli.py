@@ -132,6 +132,8 @@ def build_parser(console: Console) -> Parser:
         action = models.command(actions, name, _models_command(name))
         if name in ("pull", "verify"):
             action.option("names", nargs="*", metavar=console.text("cli.help.name"))
+        if name == "pull":
+            action.option("--accept-licence")
     _voices_options(parser.command(group, "voices", None), console)
     parser.command(group, "doctor", diagnose)
     return parser
@@ -140,9 +142,10 @@ def build_parser(console: Console) -> Parser:
 def _speak_options(parser: Parser) -> None:
     parser.option("text")
     parser.option("-o", "--output", required=True)
-    for name in ("--voice", "--language", "--format", "--engine", "--profile"):
+    for name in ("--voice", "--language", "--format", "--engine", "--profile", "--accept-licence"):
         parser.option(name)
     parser.option("--speed", type=number(float))
+    parser.option("--seed", type=number(int))
 
 
 def _voices_options(parser: Parser, console: Console) -> None:

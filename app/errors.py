@@ -15,6 +15,8 @@ STATUS: dict[str, int] = {
     "invalid_request": 422,
     "unknown_setting": 500,
     "bad_setting": 500,
+    "unknown_licence": 400,
+    "licence_not_accepted": 403,
     "too_few_clips": 422,
     "conversion_engine": 422,
     "unknown_pitch": 400,

@@ -21,10 +21,12 @@ from typing import Any
 
 from speech import fetch
 from speech.errors import SpeechError
+from speech.licences import Agreements, Terms
 
 CATALOGUE = Path(__file__).with_name("catalogue.json")
 ANY = "*"  # in a source: every file that is not named there
 PULL_COMMAND = "papagaio models pull {name}"
+AGREE_OPTION = " --accept-licence {licence}"
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ class ModelInfo:
     licence_note: Mapping[str, str]  # by language tag
     files: tuple[ModelFile, ...]
     sources: tuple[Source, ...]
+    terms: Terms | None = None  # that a person agrees to before it is brought
 
     @property
     def size_bytes(self) -> int:
@@ -125,7 +128,8 @@ def _model_info(name: str, entry: Mapping[str, Any]) -> ModelInfo:
         )
         for source in entry["sources"]
     )
-    return ModelInfo(**{**entry, "name": name, "files": files, "sources": sources})
+    terms = Terms(**entry["terms"]) if "terms" in entry else None
+    return ModelInfo(**{**entry, "name": name, "files": files, "sources": sources, "terms": terms})
 
 
 class ModelStore:
@@ -138,6 +142,7 @@ class ModelStore:
     def __init__(self, root: Path, catalogue: Path = CATALOGUE) -> None:
         self.root = root
         self._catalogue = catalogue
+        self.agreements = Agreements(root / ".licences")
 
     @cached_property
     def _models(self) -> Mapping[str, ModelInfo]:
@@ -181,10 +186,13 @@ class ModelStore:
         """Bring the model here, verified, and return its folder; at once when it is installed.
 
         A pull that was interrupted goes on where it stopped. Two at once: the second waits for the first.
-        Raises SpeechError `unknown_model`, `disk_full`, `models_folder_unusable`, or `model_unavailable` when
-        every source failed.
+        Raises SpeechError `unknown_model`, `licence_not_accepted`, `disk_full`, `models_folder_unusable`, or
+        `model_unavailable` when every source failed.
         """
         info, folder = self.info(name), self.root / name
+        if info.terms and not self.is_installed(name) and not self.agreements.find(info.terms):
+            terms, command = info.terms, (PULL_COMMAND + AGREE_OPTION).format(name=name, licence=info.terms.licence)
+            raise SpeechError("licence_not_accepted", name=name, title=terms.title, url=terms.url, command=command)
         try:
             with self._locked(name, report):
                 if not self.is_installed(name) and (not folder.is_dir() or self.verify(name)):

@@ -46,6 +46,14 @@ class Console:
         self._wipe()
         print(text, file=self.err, flush=True)
 
+    def agrees(self, question: str) -> bool:
+        """Whether a person at the terminal says yes; False where there is none to ask."""
+        if not (sys.stdin is not None and sys.stdin.isatty() and self.err.isatty()):
+            return False
+        self._wipe()
+        print(question, end=" ", file=self.err, flush=True)
+        return sys.stdin.readline().strip().lower() in ("y", "yes", "s", "sim")
+
     def fail(self, code: str, values: Mapping[str, object]) -> None:
         """One line, whatever the values hold."""
         message = " ".join(self.text(f"error.{code}", **values).split())

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import getpass
+import os
+from collections.abc import Sequence
 from contextlib import closing
 
 from app.commands.console import Console
-from speech.models import PULL_COMMAND, ModelStore
+from speech.errors import SpeechError
+from speech.models import PULL_COMMAND, ModelInfo, ModelStore
 
 PAGE = "bootstrap"  # what the page is drawn with
 
@@ -26,19 +30,27 @@ def list_models(options: argparse.Namespace, console: Console) -> int:
 def pull_models(options: argparse.Namespace, console: Console) -> int:
     store = _store()
     names = tuple(options.names) or _embedded()
+    infos = [store.info(name) for name in names]  # refuse an unknown name before anything is fetched
+    _check_licence(infos, options.accept_licence)
     for name in names:
-        store.info(name)  # refuse an unknown name before anything is fetched
-    for name in names:
-        pull(store, name, console)
+        pull(store, name, console, options.accept_licence)
     store.tidy()
     return 0
 
 
-def pull(store: ModelStore, name: str, console: Console) -> None:
-    """Say what comes, how much of it and under which licence, then bring it; nothing is said of what is here."""
+def pull(store: ModelStore, name: str, console: Console, licence: str | None = None) -> None:
+    """Say what comes, how much of it and under which licence, then bring it; nothing is said of what is here.
+
+    `licence` is what the person agrees to beforehand; else they are asked. Raises SpeechError
+    `licence_not_accepted`, and what `ModelStore.pull` raises.
+    """
     if store.is_installed(name):
         return
     info = store.info(name)
+    if info.terms and not store.agreements.find(info.terms):
+        values = {"name": name, "licence": info.terms.title, "url": info.terms.url}
+        if licence == info.terms.licence or console.agrees(console.text("cli.licence.ask", **values)):
+            store.agreements.record(info.terms, _who())
     megabytes = f"{info.size_bytes / 1e6:.1f}"
     values = {"name": name, "title": info.title, "megabytes": megabytes, "licence": info.licence}
     console.note(console.text("cli.pull.begins", **values))
@@ -65,7 +77,24 @@ def licences(options: argparse.Namespace, console: Console) -> int:
     store = _store()
     for info in map(store.info, store.names()):
         console.line(f"{info.name}: {info.title}, {info.licence}. {info.licence_note[console.language]}")
+        if agreed := info.terms and store.agreements.find(info.terms):
+            console.say("cli.licence.agreed", **agreed)
     return 0
+
+
+def _check_licence(infos: Sequence[ModelInfo], given: str | None) -> None:
+    """Raises SpeechError `unknown_licence` for a word that none of the models asks for."""
+    asked = sorted({info.terms.licence for info in infos if info.terms})
+    if given is not None and given not in asked:
+        raise SpeechError("unknown_licence", licence=given, choices=asked or ["–"])
+
+
+def _who() -> str:
+    """Of the account this runs under: its name, or its number where it has none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
 
 
 def _store() -> ModelStore:
