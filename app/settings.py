@@ -49,6 +49,12 @@ class Settings(BaseSettings):
     job_ttl_h: float = Field(24, gt=0, description="hours a finished job and its files are kept")
     default_engine: str = Field("kokoro", description="engine of a request that names none")
     kokoro_precision: Literal["int8", "fp32"] = Field("int8", description="weights the embedded voice speaks with")
+    xtts_precision: Literal["fp32", "int8"] = Field("fp32", description="weights XTTS speaks with on a CPU")
+    xtts_dir: Path | None = Field(
+        None, description="a checkpoint folder in the hub's layout, such as a fine-tune; default: the model xtts-v2"
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where engines run that can use a GPU")
+    warm_engines: tuple[str, ...] = Field((), description="engines loaded at the start, and kept when idle")
     extra_engines: Mapping[str, str] = Field(default_factory=dict, description='more engines: name to "module:Class"')
     pool_memory_mb: int = Field(4096, ge=64, description="megabytes that loaded engines may hold")
     pool_idle_s: float = Field(900, gt=0, description="seconds without use after which an engine is unloaded")
@@ -75,6 +81,10 @@ class Settings(BaseSettings):
     @property
     def voices_path(self) -> Path:
         return self.data_dir / "voices"
+
+    @property
+    def cache_path(self) -> Path:
+        return self.data_dir / "cache"
 
     @property
     def url(self) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from secrets import randbelow
 
 from speech.audio import Audio
 from speech.engines import registry
@@ -20,6 +22,7 @@ from speech.text.sentences import Sentence, split
 from speech.voices import Voice
 
 MAX_CHARS = 10_000  # of one request, the base API's bound
+MAX_SEED = 2**32 - 1
 
 
 @dataclass(frozen=True)
@@ -28,11 +31,18 @@ class SpeakerOptions:
 
     models_dir: Path  # where the model store keeps weights
     precision: str = "int8"  # of the embedded engine: int8 or fp32
+    precisions: Mapping[str, str] = field(default_factory=dict)  # of other engines, by name
+    checkpoints: Mapping[str, Path] = field(
+        default_factory=dict
+    )  # an engine's own weights, used instead of the store's
     threads: int = 2  # cores an engine may use
     memory_bytes: int = 4 << 30  # that loaded engines may hold together
     idle_s: float = 900  # after which an unused engine is unloaded
     extra_engines: Mapping[str, str] = field(default_factory=dict)  # name to "module:Class"
     voices_dir: Path | None = None  # where fitted voices are kept; None: only stock ones
+    cache_dir: Path | None = None  # for what is made again when it is lost; None: nothing is kept on disk
+    device: str = "auto"  # one of speech.engines.device.CHOICES
+    warm_engines: tuple[str, ...] = ()  # loaded by `warm_up`, and not unloaded when idle
 
 
 @dataclass(frozen=True)
@@ -46,6 +56,8 @@ class Plan:
     parameters: Mapping[str, float | bool]  # every parameter of the engine
     sentences: tuple[Sentence, ...]
     sample_rate: int
+    info: EngineInfo
+    seed: int | None = None  # of an engine that is seeded: the one asked for, or one that was drawn
 
 
 class Speaker:
@@ -54,7 +66,9 @@ class Speaker:
     def __init__(self, options: SpeakerOptions) -> None:
         self._options = options
         self.store = ModelStore(options.models_dir)
-        self._pool = EnginePool(self._engines_by_name, options.memory_bytes, options.idle_s)
+        self._pool = EnginePool(
+            self._engines_by_name, options.memory_bytes, options.idle_s, options.device, options.warm_engines
+        )
 
     def engines(self) -> Mapping[str, EngineInfo]:
         return {name: engine.info for name, engine in self._engines.items()}
@@ -64,6 +78,44 @@ class Speaker:
 
     def pool_stats(self) -> PoolStats:
         return self._pool.stats()
+
+    @property
+    def asked_device(self) -> str:
+        return self._pool.asked_device
+
+    def check(self, engine: str) -> None:
+        """Whether `engine` can be loaded here; cheap. Raises SpeechError as `Engine.check` does."""
+        self._engines_by_name(engine).check()
+
+    def lack(self, engine: str) -> SpeechError | None:
+        """What keeps `engine` from being loaded here; None where nothing does."""
+        try:
+            self.check(engine)
+        except SpeechError as error:
+            return error
+        return None
+
+    def warm_up(self) -> threading.Thread | None:
+        """Load the engines of `SpeakerOptions.warm_engines` in a thread of their own; one that cannot be is left out.
+
+        Raises SpeechError `unknown_engine`, `engine_not_built` at once for a name that is none.
+        """
+        names = self._options.warm_engines
+        for name in names:
+            self._engines_by_name(name)
+
+        def load() -> None:
+            for name in names:
+                try:
+                    with self._pool.acquire(name):
+                        continue
+                except SpeechError:  # the first request says it, with the same error
+                    continue
+
+        thread = threading.Thread(target=load, name="warm-up", daemon=True) if names else None
+        if thread:
+            thread.start()
+        return thread
 
     def models_of(self, engine: str) -> tuple[str, ...]:
         """Names in the catalogue that `engine` needs with this speaker's precision."""
@@ -78,12 +130,14 @@ class Speaker:
         language: str,
         voice: str,
         parameters: Mapping[str, float | bool] | None = None,
+        seed: int | None = None,
     ) -> Plan:
         """Check a request; loads nothing and takes milliseconds.
 
-        `language` is a BCP 47 tag or "" for the voice's own. Raises SpeechError: `engine_not_built`,
-        `unknown_engine`, `unknown_voice`, `language_not_spoken`, `text_empty`, `text_too_long`, `nothing_to_say`,
-        `text_not_in_language`, `unknown_parameter`, `parameter_out_of_range`.
+        `language` is a BCP 47 tag or "" for the voice's own. `seed` None draws one where the engine is seeded. Raises
+        SpeechError: `engine_not_built`, `unknown_engine`, `unknown_voice`, `language_not_spoken`, `text_empty`,
+        `text_too_long`, `nothing_to_say`, `text_not_in_language`, `unknown_parameter`, `parameter_out_of_range`,
+        `seed_not_used`; for an engine that has no voices what `Engine.check` raises.
         """
         chosen = self._engines_by_name(engine)
         speaking = _voice_of(chosen, voice)
@@ -94,14 +148,17 @@ class Speaker:
             language=spoken,
             language_requested=language,
             parameters=checked_parameters(chosen.info, parameters or {}),
-            sentences=checked_sentences(text, spoken, chosen.info.max_chars),
+            sentences=checked_sentences(text, spoken, chosen.info.max_chars_of(spoken)),
             sample_rate=chosen.info.sample_rate,
+            info=chosen.info,
+            seed=checked_seed(chosen.info, seed),
         )
 
     def speak(self, plan: Plan) -> Generator[Audio, None, None]:
-        """The sound of a plan, a chunk a sentence. Raises what `EnginePool.acquire` raises."""
+        """The sound of a plan, a chunk a sentence or a `Chunk`. Raises what `EnginePool.acquire` raises."""
+        request = SpeechRequest(plan.sentences, plan.language, plan.voice, plan.parameters, plan.seed)
         with self._pool.acquire(plan.engine) as engine:
-            chunks = engine.speak(SpeechRequest(plan.sentences, plan.language, plan.voice, plan.parameters))
+            chunks = engine.speak(request)
             try:
                 yield from chunks
             finally:
@@ -113,8 +170,20 @@ class Speaker:
     @cached_property
     def _engines(self) -> dict[str, Engine]:
         given, more = self._options, self._options.extra_engines
-        options = EngineOptions(self.store, given.precision, given.threads, given.voices_dir, given.memory_bytes)
-        return {name: registry.build(name, options, more) for name in {**registry.ENGINES, **more}}
+        common = EngineOptions(
+            self.store,
+            given.precision,
+            given.threads,
+            voices_dir=given.voices_dir,
+            cache_dir=given.cache_dir,
+            memory_bytes=given.memory_bytes,
+        )
+        engines = {}
+        for name in {**registry.ENGINES, **more}:
+            precision = given.precisions.get(name, given.precision)
+            options = replace(common, precision=precision, checkpoint_dir=given.checkpoints.get(name))
+            engines[name] = registry.build(name, options, more)
+        return engines
 
     def _engines_by_name(self, name: str) -> Engine:
         if name in self._engines:
@@ -153,6 +222,17 @@ def checked_parameters(info: EngineInfo, given: Mapping[str, float | bool]) -> d
     return {name: given.get(name, parameter.default) for name, parameter in known.items()}
 
 
+def checked_seed(info: EngineInfo, seed: int | None) -> int | None:
+    """The seed that is used. Raises SpeechError `seed_not_used`, `parameter_out_of_range`."""
+    if seed is None:
+        return randbelow(MAX_SEED + 1) if info.is_seeded else None
+    if not info.is_seeded:
+        raise SpeechError("seed_not_used", engine=info.name)
+    if not 0 <= seed <= MAX_SEED:
+        raise SpeechError("parameter_out_of_range", parameter="seed", value=seed, minimum=0, maximum=MAX_SEED)
+    return seed
+
+
 def checked_sentences(text: str, language: str, max_chars: int) -> tuple[Sentence, ...]:
     """The sentences of a text that can be spoken in `language`, normalised.
 
@@ -173,6 +253,8 @@ def checked_sentences(text: str, language: str, max_chars: int) -> tuple[Sentenc
 
 def _voice_of(engine: Engine, voice_id: str) -> Voice:
     voices = {voice.voice_id: voice for voice in engine.voices()}
+    if not voices:
+        engine.check()
     if voice_id not in voices:
         raise SpeechError("unknown_voice", voice=voice_id, engine=engine.info.name, choices=list(voices))
     return voices[voice_id]

@@ -43,5 +43,10 @@ def speaker_of(settings: Settings) -> Speaker:
             idle_s=settings.pool_idle_s,
             extra_engines=settings.extra_engines,
             voices_dir=settings.voices_path,
+            cache_dir=settings.cache_path,
+            precisions={"xtts": settings.xtts_precision},
+            checkpoints={"xtts": settings.xtts_dir} if settings.xtts_dir else {},
+            device=settings.device,
+            warm_engines=settings.warm_engines,
         )
     )

@@ -42,6 +42,14 @@ class EngineInfo:
     can_clone: bool = False
     can_stream: bool = True
     is_commercial: bool = True  # whether the weights' licence allows commercial use
+    licence_url: str = ""  # where its text is, of one that asks for consent
+    devices: tuple[str, ...] = ("cpu",)  # that it can run on
+    char_limits: Mapping[str, int] = field(default_factory=dict)  # by tag, where a language has its own `max_chars`
+    is_seeded: bool = False  # whether a seed decides over its sound; without one the same request sounds the same
+    without_effect: tuple[str, ...] = ()  # parameters that its contract has and nothing depends on
+
+    def max_chars_of(self, language: str) -> int:
+        return self.char_limits.get(language, self.max_chars)
 
 
 @dataclass(frozen=True)
@@ -52,6 +60,14 @@ class SpeechRequest:
     language: str  # one of EngineInfo.languages
     voice: Voice
     parameters: Mapping[str, float | bool] = field(default_factory=dict)  # by Parameter.name; the rest are defaults
+    seed: int | None = None  # of engines that are seeded
+
+
+@dataclass(frozen=True, eq=False)
+class Chunk(Audio):
+    """Sound of an engine whose chunks are not sentences; `ends` is how many of the request's end with this one."""
+
+    ends: int = 1
 
 
 @dataclass(frozen=True)
@@ -59,9 +75,11 @@ class EngineOptions:
     """What every engine is built from."""
 
     store: ModelStore  # where its weights are
-    precision: str = "int8"  # weights of engines that have several: int8 or fp32
+    precision: str = "int8"  # of the weights: int8 or fp32
     threads: int = 2  # cores it may use
     voices_dir: Path | None = None  # where fitted voices are kept; None: only stock ones
+    checkpoint_dir: Path | None = None  # weights of the operator's own, used instead of the store's
+    cache_dir: Path | None = None  # for what is made again when it is lost; None: nothing is kept on disk
     memory_bytes: int = 4 << 30  # that it may hold, fitted voices included
 
 
@@ -71,6 +89,15 @@ class Engine(Protocol):
     One instance holds one set of weights on one device and may be called from many threads."""
 
     info: EngineInfo
+
+    def check(self) -> None:
+        """Whether `load` would find what it needs here; cheap, reads no weights.
+
+        Raises SpeechError `engine_packages_missing`, `model_missing` with the command that brings it.
+        """
+
+    def needed_bytes(self) -> int:
+        """Bytes that `load` will hold, told by the files; 0 where that is not known before."""
 
     def load(self, device: str) -> None:
         """Take the weights into memory. Raises SpeechError `model_missing` when they are not installed."""
@@ -85,7 +112,7 @@ class Engine(Protocol):
         """The voices that come with the engine, and those fitted here. Needs no load."""
 
     def speak(self, request: SpeechRequest) -> Generator[Audio, None, None]:
-        """Yield the sound sentence by sentence, pauses included; a whole file is their join.
+        """Yield the sound sentence by sentence, or in `Chunk`s, pauses included; a whole file is their join.
 
         Closing the iterator stops the work before the next sentence.
         """

@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from speech.engines import device, memory
 from speech.engines.base import Engine
 from speech.errors import SpeechError
 
@@ -18,6 +19,8 @@ class _Slot:
     engine: Engine
     users: int = 0
     is_loaded: bool = False
+    reserved_bytes: int = 0  # while it is loading
+    device: str = ""  # while it is loaded
     released_at: float = 0.0
     lock: threading.Lock = field(default_factory=threading.Lock)  # held while loading, so that one thread loads
 
@@ -31,12 +34,14 @@ class PoolStats:
     evictions: int
     loaded: tuple[str, ...]
     memory_bytes: int
+    devices: Mapping[str, str]  # of those that are loaded
 
 
 class EnginePool:
     """Least recently used engines leave first; one in use never leaves.
 
-    `memory_bytes` bounds the weights of all loaded engines together; `idle_s` is how long an unused one stays.
+    `memory_bytes` bounds the weights of all loaded engines together; `idle_s` is how long an unused one stays, except
+    those of `kept`, which stay until the memory is wanted. `asked_device` is one of `device.CHOICES`.
     """
 
     def __init__(
@@ -44,13 +49,15 @@ class EnginePool:
         build: Callable[[str], Engine],
         memory_bytes: int,
         idle_s: float,
-        device: str = "cpu",
+        asked_device: str = "auto",
+        kept: Collection[str] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._build = build
         self._memory_bytes = memory_bytes
         self._idle_s = idle_s
-        self._device = device
+        self.asked_device = asked_device
+        self._kept = frozenset(kept)
         self._clock = clock
         self._slots: OrderedDict[str, _Slot] = OrderedDict()
         self._lock = threading.Lock()
@@ -61,8 +68,9 @@ class EnginePool:
     def acquire(self, name: str) -> Iterator[Engine]:
         """The loaded engine, kept loaded while the block runs.
 
-        Raises SpeechError `model_missing` and what `Engine.load` raises, or `memory_exhausted` when engines in use
-        leave no room.
+        Raises SpeechError `model_missing` and what `Engine.load` raises, `memory_exhausted` when engines in use
+        leave no room, `machine_memory_short` when the machine has none; both before anything is loaded where the
+        engine can tell what it needs.
         """
         slot = self._enter(name)
         try:
@@ -79,15 +87,16 @@ class EnginePool:
         """Unload every engine unused for `idle_s`."""
         with self._lock:
             now = self._clock()
-            for slot in self._unused():
-                if now - slot.released_at >= self._idle_s:
+            for name, slot in self._slots.items():
+                if self._is_unused(slot) and name not in self._kept and now - slot.released_at >= self._idle_s:
                     self._evict(slot)
 
     def close(self) -> None:
         """Unload everything that is not in use."""
         with self._lock:
-            for slot in self._unused():
-                self._evict(slot)
+            for slot in self._slots.values():
+                if self._is_unused(slot):
+                    self._evict(slot)
             if self._timer:
                 self._timer.cancel()
                 self._timer = None
@@ -95,7 +104,8 @@ class EnginePool:
     def stats(self) -> PoolStats:
         with self._lock:
             loaded = tuple(name for name, slot in self._slots.items() if slot.is_loaded)
-            return PoolStats(self._hits, self._loads, self._evictions, loaded, self._held())
+            devices = {name: self._slots[name].device for name in loaded}
+            return PoolStats(self._hits, self._loads, self._evictions, loaded, self._held(), devices)
 
     def _enter(self, name: str) -> _Slot:
         with self._lock:
@@ -110,35 +120,67 @@ class EnginePool:
             with self._lock:
                 self._hits += 1
             return
-        slot.engine.load(self._device)
+        slot.engine.check()
+        used = device.choose(self.asked_device, slot.engine.info)
+        self._reserve(name, slot)
+        try:
+            slot.engine.load(used)
+            slot.device = used
+            with self._lock:
+                slot.is_loaded = True
+                self._loads += 1
+                self._make_room(name)
+        except BaseException:
+            if not slot.is_loaded:  # half of it may be there
+                slot.engine.unload()
+                memory.give_back()
+            raise
+        finally:
+            slot.reserved_bytes = 0
+
+    def _reserve(self, name: str, slot: _Slot) -> None:
+        """Make room for what the engine will need, as far as it can tell."""
+        needed = slot.engine.needed_bytes()
         with self._lock:
-            slot.is_loaded = True
-            self._loads += 1
-            self._make_room(name)
+            slot.reserved_bytes = needed
+            try:
+                self._make_room(name)
+            except SpeechError:
+                slot.reserved_bytes = 0
+                raise
+        free = memory.available_bytes()
+        if free is not None and needed > free:
+            slot.reserved_bytes = 0
+            raise SpeechError("machine_memory_short", engine=name, needed_mb=needed >> 20, free_mb=free >> 20)
 
     def _make_room(self, name: str) -> None:
         """Evict the least recently used until the budget holds; the newcomer goes when nothing else can."""
-        for slot in self._unused():
-            if self._held() > self._memory_bytes:
+        for slot in list(self._slots.values()):
+            if self._is_unused(slot) and self._held() > self._memory_bytes:
                 self._evict(slot)
         if self._held() > self._memory_bytes:
             newcomer = self._slots[name]
-            needed = newcomer.engine.memory_bytes()
-            self._evict(newcomer)
+            needed = newcomer.engine.memory_bytes() or newcomer.reserved_bytes
+            if newcomer.is_loaded:
+                self._evict(newcomer)
             raise SpeechError(
                 "memory_exhausted", engine=name, needed_mb=needed >> 20, budget_mb=self._memory_bytes >> 20
             )
 
     def _held(self) -> int:
-        return sum(slot.engine.memory_bytes() for slot in self._slots.values() if slot.is_loaded)
+        slots = self._slots.values()
+        return sum(slot.engine.memory_bytes() if slot.is_loaded else slot.reserved_bytes for slot in slots)
 
-    def _unused(self) -> list[_Slot]:
-        return [slot for slot in self._slots.values() if slot.users == 0 and slot.is_loaded]
+    @staticmethod
+    def _is_unused(slot: _Slot) -> bool:
+        return slot.users == 0 and slot.is_loaded
 
     def _evict(self, slot: _Slot) -> None:
         slot.engine.unload()
         slot.is_loaded = False
+        slot.device = ""
         self._evictions += 1
+        memory.give_back()
 
     def _schedule_idle_check(self) -> None:
         """One timer at most; it lives while something is loaded."""

@@ -32,8 +32,14 @@ class Silence:
     def __init__(self, options: EngineOptions) -> None:
         self._second: Audio | None = None
 
+    def check(self) -> None:
+        """It needs nothing."""
+
+    def needed_bytes(self) -> int:
+        return 4 * SAMPLE_RATE
+
     def load(self, device: str) -> None:
-        """There are no weights: only a second of silence is held. Every device will do."""
+        """There are no weights: only a second of silence is held."""
         self._second = Audio(np.zeros(SAMPLE_RATE, np.float32), SAMPLE_RATE)
 
     def unload(self) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Generator
+from dataclasses import replace
 
 import pytest
 
 from speech.audio import Audio
 from speech.engines.base import EngineInfo, SpeechRequest
+from speech.engines.memory import resident_bytes
 from speech.engines.pool import EnginePool
 from speech.errors import SpeechError
 from speech.voices import Voice
@@ -21,9 +23,17 @@ class Weighty:
     def __init__(self, name: str, size: int) -> None:
         self.info = EngineInfo(name, name, ("en-US",), 24000, "MIT", (), (), 100)
         self.size, self.held, self.loads = size, b"", 0
+        self.told, self.devices = 0, list[str]()
+
+    def check(self) -> None:
+        """It needs nothing."""
+
+    def needed_bytes(self) -> int:
+        return self.told
 
     def load(self, device: str) -> None:
         time.sleep(0.01)
+        self.devices.append(device)
         self.loads += 1
         self.held = bytes(self.size)
 
@@ -121,3 +131,136 @@ def test_many_threads_load_once() -> None:
         thread.join()
     assert (engines["a"].loads, pool.stats().hits) == (1, 7)
     pool.close()
+
+
+def test_a_model_that_is_too_large_is_refused_without_being_loaded() -> None:
+    pool, engines, _ = pool_of(150)
+    use(pool, "a")
+    engines["b"].told = 151
+    with pytest.raises(SpeechError) as refused:
+        use(pool, "b")
+    assert refused.value.code == "memory_exhausted" and engines["b"].loads == 0
+    engines["b"].told = 100
+    use(pool, "b")  # the other one leaves first, not when both are there
+    assert (pool.stats().loaded, engines["a"].held, engines["b"].loads) == (("b",), b"", 1)
+    pool.close()
+
+
+def test_a_machine_without_memory_refuses_before_loading() -> None:
+    pool, engines, _ = pool_of(1 << 60)
+    engines["a"].told = 1 << 50
+    with pytest.raises(SpeechError) as refused:
+        use(pool, "a")
+    assert refused.value.code == "machine_memory_short" and engines["a"].loads == 0
+    engines["a"].told = 100
+    use(pool, "a")
+    assert pool.stats().memory_bytes == 100
+    pool.close()
+
+
+def test_two_that_load_at_once_are_counted_together() -> None:
+    pool, engines, _ = pool_of(150)
+    for engine in engines.values():
+        engine.told = 100
+    began, go = threading.Event(), threading.Event()
+
+    def slow(device: str) -> None:
+        began.set()
+        assert go.wait(5)
+        engines["a"].held = bytes(100)
+
+    engines["a"].load = slow  # type: ignore[method-assign]
+    first = threading.Thread(target=use, args=(pool, "a"))
+    first.start()
+    assert began.wait(5)
+    with pytest.raises(SpeechError, match="memory_exhausted"):
+        use(pool, "b")
+    assert engines["b"].loads == 0
+    go.set()
+    first.join()
+    assert pool.stats().loaded == ("a",)
+    pool.close()
+
+
+def test_a_load_that_fails_holds_nothing_and_may_be_tried_again() -> None:
+    pool, engines, _ = pool_of(150)
+    good = engines["a"].load
+
+    def broken(device: str) -> None:
+        engines["a"].held = bytes(50)
+        raise SpeechError("model_missing", name="a", command="-")
+
+    engines["a"].load = broken  # type: ignore[method-assign]
+    with pytest.raises(SpeechError, match="model_missing"):
+        use(pool, "a")
+    assert engines["a"].held == b"" and pool.stats().memory_bytes == 0
+    engines["a"].load = good  # type: ignore[method-assign]
+    use(pool, "a")
+    assert pool.stats().loaded == ("a",)
+    pool.close()
+
+
+def test_an_engine_that_is_kept_stays_when_idle_and_leaves_for_another() -> None:
+    engines = {name: Weighty(name, 100) for name in "ab"}
+    clock = Clock()
+    pool = EnginePool(engines.__getitem__, 150, 60, kept=("a",), clock=clock)
+    use(pool, "a")
+    clock.now = 1000
+    pool.evict_idle()
+    assert pool.stats().loaded == ("a",)
+    use(pool, "b")
+    assert pool.stats().loaded == ("b",)
+    pool.close()
+
+
+@pytest.mark.parametrize(
+    ("asked", "devices", "sees", "used"),
+    [
+        ("auto", ("cpu",), True, "cpu"),
+        ("cuda", ("cpu",), True, "cpu"),
+        ("auto", ("cpu", "cuda"), True, "cuda"),
+        ("auto", ("cpu", "cuda"), False, "cpu"),
+        ("cpu", ("cpu", "cuda"), True, "cpu"),
+        ("cuda", ("cpu", "cuda"), False, ""),
+    ],
+)
+def test_one_place_decides_over_the_device(
+    monkeypatch: pytest.MonkeyPatch, asked: str, devices: tuple[str, ...], sees: bool, used: str
+) -> None:
+    monkeypatch.setattr("speech.engines.device._sees_cuda", lambda: sees)
+    engine = Weighty("a", 10)
+    engine.info = replace(engine.info, devices=devices)
+    pool = EnginePool({"a": engine}.__getitem__, 100, 60, asked_device=asked)
+    if not used:
+        with pytest.raises(SpeechError, match="device_missing"):
+            use(pool, "a")
+    else:
+        use(pool, "a")
+        assert engine.devices == [used] and pool.stats().devices == {"a": used} and pool.asked_device == asked
+    pool.close()
+
+
+def test_unloading_gives_the_memory_back_to_the_system() -> None:
+    """A megabyte in small pieces, which malloc keeps for itself unless it is told to let go."""
+
+    class Crumbs(Weighty):
+        crumbs: list[bytearray] = []
+
+        def load(self, device: str) -> None:
+            self.crumbs = [bytearray(2000) for _ in range(60_000)]
+            self.pin = bytearray(2000)  # on top of the heap: what lies below cannot leave by shrinking it
+
+        def unload(self) -> None:
+            self.crumbs = []
+
+        def memory_bytes(self) -> int:
+            return 2000 * len(self.crumbs)
+
+    pool = EnginePool({"a": Crumbs("a", 0)}.__getitem__, 1 << 30, 1e6)
+    before = resident_bytes()
+    use(pool, "a")
+    loaded = resident_bytes()
+    pool.close()
+    after = resident_bytes()
+    assert before and loaded and after
+    assert loaded - before > 100e6 and after - before < 0.2 * (loaded - before)

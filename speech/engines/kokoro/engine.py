@@ -52,6 +52,13 @@ class KokoroEngine:
         )
         self._style = lru_cache(maxsize=64)(self._load_style)  # half a megabyte each
 
+    def check(self) -> None:
+        self._model_path()
+        self._voices_path()
+
+    def needed_bytes(self) -> int:
+        return self._model_path().stat().st_size * Runtimes.copies(self._options.threads)
+
     def load(self, device: str) -> None:
         """Raises SpeechError `device_not_offered` for anything but cpu, `model_missing` before the pull."""
         if device != "cpu":
