@@ -39,6 +39,15 @@ def speaker(model_store: ModelStore) -> Iterator[Speaker]:
     speaker.close()
 
 
+@pytest.fixture(scope="session")
+def xtts_tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of XTTS-v2 in the hub's layout: seeded random weights, two layers of 64. Tests never write to it."""
+    pytest.importorskip("torch")
+    from bench.xtts_weights import write_checkpoint
+
+    return write_checkpoint(tmp_path_factory.mktemp("xtts_tiny"), "tiny")
+
+
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
     """A service of its own that speaks with the engine of silence."""
