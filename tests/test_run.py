@@ -153,6 +153,13 @@ def test_converting_brings_what_it_needs(machine: Machine) -> None:
     assert [line for line in machine.asked() if "requirements-convert" in line and "torch" not in line]
 
 
+def test_xtts_brings_its_packages_and_asks_for_its_weights(machine: Machine) -> None:
+    shutil.copy(ROOT / "requirements-xtts.txt", machine.checkout)
+    done = machine.run("xtts", "--accept-licence", "CPML-1.0")
+    assert done.stdout.splitlines()[1:] == ["<models>", "<pull>", "<xtts-v2>", "<--accept-licence>", "<CPML-1.0>"]
+    assert [line for line in machine.asked() if "requirements-xtts" in line]
+
+
 def test_missing_python_and_missing_venv_say_the_line_that_helps(machine: Machine) -> None:
     without = machine.run("doctor", NO_VENV="1")
     assert without.returncode == 1 and "apt-get install python3-venv" in without.stderr
