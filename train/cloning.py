@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,7 +89,7 @@ def clone(
     work_dir.mkdir(parents=True, exist_ok=True)
     sounds = [(clip, load(folder / clip.audio_path, 24000)) for clip in clips]
     fitting, judging = Part(reporter, 0.0, FIT_SHARE), Part(reporter, FIT_SHARE, 1.0)
-    fitted = fit_voice(sounds, options.language, effort.steps, store, work_dir, fitting)
+    fitted = fit_voice(sounds, options.language, effort.steps, store, work_dir, fitting, opinion=_opinion())
     meta = VoiceMeta(
         voice_id=options.voice_id,
         title=options.title,
@@ -109,6 +110,12 @@ def clone(
     made = library.add(replace(meta, report=report), tensors, samples)
     shutil.rmtree(work_dir, ignore_errors=True)
     return made
+
+
+def _opinion() -> Callable[[Audio], float] | None:
+    from speech.metrics.mos import opinion_score
+
+    return (lambda audio: opinion_score(audio).p808) if find_spec("speechmos") else None
 
 
 def _effort(name: str) -> Effort:

@@ -33,6 +33,7 @@ from train.manifest import Clip
 from train.progress import Part, Reporter, Stopped
 from train.prosody import fit_prosody
 from train.start import Start, centre, start
+from train.strength import WHOLE, Opinion, settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +43,7 @@ SPOKEN_LANGUAGES = ("en-US", "pt-BR")  # said by every fit, beside the speaker's
 HELD_OUT_SHARE, MOST_HELD_OUT = 0.12, 5
 RESEMBLYZER, ECAPA = 0.25, 0.3  # weights of 1 - cosine by the encoders that lead
 SHARES = (0.06, 0.1)  # of the time of the default effort when all is laid, and when the prosody is fitted
+LISTENING = 0.93  # of it, when the strength is chosen
 RENDERED = 4  # lines by which levels are compared
 INSIDE = 0.85  # of the measured bandwidth, where a recording is still whole
 HIGHEST_HZ, LEAST_HZ = 11000.0, 3000.0  # spectra are compared up to somewhere between
@@ -68,8 +70,12 @@ def fit_voice(
     work_dir: Path,
     reporter: Reporter,
     options: KokoroOptions = KokoroOptions(),
+    opinion: Opinion | None = None,
 ) -> Fitted:
-    """Fit to clips at 24 kHz. Raises SpeechError `too_few_clips`, `model_missing`; Stopped."""
+    """Fit to clips at 24 kHz; without an `opinion` of its sound the voice has its whole strength.
+
+    Raises SpeechError `too_few_clips`, `model_missing`; Stopped.
+    """
     began = time.monotonic()
     torch.manual_seed(options.seed)
     model = store.path("kokoro-fp32") / "kokoro-fp32.onnx"
@@ -98,15 +104,25 @@ def fit_voice(
     made = KokoroFit(network, material, options)
     made.prosody = prepared.prosody
     tell = _samples(made, steps, reporter)
-    learning = Part(reporter, SHARES[1], 1.0)
+    learning = Part(reporter, SHARES[1], LISTENING)
     figures = fit(made, LoopOptions(steps, seed=options.seed), work_dir / CHECKPOINT, learning, tell)
+    strength = WHOLE
+    if opinion:
+        nearest = torch.from_numpy(load_voice(voices / f"{begin.nearest}.bin"))
+        strength = settle(made, nearest, opinion, Part(reporter, LISTENING, 1.0)).strength
     return Fitted(
         adapter=exported(made, OnnxFile(model)),
         held_out=frozenset(prepared.held_out_ids),
         start_voice=begin.nearest,
         start_shares=begin.shares,
         encoders=tuple(leader.encoder.name for leader in leaders),
-        figures={**figures, "top_hz": prepared.top_hz, "took_s": time.monotonic() - began},
+        figures={
+            **figures,
+            "adapters_share": strength.adapters,
+            "prosody_share": strength.prosody,
+            "top_hz": prepared.top_hz,
+            "took_s": time.monotonic() - began,
+        },
     )
 
 

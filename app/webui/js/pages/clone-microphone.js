@@ -38,6 +38,8 @@ export function microphone(app, add) {
 
   const show = (/** @type {string} */ state) => {
     view.button.dataset.record = state;
+    view.button.classList.toggle("btn-danger", state === "recording");
+    view.button.classList.toggle("btn-primary", state !== "recording");
     const word = texts.t(`page.clone.record.${state}`);
     replace(view.button, icon({ idle: "mic", asking: "wait", recording: "stop" }[state] ?? "mic"), word);
     view.live.hidden = state !== "recording";

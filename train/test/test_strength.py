@@ -1,0 +1,106 @@
+"""The strength of a fitted voice: which rung is taken, and what a rung changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from speech.audio import Audio
+from speech.engines.kokoro.network import STYLE
+from speech.engines.kokoro.runtime import load_voice
+from speech.engines.kokoro.weights import load_network
+from speech.models import ModelStore
+from train import corpus
+from train.fitting import styled
+from train.kokoro import KokoroFit, KokoroOptions, Leader, Material
+from train.progress import Quiet, Stopped
+from train.strength import LADDER, WHOLE, Dial, Rung, Strength, choose, settle
+
+STOCK = Rung(Strength(0.0, 0.0), 0.2, 4.0)
+
+
+def rungs(*heard: tuple[float, float]) -> list[Rung]:
+    return [Rung(strength, *one) for strength, one in zip(LADDER, heard)]
+
+
+@pytest.mark.parametrize(
+    ("heard", "taken"),
+    [
+        (((0.8, 3.95), (0.79, 4.0), (0.78, 4.1)), 0),  # costs little: the whole of it
+        (((0.8, 3.7), (0.79, 3.93), (0.78, 4.0)), 1),  # the first that costs little
+        (((0.8, 3.4), (0.79, 3.6), (0.78, 3.8)), 0),  # none does: it is not the strength that costs
+        (((0.8, 3.4), (0.7, 3.95), (0.6, 4.0)), 0),  # the likeness would be lost
+    ],
+)
+def test_the_first_rung_that_costs_little_is_taken(heard: tuple[tuple[float, float], ...], taken: int) -> None:
+    assert choose(STOCK, rungs(*heard)).strength == LADDER[taken]
+
+
+class Brightness:
+    """Stands where a speaker encoder stands: eight band energies of a sound, as a unit vector."""
+
+    name = "brightness"
+
+    def __call__(self, samples: torch.Tensor) -> torch.Tensor:
+        bands = torch.fft.rfft(samples).abs().unfold(-1, 512, 512)[..., :8, :].mean(-1)
+        return torch.nn.functional.normalize(bands, dim=-1)
+
+
+@pytest.fixture(scope="module")
+def made(fit_store: ModelStore) -> tuple[KokoroFit, torch.Tensor]:
+    network = load_network(fit_store.path("kokoro-fp32") / "kokoro-fp32.onnx")
+    voices: Path = fit_store.path("kokoro-voices") / "voices"
+    nearest, other = (torch.from_numpy(load_voice(voices / f"{name}.bin")) for name in ("pm_alex", "pf_dora"))
+    line = corpus.line(network, "Bom dia.", "pt-BR")
+    assert line is not None
+    text = corpus.render(network, line, styled(other, torch.zeros(2 * STYLE)))
+    leader = Leader(Brightness(), Brightness()(text.samples[None])[0], 1.0)
+    material = Material([text], [], [text], other.clone(), torch.ones(2 * STYLE), 8000.0, [leader])
+    fit = KokoroFit(network, material, KokoroOptions(rank=2))
+    fit.prosody = torch.full((STYLE,), 0.01)
+    with torch.no_grad():
+        for adapter in fit.adapters.values():
+            adapter.up.normal_(0, 0.01, generator=torch.Generator().manual_seed(1))
+    return fit, nearest
+
+
+def test_a_dial_goes_back_and_forth(made: tuple[KokoroFit, torch.Tensor]) -> None:
+    fit, nearest = made
+    name = next(iter(fit.adapters))
+    up, style = fit.adapters[name].up.detach().clone(), fit.style(40).detach().clone()
+    dial = Dial(fit, nearest)
+    dial.set(Strength(0.5, 0.0))
+    assert torch.equal(fit.adapters[name].up, 0.5 * up)
+    assert torch.equal(fit.style(40)[0, STYLE:], nearest[39, STYLE:])
+    assert torch.equal(fit.style(40)[:, :STYLE], style[:, :STYLE])
+    dial.set(WHOLE)
+    assert torch.equal(fit.adapters[name].up, up) and torch.allclose(fit.style(40), style, atol=1e-6)
+
+
+def test_what_is_heard_decides(made: tuple[KokoroFit, torch.Tensor]) -> None:
+    fit, nearest = made
+    heard: list[Audio] = []
+
+    def strict(audio: Audio) -> float:
+        """Less for every sound after the stock voice's first, so that no rung is good."""
+        heard.append(audio)
+        return 4.0 - len(heard)
+
+    chosen = settle(fit, nearest, strict, Quiet())
+    assert len(heard) == 1 + len(LADDER)
+    assert all(np.abs(audio.samples).max() > 0.01 for audio in heard)
+    assert chosen.strength == WHOLE and chosen.opinion == 2.0
+    heard.clear()
+    assert settle(fit, nearest, lambda audio: 4.0, Quiet()).strength == WHOLE
+
+
+def test_it_stops_when_asked(made: tuple[KokoroFit, torch.Tensor]) -> None:
+    class Asked(Quiet):
+        def should_stop(self) -> bool:
+            return True
+
+    with pytest.raises(Stopped):
+        settle(*made, lambda audio: 4.0, Asked())
