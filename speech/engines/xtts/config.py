@@ -29,6 +29,13 @@ BUILT: Mapping[str, object] = {
     "d_vector_dim": 512,
     "cond_d_vector_in_each_upsampling_layer": True,
 }
+# What the reference takes when a setting is not there: the first version, which was another network.
+FIRST_VERSION: Mapping[str, object] = {
+    "gpt_use_perceiver_resampler": False,
+    "gpt_num_audio_tokens": 8194,
+    "gpt_start_audio_token": 8192,
+    "gpt_stop_audio_token": 8193,
+}
 
 
 @dataclass(frozen=True)
@@ -77,15 +84,15 @@ def read_config(path: Path) -> XttsConfig:
         raise SpeechError("checkpoint_wrong_kind", file=path.name, found=f"model: {config.get('model')!r}")
     args = config["model_args"]
     for name, built in BUILT.items():
-        if args.get(name, built) != built or (name not in args and name.startswith(("gpt_num", "gpt_use"))):
-            raise SpeechError("checkpoint_unsupported", setting=name, value=str(args.get(name)), valid=str(built))
+        value = args.get(name, FIRST_VERSION.get(name, built))
+        if value != built:
+            raise SpeechError("checkpoint_unsupported", setting=name, value=str(value), valid=str(built))
     width, heads = _whole(args, "gpt_n_model_channels", 1024, 16, 8192), _whole(args, "gpt_n_heads", 16, 1, 128)
-    if width % heads or width // heads % 2:
+    if width % heads:
         raise SpeechError(
-            "checkpoint_unsupported", setting="gpt_n_heads", value=str(heads), valid=f"half of {width}'s divisors"
+            "checkpoint_unsupported", setting="gpt_n_heads", value=str(heads), valid=f"divisors of {width}"
         )
-    tokens = read_json(path.with_name("vocab.json"))
-    start, stop, text_tokens = _text_tokens(tokens)
+    start, stop, text_tokens = _text_tokens(read_json(path.with_name("vocab.json")))
     return XttsConfig(
         layers=_whole(args, "gpt_layers", 30, 1, 256),
         width=width,
@@ -115,8 +122,10 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             content = file.read(MAX_JSON_BYTES + 1)
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         raise SpeechError("checkpoint_missing", folder=path.parent.name, file=path.name) from None
+    except OSError as error:
+        raise SpeechError("checkpoint_damaged", file=path.name, reason=error.strerror) from None
     if len(content) > MAX_JSON_BYTES:
         raise SpeechError("checkpoint_damaged", file=path.name, reason=f"larger than {MAX_JSON_BYTES} bytes")
     try:
@@ -142,9 +151,13 @@ def _text_tokens(tokenizer: Mapping[str, Any]) -> tuple[int, int, int]:
 
 
 def _languages(found: object) -> tuple[str, ...]:
-    if not isinstance(found, list) or not found or not set(map(str, found)) <= set(LANGUAGES):
-        raise SpeechError("checkpoint_unsupported", setting="languages", value=str(found), valid=", ".join(LANGUAGES))
-    return tuple(map(str, found))
+    """Those of the checkpoint that there are text rules for."""
+    spoken = tuple(code for code in LANGUAGES if isinstance(found, list) and code in found)
+    if not spoken:
+        raise SpeechError(
+            "checkpoint_unsupported", setting="languages", value=str(found)[:80], valid=", ".join(LANGUAGES)
+        )
+    return spoken
 
 
 def _whole(settings: Mapping[str, Any], name: str, default: int, low: int, high: int) -> int:

@@ -9,6 +9,7 @@ state, and a call of anything else is refused. Bounds are checked when a tensor 
 from __future__ import annotations
 
 import pickletools
+import struct
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -69,18 +70,19 @@ class TorchFile:
         self.name = path.name
         try:
             with path.open("rb") as file:
-                self._entries, self.checksums = _directory(file, path.name)
+                self._entries = _directory(file, path.name)
             self._bytes = torch.from_file(str(path), shared=False, size=path.stat().st_size, dtype=torch.uint8)
-        except OSError:
+            if "byteorder" in self._entries and self._entry("byteorder").tolist() != list(b"little"):
+                raise ValueError("its numbers are big-endian")
+            self.root = _load(self._entry("data.pkl"))
+        except (FileNotFoundError, NotADirectoryError):
             raise SpeechError("checkpoint_missing", folder=path.parent.name, file=path.name) from None
-        except (zipfile.BadZipFile, RuntimeError, ValueError) as error:
-            raise SpeechError("checkpoint_damaged", file=path.name, reason=str(error)) from None
-        try:
-            self.root = _load(self._entry("data.pkl").numpy().tobytes())
         except Refused as error:
             raise SpeechError("checkpoint_unsafe", file=path.name, found=str(error)) from None
-        except Exception as error:
-            reason = f"data.pkl: {type(error).__name__}: {error}"
+        except SpeechError:
+            raise
+        except Exception as error:  # whatever a damaged zip or pickle makes of the two readers
+            reason = f"{type(error).__name__}: {error}"
             raise SpeechError("checkpoint_damaged", file=path.name, reason=reason) from None
 
     def tensor(self, record: TensorRecord) -> Tensor:
@@ -100,37 +102,44 @@ class TorchFile:
         except (ValueError, RuntimeError) as error:
             raise SpeechError("checkpoint_damaged", file=self.name, reason=str(error)) from None
 
+    def checksum(self, record: TensorRecord) -> int:
+        """CRC-32 of the record's storage, from the zip's directory; 0 when its writer was told to save the time."""
+        return self._entries[f"data/{record.key}"][2]
+
     def _entry(self, name: str) -> Tensor:
         if name not in self._entries:
             raise ValueError(f"no entry {name}")
-        header, size = self._entries[name]
-        lengths = self._bytes[header + 26 : header + LOCAL_HEADER].tolist()
-        start = header + LOCAL_HEADER + lengths[0] + 256 * lengths[1] + lengths[2] + 256 * lengths[3]
+        header, size, _ = self._entries[name]
+        if not 0 <= header <= len(self._bytes) - LOCAL_HEADER:
+            raise ValueError(f"entry {name} begins outside the file")
+        name_length, extra_length = struct.unpack(
+            "<HH", bytes(self._bytes[header + 26 : header + LOCAL_HEADER].tolist())
+        )
+        start = header + LOCAL_HEADER + name_length + extra_length
         if start + size > len(self._bytes):
             raise ValueError(f"entry {name} ends after the file")
         return self._bytes[start : start + size]
 
 
-def _directory(file: IO[bytes], name: str) -> tuple[dict[str, tuple[int, int]], bytes]:
-    """Entry to (place of its local header, size), without the archive's own folder; and what identifies them all."""
+def _directory(file: IO[bytes], name: str) -> dict[str, tuple[int, int, int]]:
+    """Entry, without the archive's own folder, to the place of its local header, its size and its CRC-32."""
     if file.read(4) != b"PK\x03\x04":
         raise SpeechError("checkpoint_not_torch", file=name)
-    entries, checksums = {}, []
+    entries = {}
     with zipfile.ZipFile(file) as archive:
         for info in archive.infolist():
             if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:
                 raise zipfile.BadZipFile(f"entry {info.filename} is compressed or encrypted")
-            entries[info.filename.partition("/")[2]] = (info.header_offset, info.file_size)
-            checksums.append(f"{info.filename} {info.file_size} {info.CRC:08x}")
-    return entries, "\n".join(checksums).encode()
+            entries[info.filename.partition("/")[2]] = (info.header_offset, info.file_size, info.CRC)
+    return entries
 
 
-def _load(pickle: bytes) -> object:
+def _load(pickle: Tensor) -> object:
     """What the pickle describes: plain values, dicts, lists and tuples, `TensorRecord`s, and `Inert` for the rest."""
     if len(pickle) > MAX_PICKLE_BYTES:
         raise Refused(f"a pickle of {len(pickle)} bytes")
     machine = _Machine()
-    for opcode, argument, _ in pickletools.genops(pickle):
+    for opcode, argument, _ in pickletools.genops(pickle.numpy().tobytes()):
         if opcode.name == "STOP":
             return machine.stack.pop()
         if opcode.name in CONSTANTS:
@@ -157,6 +166,12 @@ class _Machine:
         start = self.marks.pop()
         items, self.stack[start:] = self.stack[start:], []
         return items
+
+    def named(self) -> None:
+        name, module = self.stack.pop(), self.stack.pop()
+        if not isinstance(name, str) or not isinstance(module, str):
+            raise Refused("a class without a name")
+        self.stack.append(Inert(f"{module}.{name}"))
 
     def tuple_of(self, count: int) -> None:
         items, self.stack[-count:] = self.stack[-count:], []
@@ -206,12 +221,12 @@ def _tensor(storage: object, offset: object, shape: object, stride: object) -> T
     kind, named, key, _, _ = storage if isinstance(storage, tuple) else (None,) * 5
     dtype = STORAGES.get(named.name.removeprefix("torch.")) if isinstance(named, Inert) else None
     if kind != "storage" or dtype is None or not isinstance(key, str):
-        raise Refused(f"a storage of {getattr(named, 'name', named)}")
-    if not isinstance(shape, tuple) or not isinstance(stride, tuple):
+        raise Refused(f"a storage of {named.name if isinstance(named, Inert) else 'no class'}")
+    if not isinstance(shape, tuple) or not isinstance(stride, tuple) or not isinstance(offset, int):
         raise Refused("a tensor without a shape")
     if not all(type(number) is int and 0 <= number < 1 << 48 for number in (offset, *shape, *stride)):
-        raise Refused(f"a tensor of shape {shape}, strides {stride}, offset {offset}"[:200])
-    return TensorRecord(dtype, key, int(str(offset)), shape, stride)
+        raise Refused("a tensor whose shape is of no whole numbers, or of absurd ones")
+    return TensorRecord(dtype, key, offset, shape, stride)
 
 
 CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
@@ -239,7 +254,7 @@ STEPS: Mapping[str, Callable[[_Machine, Any], object]] = {
     "BINGET": lambda machine, place: machine.stack.append(machine.memo[place]),
     "LONG_BINGET": lambda machine, place: machine.stack.append(machine.memo[place]),
     "GLOBAL": lambda machine, name: machine.stack.append(Inert(name.replace(" ", "."))),
-    "STACK_GLOBAL": lambda machine, _: machine.stack.append(Inert(f"{machine.stack.pop(-2)}.{machine.stack.pop()}")),
+    "STACK_GLOBAL": lambda machine, _: machine.named(),
     "BINPERSID": lambda machine, _: None,  # the storage tuple itself is its reference
     "REDUCE": lambda machine, _: machine.call(),
     "NEWOBJ": lambda machine, _: machine.new(),
