@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 from speech.text.clean import clean
+
+# 1 234 567; three threes, as in 600 123 456, are a telephone number.
+_SPACED_NUMBER = re.compile(r"(?<![\d.,+])(?<!\d )(?!\d{3} \d{3} \d{3}(?!\d))\d{1,3}(?: \d{3})+(?! ?\d)")
 
 
 def normalize(text: str, language: str) -> str:
     """`text` as a person reads it out in `language` (BCP 47), with punctuation, case and new lines kept.
 
-    Portuguese and English are spoken out; in any other language only characters change (see `clean`).
+    Portuguese and English are spoken out; in any other language only characters change (see `clean`), and the
+    spaces within a number go.
     """
     primary, _, rest = language.replace("_", "-").partition("-")
     region = rest.upper()
@@ -21,4 +27,4 @@ def normalize(text: str, language: str) -> str:
         from speech.text import english
 
         return english.normalize(text, region)
-    return text
+    return _SPACED_NUMBER.sub(lambda found: found[0].replace(" ", ""), text)

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 # Written with a full stop and always followed by more of the same sentence.
 _LEADING = frozenset(
@@ -16,15 +17,39 @@ _LEADING = frozenset(
     "e.g i.e p.ex cf ca c aprox approx máx mín dept est jan fev feb mar abr apr mai jun jul ago aug set sept sep out "
     "oct nov dez dec univ assoc bros ste mme mlle m sra dña ud uds".split()
 )
+# The same, in one language alone.
+_LEADING_IN = {
+    "cs": "pí sl ing mgr bc judr mudr phdr rndr doc ul nám tř č čp čís str např tzv tj mj sv vč cca kpt",
+    "de": "hr fr frl nr bzw vgl abb bd str z.b d.h u.a i.d.r bspw evtl ggf inkl zzgl dipl ing med phil hl hrsg kap",
+    "es": "ee avda gral gob ntra lic ing dpto tfno pza c.p",
+    "fr": "mm mgr me bd fg env chap éd",
+    "hi": "डॉ श्री सुश्री प्रो पं स्व कु मो",
+    "hu": "id ifj özv kb ún pl ld vö u ny bp em fszt vitéz",
+    "it": "sig sigg sig.ra dott dott.ssa prof.ssa avv ing geom rag on pag pagg p.es es v.le p.za",
+    "nl": "dhr mevr mw drs ir ing ds jhr mej blz bijv bv t.a.v o.a d.w.z",
+    "pl": "ul al pl os hab inż mgr ks św płk ppłk por kpt np tzn tzw m.in pt nr str",
+    "ru": "ул пр пл обл им стр см рис табл гл проф акад доц ген св тел кв корп т.е",
+    "tr": "doç yrd sn bkz örn cad sok mah apt no",
+}
+# Where a full stop after a number makes it an ordinal.
+_ORDINAL_POINT = frozenset("cs da de et fi hr hu lv nb pl sk sl sr tr".split())
 # Abbreviations that may also be the last word; a capital letter after them starts a new sentence.
 _TRAILING = frozenset("etc a.m p.m am pm s.a ltda ltd jr cia co corp a.c d.c hr hrs kg km".split())
+_EAST = "\u3040-\u30ff\u3400-\u9fff"  # kana and Chinese characters, written without spaces
 _CLOSERS = "\"'”’»›)\\]}）】」』"
-_END = re.compile(rf"(?<![.!?…؟।۔])[.!?…؟।۔]++[{_CLOSERS}]*+(?=\s)|[。！？]+[{_CLOSERS}]*")
-_NEXT_WORD = re.compile(r"\W{0,12}(\w[\w'’]*)")
+_END = re.compile(
+    rf"(?<![.!?…؟।॥۔])[.!?…؟।॥۔]++[{_CLOSERS}]*+(?=\s)"
+    rf"|[。｡！？][。｡！？!?]*[{_CLOSERS}]*|(?<=[{_EAST}])[!?]+[{_CLOSERS}]*"
+)
+_NEXT_WORD = re.compile(r"\W{0,12}(?:(?<=['’])[nst]\s+)?(\w[\w'’]*)")  # Dutch: 's Avonds
 _LAST_TOKEN = re.compile(r"[^\s\"“”«»()\[\]]+$")
-_INITIALS = re.compile(r"(?:[^\W\d_]\.)*[^\W\d_]")
+_INITIALS = re.compile(rf"(?:[^\W\d_]\.)*[^\W\d_가-힣{_EAST}]")
 _NUMBERED = re.compile(r"[\W_]*\d{1,3}(?:\.\d{1,3})*")
-_CLAUSES = (re.compile(r"[;:][%s]*\s" % _CLOSERS), re.compile(r"(?:[,)،、，]|\s[—–-])[%s]*\s|[、，]" % _CLOSERS))
+_SMALL_NUMBER = re.compile(r"(?:^|.*\D)\d{1,2}")
+_CLAUSES = (
+    re.compile(rf"[;:؛][{_CLOSERS}]*\s|[；：]|(?<=[{_EAST}])[;:]"),
+    re.compile(rf"(?:[,)،、，]|\s[—–-])[{_CLOSERS}]*\s|[、，]|(?<=[{_EAST}]),"),
+)
 
 
 @dataclass(frozen=True)
@@ -35,61 +60,74 @@ class Sentence:
     ends_paragraph: bool = False
 
 
-def split(text: str, max_chars: int) -> tuple[Sentence, ...]:
+def split(text: str, max_chars: int, language: str = "") -> tuple[Sentence, ...]:
     """Cut `text` into sentences of at most `max_chars` characters, in order.
 
     Every character that is not white space is in exactly one of them. A new line ends a sentence and the
-    paragraph; the last sentence of the text ends nothing, since no pause follows it.
+    paragraph; the last sentence of the text ends nothing, since no pause follows it. `language` (BCP 47) adds its
+    abbreviations and ordinals to those that are known in every text.
     Raises ValueError when `max_chars` is below one.
     """
     if max_chars < 1:
         raise ValueError(f"max_chars must be at least 1, not {max_chars}")
     cased = any(character.isupper() for character in text)
+    primary = language.replace("_", "-").split("-")[0].lower()
     sentences: list[Sentence] = []
     for line in filter(None, (line.strip() for line in text.splitlines())):
-        pieces = [piece for sentence in _sentences(line, cased) for piece in _pieces(sentence, max_chars)]
+        pieces = [piece for sentence in _sentences(line, cased, primary) for piece in _pieces(sentence, max_chars)]
         sentences += [Sentence(piece) for piece in pieces[:-1]] + [Sentence(pieces[-1], ends_paragraph=True)]
     if sentences:
         sentences[-1] = Sentence(sentences[-1].text)
     return tuple(sentences)
 
 
-def _sentences(line: str, cased: bool) -> Iterator[str]:
+def _sentences(line: str, cased: bool, language: str) -> Iterator[str]:
     start = 0
     for end in _END.finditer(line):
-        if _is_end(line, start, end, cased):
-            yield line[start : end.end()].strip()
-            start = end.end()
+        if _is_end(line, start, end, cased, language):
+            stop = end.end()
+            if line[stop - 1] == '"' and line[stop : stop + 1].strip() and line.count('"', 0, stop) % 2:
+                stop -= 1  # where no space tells, a straight quote that opens belongs to what follows
+            yield line[start:stop].strip()
+            start = stop
     rest = line[start:].strip()
     if rest:
         yield rest
 
 
-def _is_end(line: str, start: int, end: re.Match[str], cased: bool) -> bool:
+def _is_end(line: str, start: int, end: re.Match[str], cased: bool, language: str) -> bool:
     following = _NEXT_WORD.match(line, end.end())
     before = line[start : end.start()]
     if following is None or not any(character.isalnum() for character in before):
         return False
-    word = following[1]
+    word, mark = following[1], end[0]
+    if not line[end.end()].isspace():  # Chinese or Japanese: a quote that the sentence goes on after ends nothing
+        return not (mark[-1] in _CLOSERS and "\u3041" <= line[end.end()] <= "\u3096")
     if cased and word[0].islower():
         return False
-    mark = end[0]
     if mark.startswith(("…", "..")):
         return not re.match(r"I(?:['’]\w+)?$", word)
-    return mark[0] != "." or not _is_abbreviation(before)
+    return mark[0] != "." or not _is_abbreviation(before, language)
 
 
-def _is_abbreviation(before: str) -> bool:
+def _is_abbreviation(before: str, language: str) -> bool:
     """Whether the full stop after `before` belongs to its last word and not to the sentence."""
-    if _NUMBERED.fullmatch(before):
+    if _NUMBERED.fullmatch(before) or (language in _ORDINAL_POINT and _SMALL_NUMBER.fullmatch(before[-40:])):
         return True
     found = _LAST_TOKEN.search(before[-40:])
     token = found[0] if found else ""
+    if token.lower() in _leading_in(language):
+        return True
     if token.lower() in _TRAILING:
         return False
     if token == "I":
         return not before[:-1].rstrip()[-1:].islower()
     return token.lower() in _LEADING or _INITIALS.fullmatch(token) is not None
+
+
+@lru_cache(maxsize=64)
+def _leading_in(language: str) -> frozenset[str]:
+    return frozenset(_LEADING_IN.get(language, "").split())
 
 
 def _pieces(sentence: str, max_chars: int) -> Iterator[str]:

@@ -35,3 +35,23 @@ def test_has_speech(text: str) -> None:
 @pytest.mark.parametrize("text", ["", "  \n", "?!…", "😀👍🏽", "— “”", "🇧🇷", "\u200b"])
 def test_has_no_speech(text: str) -> None:
     assert not has_speech(text)
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("de-DE", "Größe, 20 € und 5°"),
+        ("cs-CZ", "Příliš žluťoučký kůň"),
+        ("hu-HU", "Árvíztűrő tükörfúrógép"),
+        ("pl-PL", "Zażółć gęślą jaźń"),
+        ("tr-TR", "İğne, ılık, Şule"),
+        ("ru-RU", "Съешь ещё, iPhone"),
+        ("ar", "مرحبا، كيف حالك؟ ١٢"),
+        ("hi-IN", "नमस्ते। ज़िंदगी १२"),
+        ("ja-JP", "々ー東京タワー、ｶﾅ、ＯＫ！"),
+        ("ko-KR", "안녕하세요, 漢字 ㅋㅋ"),
+        ("zh-CN", "你好，重庆！〇"),
+    ],
+)
+def test_every_language_of_xtts_is_readable_in_its_own_letters(language: str, text: str) -> None:
+    assert unreadable(text, language) == ()

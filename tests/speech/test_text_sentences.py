@@ -47,6 +47,62 @@ PARTS = [
 ]
 
 
+PARTS_IN = [
+    ("ar", "كيف حالك؟ أنا بخير. د. أحمد هنا۔ نعم.", ["كيف حالك؟", "أنا بخير.", "د. أحمد هنا۔", "نعم."]),
+    (
+        "cs-CZ",
+        "Přijde 3. Května ulice. Ing. Novák a č. 5 čekají. Ano?",
+        ["Přijde 3. Května ulice.", "Ing. Novák a č. 5 čekají.", "Ano?"],
+    ),
+    (
+        "de-DE",
+        "Am 3. Mai kam Hr. Dr. Müller z. B. hierher. Das war 1999. Danach kam Nr. 5.",
+        ["Am 3. Mai kam Hr. Dr. Müller z. B. hierher.", "Das war 1999.", "Danach kam Nr. 5."],
+    ),
+    ("es-ES", "¿Qué? EE. UU. es grande. ¡Sí!", ["¿Qué?", "EE. UU. es grande.", "¡Sí!"]),
+    (
+        "fr-FR",
+        "Bonjour! M. Dupont et Mgr. Paul arrivent. Voir p. 12.",
+        ["Bonjour!", "M. Dupont et Mgr. Paul arrivent.", "Voir p. 12."],
+    ),
+    ("hi-IN", "आप कैसे हैं? डॉ. शर्मा आए। वह गया॥ हाँ।", ["आप कैसे हैं?", "डॉ. शर्मा आए।", "वह गया॥", "हाँ।"]),
+    ("hu-HU", "A 2. Világháború. Kb. 5 km. Igaz?", ["A 2. Világháború.", "Kb. 5 km.", "Igaz?"]),
+    ("it-IT", "Il sig. Rossi e il dott. Neri. Pag. 12. Ciao!", ["Il sig. Rossi e il dott. Neri.", "Pag. 12.", "Ciao!"]),
+    (
+        "ja-JP",
+        "元気ですか?「行く。」と言った。ABC。okです。",
+        ["元気ですか?", "「行く。」と言った。", "ABC。", "okです。"],
+    ),
+    ("ko-KR", '네. "갑니다." 그가 말했다.', ["네.", '"갑니다."', "그가 말했다."]),
+    ("nl-NL", "Dhr. Jansen komt. 's Avonds niet. Ca. 5 km.", ["Dhr. Jansen komt.", "'s Avonds niet.", "Ca. 5 km."]),
+    ("pl-PL", "Ul. Długa i św. Anna. Dnia 3. Maja. Tak!", ["Ul. Długa i św. Anna.", "Dnia 3. Maja.", "Tak!"]),
+    ("ru-RU", "На ул. Ленина, стр. 5. А. С. Пушкин. Да?", ["На ул. Ленина, стр. 5.", "А. С. Пушкин.", "Да?"]),
+    ("tr-TR", "Prof. Kaya 3. Kata çıktı. Bkz. Ek. Tamam.", ["Prof. Kaya 3. Kata çıktı.", "Bkz. Ek.", "Tamam."]),
+    (
+        "zh-CN",
+        '你好!很好。他说:"我不去。"然后走了。"真的吗?"她问。',
+        ["你好!", "很好。", '他说:"我不去。"', "然后走了。", '"真的吗?"', "她问。"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("language", "text", "parts"), PARTS_IN)
+def test_parts_in_a_language(language: str, text: str, parts: list[str]) -> None:
+    assert [sentence.text for sentence in split(text, 400, language)] == parts
+
+
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("今天天气很好,我们去公园;他不去", ["今天天气很好,我们去公园;", "他不去"]),
+        ("今日は天気がいい、公園へ行こうよ", ["今日は天気がいい、", "公園へ行こうよ"]),
+        ("نعم هذا جيد؛ لكن لا أعرف", ["نعم هذا جيد؛", "لكن لا أعرف"]),
+    ],
+)
+def test_long_sentences_are_cut_at_clauses_of_every_script(text: str, parts: list[str]) -> None:
+    assert [sentence.text for sentence in split(text, 14)] == parts
+
+
 @pytest.mark.parametrize("text", WHOLE)
 def test_stays_whole(text: str) -> None:
     assert split(text, 400) == (Sentence(text),)
