@@ -245,7 +245,7 @@ def checked_sentences(text: str, language: str, max_chars: int) -> tuple[Sentenc
     normal = normalize(text, language)  # first: it turns µ and % into words
     if foreign := unreadable(normal, language):
         raise SpeechError("text_not_in_language", characters=foreign[:10], language=language)
-    spoken = tuple(sentence for sentence in split(normal, max_chars) if has_speech(sentence.text))
+    spoken = tuple(sentence for sentence in split(normal, max_chars, language) if has_speech(sentence.text))
     if not spoken:
         raise SpeechError("nothing_to_say")
     return spoken
