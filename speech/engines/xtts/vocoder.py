@@ -1,0 +1,317 @@
+"""Hidden states of the decoder to sound: HiFi-GAN (https://arxiv.org/abs/2010.05646), conditioned by the speaker.
+
+It runs as a stream. Every convolution keeps the few inputs that its next outputs still need, so a block of hidden
+states costs the same whether it comes alone or within a whole sentence: nothing is computed twice, nothing is
+cross-faded, and the samples are those of the whole sentence at once.
+
+Activations are (time, channels): the layout that oneDNN's kernels for one channel-last image read without copies.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils.parametrizations import weight_norm
+
+from speech.engines.xtts.checkpoint import fill
+from speech.errors import SpeechError
+
+if TYPE_CHECKING:
+    from speech.engines.xtts.config import XttsConfig
+
+PREFIX = "hifigan_decoder.waveform_decoder."
+WIDTH = 512  # channels before the first upsampling; each one halves them
+RATES = (8, 8, 2, 2)
+HOP = math.prod(RATES)  # samples a frame
+KERNELS, DILATIONS = (3, 7, 11), (1, 3, 5)
+SLOPE, LAST_SLOPE = 0.1, 0.01  # of the rectifiers
+BLOCK = 24  # frames at once: what a layer reads and writes stays in a core's cache
+LEAST_SPEED = 0.05
+
+
+class Layers(nn.Module):
+    """The weights as the checkpoint names them; `Vocoder` is what runs."""
+
+    def __init__(self, width: int, speaker: int) -> None:
+        super().__init__()
+        self.conv_pre = nn.Conv1d(width, WIDTH, 7)
+        self.cond_layer = nn.Conv1d(speaker, WIDTH, 1)
+        self.ups, self.conds, self.resblocks = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
+        for i, rate in enumerate(RATES):
+            channels = WIDTH >> (i + 1)
+            self.ups.append(weight_norm(nn.ConvTranspose1d(2 * channels, channels, 2 * rate, rate)))
+            self.conds.append(nn.Conv1d(speaker, channels, 1))
+            for kernel in KERNELS:
+                block = nn.Module()
+                for name in ("convs1", "convs2"):
+                    convs = (weight_norm(nn.Conv1d(channels, channels, kernel)) for _ in DILATIONS)
+                    block.add_module(name, nn.ModuleList(convs))
+                self.resblocks.append(block)
+        self.conv_post = nn.Conv1d(channels, 1, 7, bias=False)
+
+
+class Conv:
+    """A convolution without padding, its weights laid out once for where it runs: (n, C) to (n - reach, C')."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None, dilation: int, at: Tensor) -> None:
+        """`weight` (C', C, kernel); device and dtype are those of `at`."""
+        self.weight = weight.detach()[:, :, None].to(at).contiguous(memory_format=torch.channels_last)
+        self.bias = None if bias is None else bias.detach().to(at)
+        self.dilation = dilation
+        self.channels = len(weight)
+        self.reach = (weight.shape[2] - 1) * dilation
+        self._is_packed = at.device.type == "cpu" and torch.backends.mkldnn.is_available()
+        if self._is_packed:
+            pack = torch._C._nn.mkldnn_reorder_conv2d_weight
+            like = [1, weight.shape[1], 1, 4096]
+            self.weight = pack(self.weight.to_mkldnn(), [0, 0], [1, 1], [1, dilation], 1, like)
+
+    def __call__(self, x: Tensor, bias: Tensor | None = None, slope: float = 1.0, add: Tensor | None = None) -> Tensor:
+        """`bias` instead of its own; then a rectifier with `slope` below zero, or `add` of the result's shape."""
+        bias = self.bias if bias is None else bias
+        if not self._is_packed:
+            made = _rows(functional.conv2d(_image(x), self.weight, bias, dilation=(1, self.dilation)))
+            made = made if add is None else made + add
+            return made if slope == 1 else functional.leaky_relu(made, slope)
+        ops, shape = torch.ops.mkldnn, ([0, 0], [1, 1], [1, self.dilation], 1)
+        if add is not None:
+            pointwise = ("add", 1.0, None, [], None)
+            return _rows(
+                ops._convolution_pointwise.binary(_image(x), _image(add), self.weight, bias, *shape, *pointwise)
+            )
+        rectified = ("none", [], "") if slope == 1 else ("leaky_relu", [slope], "")
+        return _rows(ops._convolution_pointwise(_image(x), self.weight, bias, *shape, *rectified))
+
+
+def _image(rows: Tensor) -> Tensor:
+    """(n, C) as a channel-last image (1, C, 1, n) of the same memory."""
+    return rows[None, None].permute(0, 3, 1, 2)
+
+
+def _rows(image: Tensor) -> Tensor:
+    return image.permute(0, 2, 3, 1)[0, 0]
+
+
+class Vocoder:
+    """Weights shared by all streams, which may run in several threads at once; weight norm is folded in here."""
+
+    def __init__(self, layers: Layers, device: str = "cpu", dtype: torch.dtype = torch.float32) -> None:
+        self.at = torch.empty(0, device=device, dtype=dtype)
+        with torch.inference_mode():
+            self.pre = Conv(layers.conv_pre.weight, layers.conv_pre.bias, 1, self.at)
+            self.ups = [_upsampling(up, i, self.at) for i, up in enumerate(layers.ups)]
+            self.resblocks = [_pairs(block, self.at) for block in layers.resblocks]
+            self.post = Conv(layers.conv_post.weight / len(KERNELS), None, 1, self.at)
+            conds = (layers.cond_layer, *layers.conds)
+            self.conds = [(cond.weight[:, :, 0].clone(), cond.bias.clone()) for cond in conds]
+
+    def biases(self, speaker: Tensor) -> list[Tensor]:
+        """Of the first convolution and of each upsampling: what the speaker adds is the same at every moment."""
+        vector = speaker.reshape(-1).to("cpu", torch.float32)
+        added = [(weight @ vector + bias).to(self.at) for weight, bias in self.conds]
+        repeats = (1, *RATES)
+        own = [conv.bias for conv in (self.pre, *self.ups)]
+        return [bias + new.repeat(times) for bias, new, times in zip(own, added, repeats, strict=True)]
+
+    def whole(self, latents: Tensor, speaker: Tensor, speed: float = 1.0) -> NDArray[np.float32]:
+        """Samples at 24 kHz of hidden states (1, n, width) and a speaker (1, 512, 1)."""
+        return VocoderStream(self, speaker, speed).push(latents[0], is_last=True)
+
+
+def load_vocoder(
+    config: XttsConfig, weights: Mapping[str, Tensor], device: str = "cpu", dtype: torch.dtype = torch.float32
+) -> Vocoder:
+    """Of a checkpoint's weights. bfloat16 on a processor without its instructions is refused: it would crawl."""
+    if dtype == torch.bfloat16 and device == "cpu" and not has_bf16():
+        raise SpeechError("precision_unsupported", precision="bf16", device="cpu")
+    with torch.device("meta"):
+        layers = Layers(config.decoder_width, config.d_vector)
+    fill(layers, weights, PREFIX)
+    return Vocoder(layers, device, dtype)
+
+
+def has_bf16() -> bool:
+    """The processor multiplies bfloat16 itself (AVX512_BF16 or AMX)."""
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and torch.cpu._is_avx512_bf16_supported()
+
+
+def _upsampling(up: nn.Module, index: int, at: Tensor) -> Conv:
+    """A transposed convolution as a plain one: each pair of neighbours makes `rate` moments, as `rate` · C' channels."""
+    weight, rate = up.weight, RATES[index]  # (C, C', 2 rate)
+    pairs = weight.unflatten(2, (2, rate)).flip(2)  # the earlier neighbour meets the kernel's later half
+    kernel = pairs.permute(3, 1, 0, 2).flatten(0, 1)
+    return Conv(kernel if index == 0 else kernel / len(KERNELS), up.bias.repeat(rate), 1, at)
+
+
+def _pairs(block: nn.Module, at: Tensor) -> list[tuple[Conv, Conv]]:
+    firsts, seconds = block.get_submodule("convs1"), block.get_submodule("convs2")
+    return [
+        (Conv(first.weight, first.bias, dilation, at), Conv(second.weight, second.bias, 1, at))
+        for first, second, dilation in zip(firsts.children(), seconds.children(), DILATIONS, strict=True)
+    ]
+
+
+class VocoderStream:
+    """One sentence through a vocoder, pushed in blocks of any sizes; the samples are those of one push of all."""
+
+    def __init__(self, vocoder: Vocoder, speaker: Tensor, speed: float = 1.0) -> None:
+        """`speaker` (1, 512, 1); `speed` above 1 speaks faster, by stretching the hidden states."""
+        self._vocoder = vocoder
+        with torch.inference_mode():
+            first, *biases = vocoder.biases(speaker)
+        scales = (1 / max(speed, LEAST_SPEED), 4.0, 24000 / 22050)  # to mel frames, then to the vocoder's frames
+        self._stretches = [Stretch(scale) for scale in scales if scale != 1]
+        self._pre = Padded(vocoder.pre, first, SLOPE)
+        self._stages = [
+            (Upsampled(up, bias, rate), Fusion(vocoder.resblocks[3 * i : 3 * i + 3]))
+            for i, (up, bias, rate) in enumerate(zip(vocoder.ups, biases, RATES, strict=True))
+        ]
+        self._post = Padded(vocoder.post, None, 1.0)
+
+    def push(self, latents: Tensor, is_last: bool = False) -> NDArray[np.float32]:
+        """The samples that (n, width) more hidden states make certain: none yet, perhaps; with `is_last` all."""
+        with torch.inference_mode():
+            frames = latents.to(self._vocoder.at.device, torch.float32)
+            for stretch in self._stretches:
+                frames = stretch.push(frames, is_last)
+            blocks = frames.to(self._vocoder.at.dtype).split(BLOCK)
+            ends = [False] * (len(blocks) - 1) + [is_last]
+            samples = torch.cat([self._block(block, end) for block, end in zip(blocks, ends, strict=True)])
+            return samples.float().cpu().numpy()
+
+    def _block(self, frames: Tensor, is_last: bool) -> Tensor:
+        hidden = self._pre.push(frames, is_last)
+        for upsampled, fusion in self._stages:
+            hidden = fusion.push(upsampled.push(hidden, is_last), is_last)
+            is_final = upsampled is self._stages[-1][0]
+            hidden = functional.leaky_relu_(hidden, LAST_SLOPE if is_final else SLOPE)
+        return self._post.push(hidden, is_last).tanh_()[:, 0]
+
+
+class Stretch:
+    """Linear interpolation in time, as `functional.interpolate` rounds it: (n, C) to (about n · scale, C)."""
+
+    def __init__(self, scale: float) -> None:
+        self._scale = scale
+        self._step = np.float64(np.float32(1 / scale))
+        self._seen = self._made = 0  # rows
+        self._kept: Tensor | None = None  # the last rows seen
+
+    def push(self, x: Tensor, is_last: bool) -> Tensor:
+        rows = x if self._kept is None else torch.cat([self._kept, x])
+        self._seen += len(x)
+        start = self._seen - len(rows)
+        places = self._places(math.floor(self._seen * self._scale))
+        before = np.floor(places).astype(np.int64)
+        if not is_last:  # what needs the next row waits for it
+            count = int(np.searchsorted(before, self._seen - 1))
+            places, before = places[:count], before[:count]
+        before = np.minimum(before, self._seen - 1)
+        after = np.minimum(before + 1, self._seen - 1)
+        shares = torch.from_numpy(np.clip(places - before, 0, 1).astype(np.float32)[:, None]).to(x.device)
+        self._made += len(places)
+        keep = int(before[-1]) if len(before) else start
+        self._kept = rows[keep - start :].clone()
+        return rows[before - start] * (1 - shares) + rows[after - start] * shares
+
+    def _places(self, end: int) -> NDArray[np.float32]:
+        """Where the rows not made yet lie among those seen; one rounding, as a fused multiply-add has."""
+        places = (np.arange(self._made, end) + 0.5) * self._step - 0.5
+        return np.maximum(places.astype(np.float32), 0)
+
+
+class Past:
+    """Joins what a layer still needs to what comes: zeros before the first row and after the last."""
+
+    def __init__(self, reach: int) -> None:
+        self._reach = reach  # rows before and after a moment, together
+        self._kept: Tensor | None = None
+        self.length = reach // 2  # rows that stand before the next push
+
+    def joined(self, x: Tensor, is_last: bool) -> Tensor:
+        edge = x.new_zeros(self._reach // 2, x.shape[1])
+        parts = [edge if self._kept is None else self._kept, x, *([edge] if is_last else [])]
+        rows = torch.cat(parts)
+        self._kept = rows[max(0, len(rows) - self._reach) :].clone()
+        self.length = len(self._kept)
+        return rows
+
+
+class Padded:
+    """A convolution of as many outputs as inputs."""
+
+    def __init__(self, conv: Conv, bias: Tensor | None, slope: float) -> None:
+        self._conv, self._bias, self._slope = conv, bias, slope
+        self._past = Past(conv.reach)
+
+    def push(self, x: Tensor, is_last: bool) -> Tensor:
+        return _made(self._conv, self._past.joined(x, is_last), self._bias, self._slope)
+
+
+class Upsampled:
+    """`rate` rows for each row in: those between two neighbours, less half of them at both ends."""
+
+    def __init__(self, conv: Conv, bias: Tensor, rate: int) -> None:
+        self._conv, self._bias, self._rate = conv, bias, rate
+        self._kept: Tensor | None = None
+
+    def push(self, x: Tensor, is_last: bool) -> Tensor:
+        edge = x.new_zeros(1, x.shape[1])
+        rows = torch.cat([edge if self._kept is None else self._kept, x, *([edge] if is_last else [])])
+        made = _made(self._conv, rows, self._bias).view(-1, len(self._bias) // self._rate)
+        crop = self._rate // 2
+        start = crop if self._kept is None and len(rows) > 1 else 0
+        self._kept = rows[-1:].clone() if len(rows) > 1 else self._kept
+        return made[start : len(made) - crop if is_last else None]
+
+
+class Fusion:
+    """The sum of three stacks of residual pairs that hear 12, 36 and 60 rows around each moment."""
+
+    def __init__(self, stacks: list[list[tuple[Conv, Conv]]]) -> None:
+        self._stacks = [[Residual(*pair) for pair in stack] for stack in stacks]
+        self._waiting: list[Tensor | None] = [None for _ in stacks]  # made, but not yet by all
+
+    def push(self, x: Tensor, is_last: bool) -> Tensor:
+        made = []
+        for stack, waiting in zip(self._stacks, self._waiting, strict=True):
+            hidden = x
+            for residual in stack:
+                hidden = residual.push(hidden, is_last)
+            made.append(hidden if waiting is None else torch.cat([waiting, hidden]))
+        count = min(len(rows) for rows in made)
+        self._waiting = [rows[count:].clone() for rows in made]
+        return (made[0][:count] + made[1][:count]).add_(made[2][:count])
+
+
+class Residual:
+    """Two convolutions after rectifiers, beside a shortcut."""
+
+    def __init__(self, first: Conv, second: Conv) -> None:
+        self._first, self._second = first, second
+        self._inputs, self._between = Past(first.reach), Past(second.reach)
+
+    def push(self, x: Tensor, is_last: bool) -> Tensor:
+        rows = self._inputs.joined(x, is_last)
+        between = _made(self._first, functional.leaky_relu(rows, SLOPE), None, SLOPE)
+        # Row 0 of `between` is the moment `first.reach / 2` rows after row 0 of `rows`.
+        start = self._first.reach // 2 + self._second.reach // 2 - self._between.length
+        joined = self._between.joined(between, is_last)
+        count = len(joined) - self._second.reach
+        if count <= 0:
+            return x[:0]
+        return self._second(joined, add=rows[start : start + count])
+
+
+def _made(conv: Conv, rows: Tensor, bias: Tensor | None, slope: float = 1.0) -> Tensor:
+    """The convolution, or nothing while there are too few rows."""
+    if len(rows) > conv.reach:
+        return conv(rows, bias, slope)
+    return rows.new_zeros(0, conv.channels)
