@@ -97,6 +97,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     services: Services = app.state.services
     if services.supervisor is not None:
         services.supervisor.start()
+    services.speaker.warm_up()
     try:
         yield
     finally:

@@ -10,7 +10,7 @@ import io
 import os
 import struct
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
@@ -23,6 +23,10 @@ if TYPE_CHECKING:  # numpy costs a quarter of the service's start, and only soun
 
 Samples: TypeAlias = "NDArray[np.float32]"
 
+# What a file says of itself, by RIFF's names (Multimedia Programming Interface and Data Specifications 1.0, INFO).
+Tags: TypeAlias = Mapping[str, str]
+RIFF_TAGS = {"copyright": b"ICOP", "comment": b"ICMT"}
+NO_TAGS: Tags = {}
 UNKNOWN_SIZE = 0xFFFFFFFF  # what streaming writers put where RIFF wants a length not known yet
 
 
@@ -139,22 +143,22 @@ def load(source: Path | BinaryIO, sample_rate: int | None = None) -> Audio:
     return Audio(_samples_of(frames), rate)
 
 
-def encode(chunks: Iterable[Audio], format_name: str, sample_rate: int) -> Iterator[bytes]:
+def encode(chunks: Iterable[Audio], format_name: str, sample_rate: int, tags: Tags = NO_TAGS) -> Iterator[bytes]:
     """The bytes of a file in one of `FORMATS`, as soon as the chunks give them; one header, at the start.
 
-    Lengths in the header stay unknown, since they are; formats that must know them (m4a) come out at the end.
-    Raises SpeechError `unknown_format`.
+    Lengths in the header stay unknown, since they are; formats that must know them (m4a) come out at the end. aac and
+    pcm have no place for `tags`. Raises SpeechError `unknown_format`.
     """
     if format_of(format_name).codec == "pcm_s16le":
         if format_name == "wav":
-            yield wav_header(sample_rate, UNKNOWN_SIZE)
+            yield wav_header(sample_rate, UNKNOWN_SIZE, tags)
         for chunk in chunks:
             yield pcm16(chunk.samples)
     else:
-        yield from _encode_compressed(chunks, format_of(format_name), sample_rate)
+        yield from _encode_compressed(chunks, format_of(format_name), sample_rate, tags)
 
 
-def save(audio: Audio, path: Path, format_name: str | None = None) -> None:
+def save(audio: Audio, path: Path, format_name: str | None = None, tags: Tags = NO_TAGS) -> None:
     """Write a whole file or nothing: to a temporary name beside it, then renamed.
 
     `format_name` None takes the format from the file's suffix. Raises SpeechError `unknown_format`.
@@ -164,7 +168,7 @@ def save(audio: Audio, path: Path, format_name: str | None = None) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(to_bytes(audio, name))
+            file.write(to_bytes(audio, name, tags))
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except BaseException:
@@ -172,16 +176,16 @@ def save(audio: Audio, path: Path, format_name: str | None = None) -> None:
         raise
 
 
-def to_bytes(audio: Audio, format_name: str) -> bytes:
+def to_bytes(audio: Audio, format_name: str, tags: Tags = NO_TAGS) -> bytes:
     """A whole file in memory, its lengths in the header. Raises SpeechError `unknown_format`."""
     chosen = format_of(format_name)
     if format_name == "wav":
         data = pcm16(audio.samples)
-        return wav_header(audio.sample_rate, len(data)) + data
+        return wav_header(audio.sample_rate, len(data), tags) + data
     if chosen.codec == "pcm_s16le":
         return pcm16(audio.samples)
     file = io.BytesIO()
-    _write_whole([audio], chosen, audio.sample_rate, file)
+    _write_whole([audio], chosen, audio.sample_rate, file, tags)
     return file.getvalue()
 
 
@@ -192,11 +196,18 @@ def format_of(name: str) -> AudioFormat:
     return FORMATS[name]
 
 
-def wav_header(sample_rate: int, data_bytes: int) -> bytes:
-    """RIFF header of 44 bytes for mono 16 bit PCM; `UNKNOWN_SIZE` for a stream."""
-    riff_bytes = data_bytes if data_bytes == UNKNOWN_SIZE else data_bytes + 36
-    layout = struct.pack("<IHHIIHH", 16, 1, 1, sample_rate, sample_rate * 2, 2, 16)
-    return b"RIFF" + struct.pack("<I", riff_bytes) + b"WAVEfmt " + layout + b"data" + struct.pack("<I", data_bytes)
+def wav_header(sample_rate: int, data_bytes: int, tags: Tags = NO_TAGS) -> bytes:
+    """RIFF header for mono 16 bit PCM, of 44 bytes and the tags; `UNKNOWN_SIZE` for a stream."""
+    info = b"".join(_riff_tag(RIFF_TAGS[name], text) for name, text in tags.items())
+    listed = b"LIST" + struct.pack("<I", len(info) + 4) + b"INFO" + info if info else b""
+    riff_bytes = data_bytes if data_bytes == UNKNOWN_SIZE else data_bytes + 36 + len(listed)
+    layout = b"fmt " + struct.pack("<IHHIIHH", 16, 1, 1, sample_rate, sample_rate * 2, 2, 16)
+    return b"RIFF" + struct.pack("<I", riff_bytes) + b"WAVE" + layout + listed + b"data" + struct.pack("<I", data_bytes)
+
+
+def _riff_tag(name: bytes, text: str) -> bytes:
+    data = text.encode() + b"\0"
+    return name + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2)
 
 
 class _Drain:
@@ -215,41 +226,45 @@ class _Drain:
         return data
 
 
-def _encode_compressed(chunks: Iterable[Audio], chosen: AudioFormat, sample_rate: int) -> Iterator[bytes]:
+def _encode_compressed(chunks: Iterable[Audio], chosen: AudioFormat, sample_rate: int, tags: Tags) -> Iterator[bytes]:
     if chosen.needs_seek:
         file = io.BytesIO()
-        _write_whole(chunks, chosen, sample_rate, file)
+        _write_whole(chunks, chosen, sample_rate, file, tags)
         yield file.getvalue()
         return
     drain = _Drain()
-    for _ in _packets(chunks, chosen, sample_rate, drain):
+    for _ in _packets(chunks, chosen, sample_rate, drain, tags):
         if data := drain.take():
             yield data
     if data := drain.take():
         yield data
 
 
-def _write_whole(chunks: Iterable[Audio], chosen: AudioFormat, sample_rate: int, file: BinaryIO) -> None:
+def _write_whole(chunks: Iterable[Audio], chosen: AudioFormat, sample_rate: int, file: BinaryIO, tags: Tags) -> None:
     if chosen.codec == "libsndfile":
-        _write_vorbis(chunks, chosen, sample_rate, file)
+        _write_vorbis(chunks, chosen, sample_rate, file, tags)
         return
-    for _ in _packets(chunks, chosen, sample_rate, file):
+    for _ in _packets(chunks, chosen, sample_rate, file, tags):
         continue
 
 
-def _write_vorbis(chunks: Iterable[Audio], chosen: AudioFormat, sample_rate: int, file: BinaryIO) -> None:
+def _write_vorbis(chunks: Iterable[Audio], chosen: AudioFormat, sample_rate: int, file: BinaryIO, tags: Tags) -> None:
     import soundfile
 
     level = float(dict(chosen.options)["compression_level"])
     with soundfile.SoundFile(
         file, "w", sample_rate, 1, subtype="VORBIS", format="OGG", compression_level=level
     ) as writer:
+        for name, text in tags.items():
+            setattr(writer, name, text)
         for chunk in chunks:
             for start in range(0, len(chunk.samples), sample_rate):  # libsndfile overflows its stack on long writes
                 writer.write(chunk.samples[start : start + sample_rate])
 
 
-def _packets(chunks: Iterable[Audio], chosen: AudioFormat, sample_rate: int, file: BinaryIO | _Drain) -> Iterator[int]:
+def _packets(
+    chunks: Iterable[Audio], chosen: AudioFormat, sample_rate: int, file: BinaryIO | _Drain, tags: Tags
+) -> Iterator[int]:
     """Mux chunk by chunk into `file`; yields the number of packets after each chunk and after the end."""
     import av
 
@@ -259,6 +274,7 @@ def _packets(chunks: Iterable[Audio], chosen: AudioFormat, sample_rate: int, fil
     with av.open(file, "w", format=chosen.container, options=options) as container:
         stream: Any = container.add_stream(chosen.codec, rate=rate, options=dict(chosen.options), layout="mono")
         stream.format = chosen.sample_format
+        container.metadata.update(tags)
         if chosen.bit_rate:
             stream.bit_rate = chosen.bit_rate
         resampler = av.AudioResampler(format=chosen.sample_format, layout="mono", rate=rate)

@@ -16,10 +16,11 @@ from speech.engines.base import Engine, EngineInfo, EngineOptions, SpeechRequest
 from speech.engines.pool import EnginePool, PoolStats
 from speech.errors import SpeechError
 from speech.models import ModelStore
+from speech.text.language import guess
 from speech.text.normalize import normalize
 from speech.text.script import has_speech, unreadable
 from speech.text.sentences import Sentence, split
-from speech.voices import Voice
+from speech.voices import MANY_LANGUAGES, Voice
 
 MAX_CHARS = 10_000  # of one request, the base API's bound
 MAX_SEED = 2**32 - 1
@@ -58,6 +59,15 @@ class Plan:
     sample_rate: int
     info: EngineInfo
     seed: int | None = None  # of an engine that is seeded: the one asked for, or one that was drawn
+
+
+def tags_of(plan: Plan) -> dict[str, str]:
+    """What a file with the sound of `plan` says of itself; nothing where the weights allow every use."""
+    if plan.info.is_commercial:
+        return {}
+    terms = f"{plan.info.title} weights under {plan.info.licence}, non-commercial use only. {plan.info.licence_url}"
+    made = f"Synthetic speech: {plan.info.title}, voice {plan.voice.voice_id}, seed {plan.seed}. Made with Papagaio"
+    return {"copyright": terms.strip(), "comment": made}
 
 
 class Speaker:
@@ -134,14 +144,15 @@ class Speaker:
     ) -> Plan:
         """Check a request; loads nothing and takes milliseconds.
 
-        `language` is a BCP 47 tag or "" for the voice's own. `seed` None draws one where the engine is seeded. Raises
-        SpeechError: `engine_not_built`, `unknown_engine`, `unknown_voice`, `language_not_spoken`, `text_empty`,
-        `text_too_long`, `nothing_to_say`, `text_not_in_language`, `unknown_parameter`, `parameter_out_of_range`,
-        `seed_not_used`; for an engine that has no voices what `Engine.check` raises.
+        `language` is a BCP 47 tag or "" for the voice's own, or the text's where the voice has none. `seed` None draws
+        one where the engine is seeded. Raises SpeechError: `engine_not_built`, `unknown_engine`, `unknown_voice`,
+        `language_not_spoken`, `language_needed`, `text_empty`, `text_too_long`, `nothing_to_say`,
+        `text_not_in_language`, `unknown_parameter`, `parameter_out_of_range`, `seed_not_used`; for an engine that has
+        no voices what `Engine.check` raises.
         """
         chosen = self._engines_by_name(engine)
         speaking = _voice_of(chosen, voice)
-        spoken = match_language(language or speaking.language, chosen.info)
+        spoken = match_language(language or _own_language(speaking, text, chosen.info), chosen.info)
         return Plan(
             engine=engine,
             voice=speaking,
@@ -249,6 +260,16 @@ def checked_sentences(text: str, language: str, max_chars: int) -> tuple[Sentenc
     if not spoken:
         raise SpeechError("nothing_to_say")
     return spoken
+
+
+def _own_language(voice: Voice, text: str, info: EngineInfo) -> str:
+    """Raises SpeechError `language_needed` where neither the voice nor the text tells."""
+    if voice.language != MANY_LANGUAGES:
+        return voice.language
+    found = guess(text)
+    if found is None:
+        raise SpeechError("language_needed", voice=voice.voice_id, choices=list(info.languages))
+    return found
 
 
 def _voice_of(engine: Engine, voice_id: str) -> Voice:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from speech.audio import Audio, save
 from speech.errors import SpeechError
+from speech.voices import Voice
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,8 +33,9 @@ SAMPLE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 # Words that follow /voices/ in the service's routes.
 RESERVED = frozenset({"clone", "convert", "efforts", "export", "fit", "import", "intake", "presets", "samples"})
 TEXT_LENGTHS = {"title": 200, "description": 2000}  # most characters; of the rest 200
-# Engine to the module that checks what was fitted (`check`) and knows the ids that are taken (`stock_ids`).
-FORMATS: Mapping[str, str] = {"kokoro": "speech.engines.kokoro.adapter"}
+# Engine to the module that checks what a voice is made of (`check`) and knows the ids that are taken (`is_stock`).
+FORMATS: Mapping[str, str] = {"kokoro": "speech.engines.kokoro.adapter", "xtts": "speech.engines.xtts.voices"}
+Stamp = tuple[str, int, int, int]
 LEFTOVER_S = 3600  # after which a folder that a killed process was making or deleting is swept away
 
 
@@ -197,7 +199,7 @@ class VoiceLibrary:
         meta = read_meta(path)
         return self.add(replace(meta, voice_id=voice_id or meta.voice_id), read_tensors(path), {})
 
-    def stamp(self) -> tuple[tuple[str, int, int, int], ...]:
+    def stamp(self) -> tuple[Stamp, ...]:
         """Changes when a voice is added, replaced or deleted: name, time, size and inode of every file."""
         found = []
         for voice_id in self._ids():
@@ -234,7 +236,7 @@ class VoiceLibrary:
         """Raises SpeechError `bad_voice_id`, `voice_exists` where a new voice cannot have this id."""
         if not VOICE_ID.fullmatch(voice_id) or voice_id in RESERVED:
             raise SpeechError("bad_voice_id", voice=voice_id, reserved=sorted(RESERVED))
-        if (self._root / voice_id).exists() or any(voice_id in _format(name).stock_ids() for name in FORMATS):
+        if (self._root / voice_id).exists() or any(_format(name).is_stock(voice_id) for name in FORMATS):
             raise SpeechError("voice_exists", voice=voice_id)
 
     def _publish(self, staging: Path, voice_id: str) -> None:
@@ -243,6 +245,26 @@ class VoiceLibrary:
             staging.rename(self._root / voice_id)
         except OSError as error:  # another one was quicker
             raise SpeechError("voice_exists", voice=voice_id) from error
+
+
+class ListedVoices:
+    """The voices of one engine in a library, as they are now; read again when a file came, went or changed."""
+
+    def __init__(self, library: VoiceLibrary, engine: str) -> None:
+        self._library, self._engine = library, engine
+        self._listed: tuple[tuple[Stamp, ...], tuple[Voice, ...]] = ((), ())
+
+    def voices(self) -> tuple[Voice, ...]:
+        stamp = self._library.stamp()
+        listed, voices = self._listed
+        if listed != stamp:
+            voices = tuple(
+                Voice(meta.voice_id, meta.engine, meta.language, meta.gender, meta.title, is_stock=False)
+                for meta in self._library.list()
+                if meta.engine == self._engine
+            )
+            self._listed = (stamp, voices)
+        return voices
 
 
 def _opened(path: Path) -> Any:

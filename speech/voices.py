@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+MANY_LANGUAGES = "mul"  # BCP 47, of a voice that has no language of its own
+
 
 @dataclass(frozen=True)
 class Voice:
     """A voice of an engine.
 
-    `voice_id` is unique within Papagaio. `language` is the one it was recorded in (BCP 47); which ones it can
-    speak is the engine's matter. `gender` is `female`, `male` or `unknown`.
+    `voice_id` is unique within Papagaio. `language` is the one it was recorded in (BCP 47), or `MANY_LANGUAGES`; which
+    ones it can speak is the engine's matter. `gender` is `female`, `male` or `unknown`.
     """
 
     voice_id: str

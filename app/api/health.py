@@ -11,7 +11,9 @@ from pydantic import BaseModel
 from app import VERSION
 from app.api.queries import known_query
 from app.api.services import Services, Wired
+from app.texts import render
 from speech.engines.base import EngineInfo
+from speech.engines.registry import OPTIONAL
 
 router = APIRouter(tags=["health"], dependencies=[Depends(known_query)])
 
@@ -52,11 +54,13 @@ class EngineHealth(BaseModel):
     detail: str
     is_default: bool
     loaded: bool
-    device: str
+    device: str | None  # what it runs on, or would; null where only its load can tell
+    device_requested: str
     sample_rate: int
     languages: list[str]
     can_clone: bool
     licence: str
+    licence_url: str | None
     is_commercial: bool
     missing_models: list[str]
 
@@ -79,10 +83,10 @@ def health(services: Wired, response: Response) -> Health:
 
 @router.get("/health/engines", summary="Each engine: installed, loaded, what it speaks")
 def engines_health(services: Wired) -> EnginesHealth:
-    loaded = services.speaker.pool_stats().loaded
-    views = [_engine_health(services, info, name in loaded) for name, info in services.speaker.engines().items()]
+    devices = services.speaker.pool_stats().devices
+    views = [_engine_health(services, info, devices.get(name)) for name, info in services.speaker.engines().items()]
     has_default = any(view.is_default and view.available for view in views)
-    has_all = all(view.available for view in views)
+    has_all = all(view.available for view in views if view.name not in OPTIONAL)
     return EnginesHealth(
         status="unhealthy" if not has_default else STATUS_OF["ok" if has_all else "warn"], engines=views
     )
@@ -128,8 +132,9 @@ def _engine(services: Services) -> Check:
     name = services.settings.default_engine
     if name not in services.speaker.engines():
         return Check(status="fail", detail=f"the default engine {name} is not built")
-    missing = _missing(services, name)
-    return Check(status="fail" if missing else "ok", detail=_pull(missing) or f"{name} is installed")
+    missing, lack = _missing(services, name), services.speaker.lack(name)
+    detail = _pull(missing) or (render(f"error.{lack.code}", "en", lack.values) if lack else f"{name} is installed")
+    return Check(status="fail" if lack else "ok", detail=detail)
 
 
 def _missing(services: Services, engine: str) -> list[str]:
@@ -140,21 +145,24 @@ def _pull(missing: list[str]) -> str:
     return "; ".join(f"papagaio models pull {name}" for name in missing)
 
 
-def _engine_health(services: Services, info: EngineInfo, loaded: bool) -> EngineHealth:
+def _engine_health(services: Services, info: EngineInfo, device: str | None) -> EngineHealth:
     missing = _missing(services, info.name)
+    lack = services.speaker.lack(info.name)
     return EngineHealth(
         name=info.name,
         title=info.title,
-        status="unhealthy" if missing else "healthy",
-        available=not missing,
-        detail=_pull(missing) or "installed",
+        status="unhealthy" if lack else "healthy",
+        available=lack is None,
+        detail=_pull(missing) or (render(f"error.{lack.code}", "en", lack.values) if lack else "installed"),
         is_default=info.name == services.settings.default_engine,
-        loaded=loaded,
-        device="cpu",
+        loaded=device is not None,
+        device=device or (info.devices[0] if len(info.devices) == 1 else None),
+        device_requested=services.speaker.asked_device,
         sample_rate=info.sample_rate,
         languages=list(info.languages),
         can_clone=info.can_clone,
         licence=info.licence,
+        licence_url=info.licence_url or None,
         is_commercial=info.is_commercial,
         missing_models=missing,
     )

@@ -11,9 +11,9 @@ from app.api.bodies import Body
 from app.api.services import Services
 from app.errors import FieldError, Problem
 from speech.engines.kokoro.presets import DEFAULT_PRESET, PRESETS
-from speech.engines.registry import refusal
+from speech.engines.registry import OPTIONAL, refusal
 from speech.profiles import QualityProfile
-from speech.synthesis import match_language
+from speech.synthesis import MAX_SEED, match_language
 
 RVC_FIELDS = (
     "rvc_model_id",
@@ -35,7 +35,10 @@ F0Method = Literal["rmvpe", "fcpe", "pm", "harvest", "dio", "crepe"]
 
 
 class NewJob(Body):
-    """`voice_preset` (default `female_generic`) or `voice_id` names the voice. `speed` goes over the profile's."""
+    """`voice_preset` (default `female_generic`) or `voice_id` names the voice. `speed` goes over the profile's.
+
+    `seed`: of engines that vary, the same one gives the same sound again; one is drawn where none is given.
+    """
 
     text: Annotated[str, Field(min_length=1, max_length=10_000)]
     source_language: Annotated[str, Field(min_length=2, max_length=35)]
@@ -46,6 +49,7 @@ class NewJob(Body):
     tts_engine: Annotated[str | None, Word] = None
     quality_profile_id: str | None = None
     speed: Annotated[float | None, Field(ge=0.5, le=2.0)] = None
+    seed: Annotated[int | None, Field(ge=0, le=MAX_SEED)] = None
     ref_text: str | None = None
     enable_rvc: bool = False
     rvc_model_id: str | None = None
@@ -69,7 +73,9 @@ def params_of(services: Services, body: NewJob) -> dict[str, Any]:
         _refuse_stock(services, voice)
     profile = _profile(services, engine, body.quality_profile_id)
     parameters = dict(profile.parameters) | ({} if body.speed is None else {"speed": body.speed})
-    plan = services.speaker.plan(body.text, engine=engine, language=language, voice=voice, parameters=parameters)
+    plan = services.speaker.plan(
+        body.text, engine=engine, language=language, voice=voice, parameters=parameters, seed=body.seed
+    )
     return {
         "mode": body.mode,
         "text": body.text,
@@ -77,6 +83,7 @@ def params_of(services: Services, body: NewJob) -> dict[str, Any]:
         "language": plan.language,
         "voice": voice,
         "parameters": dict(plan.parameters),
+        "seed": plan.seed,
         "source_language": body.source_language,
         "target_language": body.target_language or body.source_language,
         "voice_preset": preset,
@@ -113,6 +120,8 @@ def _engine(services: Services, asked: str | None) -> str:
     built = list(services.speaker.engines())
     if engine not in built:
         raise refusal(engine, built)
+    if engine in OPTIONAL:
+        services.speaker.check(engine)
     return engine
 
 
@@ -129,7 +138,10 @@ def _voice(services: Services, body: NewJob, engine: str, language: str) -> tupl
         return None, body.voice_id
     offered = presets_of(engine)
     if not offered and body.voice_preset is None:
-        return None, next(voice.voice_id for voice in services.speaker.voices() if voice.engine == engine)
+        voice = next((voice.voice_id for voice in services.speaker.voices() if voice.engine == engine), None)
+        if voice is None:
+            raise Problem("engine_without_voices", engine=engine)
+        return None, voice
     preset = body.voice_preset or DEFAULT_PRESET
     if preset not in offered:
         raise Problem("unknown_preset", preset=preset, choices=sorted(offered) or ["–"])

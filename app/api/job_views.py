@@ -19,6 +19,7 @@ ECHOED = (
     "target_language",
     "voice_preset",
     "parameters",
+    "seed",
     "ref_text",
     "effort",
     "estimate_s",
@@ -27,6 +28,8 @@ ECHOED = (
     "pitch",
     "output_format",
 )
+# What the result of a synthesis has and a client sees under the same name.
+TOLD = ("device", "licence", "licence_url", "is_commercial", "parameters_without_effect")
 SOUNDING = ("dubbing", "conversion")  # kinds whose result is sound
 Status = Literal["pending", "processing", "paused", "completed", "failed", "cancelled"]
 Mode = Literal["dubbing", "dubbing_with_clone", "intake", "clone_voice", "conversion"]
@@ -61,6 +64,12 @@ class JobView(BaseModel):
     audio_url: str | None = None
     duration: float | None = None
     real_time_factor: float | None = None
+    seed: int | None = None
+    device: str | None = None
+    licence: str | None = None
+    licence_url: str | None = None
+    is_commercial: bool | None = None
+    parameters_without_effect: list[str] | None = None
     file_size_input: int | None = None
     file_size_output: int | None = None
     ref_text: str | None = None
@@ -151,14 +160,19 @@ def _made(job: Job) -> dict[str, Any]:
     if job.kind not in SOUNDING:
         return result
     wanted = job.params.get("output_format", "wav")
-    return result | {
-        "tts_engine_used": job.result["engine"],
-        "output_file": f"dubbed_{job.id}.{wanted}",
-        "audio_url": f"/jobs/{job.id}/download" + ("" if wanted == "wav" else f"?format={wanted}"),
-        "duration": job.result["duration_s"],
-        "real_time_factor": job.result["real_time_factor"],
-        "file_size_output": job.result["size_bytes"],
-    }
+    told = {name: job.result[name] for name in TOLD if name in job.result}
+    return (
+        result
+        | told
+        | {
+            "tts_engine_used": job.result["engine"],
+            "output_file": f"dubbed_{job.id}.{wanted}",
+            "audio_url": f"/jobs/{job.id}/download" + ("" if wanted == "wav" else f"?format={wanted}"),
+            "duration": job.result["duration_s"],
+            "real_time_factor": job.result["real_time_factor"],
+            "file_size_output": job.result["size_bytes"],
+        }
+    )
 
 
 def _error(job: Job) -> JobError | None:

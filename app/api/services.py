@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends, Request
 
 from app.settings import Settings
+from speech.engines.registry import OPTIONAL
 from speech.models import ModelStore
 from speech.synthesis import Speaker
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:  # the database layer is a third of the import of app.main, an
     from app.storage.files import Files
     from app.storage.profiles import ProfileStore
     from app.tasks.workshop import Workshop
+    from speech.engines.base import EngineInfo
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,14 @@ class Services:
 async def services_of(request: Request) -> Services:
     services: Services = request.app.state.services
     return services
+
+
+def usable_engines(services: Services) -> dict[str, EngineInfo]:
+    """The engines a client may choose from: all but the optional ones that are not installed."""
+    speaker = services.speaker
+    return {
+        name: info for name, info in speaker.engines().items() if name not in OPTIONAL or speaker.lack(name) is None
+    }
 
 
 Wired = Annotated[Services, Depends(services_of)]

@@ -46,7 +46,8 @@ async def download(
     filename = f"dubbed_{job.id}.{name}"
     if name == "wav":
         return FileResponse(path, media_type="audio/wav", filename=filename)
-    blocks = encode(_blocks(path), name, _sample_rate(path))
+    tags = (job.result or {}).get("tags", {})
+    blocks = encode(_blocks(path), name, _sample_rate(path), tags)
     first = await run_in_threadpool(next, blocks, b"")  # what fails to encode fails before the status line
     headers = {"Content-Disposition": f'attachment; filename="{filename}"'}
     return StreamingResponse(_then(first, blocks), headers=headers, media_type=CODECS[name].media_type)

@@ -10,7 +10,7 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from speech.audio import Audio, AudioFormat, encode
-from speech.synthesis import Plan, Speaker
+from speech.synthesis import Plan, Speaker, tags_of
 
 
 class SoundResponse(StreamingResponse):
@@ -24,7 +24,7 @@ class SoundResponse(StreamingResponse):
         except BaseException:
             self._chunks.close()
             raise
-        encoded = encode(_from(first, self._chunks), format_name, plan.sample_rate)
+        encoded = encode(_from(first, self._chunks), format_name, plan.sample_rate, tags_of(plan))
         super().__init__(_relay(encoded), media_type=chosen.media_type, headers=_headers(plan))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -36,7 +36,15 @@ class SoundResponse(StreamingResponse):
 
 
 def _headers(plan: Plan) -> dict[str, str]:
-    return {
+    more = {}
+    if plan.seed is not None:
+        more["X-Papagaio-Seed"] = str(plan.seed)
+    if not plan.info.is_commercial:
+        more["X-Papagaio-Licence"] = f"{plan.info.licence}; non-commercial"
+        more["Link"] = f'<{plan.info.licence_url}>; rel="license"'  # RFC 8288 and the registry's relation
+    if plan.info.without_effect:
+        more["X-Papagaio-Without-Effect"] = ", ".join(plan.info.without_effect)
+    return more | {
         "X-Papagaio-Engine": plan.engine,
         "X-Papagaio-Voice": plan.voice.voice_id,
         "X-Papagaio-Language": plan.language,

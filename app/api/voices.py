@@ -72,6 +72,9 @@ class VoiceProfile(BaseModel):
     consent: ConsentView | None = None
     samples: list[str] | None = None
     has_report: bool = False
+    licence: str
+    licence_url: str | None = None
+    is_commercial: bool = True
 
 
 class Voices(BaseModel):
@@ -264,6 +267,9 @@ def _profile(services: Services, voice: Voice) -> VoiceProfile:
         gender=voice.gender,
         engine=voice.engine,
         sample_rate=info.sample_rate,
+        licence=info.licence,
+        licence_url=info.licence_url or None,
+        is_commercial=info.is_commercial,
         is_stock=voice.is_stock,
     )
     return profile if voice.is_stock else profile.model_copy(update=_of_cloned(services, voice.voice_id))

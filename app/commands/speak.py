@@ -18,7 +18,7 @@ from speech.text.language import guess
 if TYPE_CHECKING:
     from app.settings import Settings
     from speech.engines.base import EngineInfo
-    from speech.synthesis import Speaker
+    from speech.synthesis import Plan, Speaker
     from speech.voices import Voice
 
 MAX_INPUT_BYTES = 1 << 20  # of standard input; the plan bounds the characters
@@ -28,6 +28,7 @@ def speak(options: argparse.Namespace, console: Console) -> int:
     from app.settings import load_settings
     from app.tasks import speaker_of
     from speech import audio
+    from speech.synthesis import tags_of
 
     settings = load_settings()
     output = Path(options.output)
@@ -38,31 +39,48 @@ def speak(options: argparse.Namespace, console: Console) -> int:
     engine = options.engine or settings.default_engine
     with closing(speaker_of(settings)) as speaker:
         models = speaker.models_of(engine)
+        if not any(voice.engine == engine for voice in speaker.voices()):  # who can speak is told by the weights
+            bring(speaker, models, console, options.accept_licence)
+            speaker.check(engine)
         text = _text(options.text)
         own = guess(text) or console.language
         voice, language = chosen_voice(speaker.voices(), engine, options.voice, options.language, own)
         parameters = _parameters(settings, speaker.engines()[engine], options.profile, options.speed)
-        plan = speaker.plan(text, engine=engine, language=language, voice=voice, parameters=parameters)
-        bring(speaker, models, console)
+        plan = speaker.plan(
+            text, engine=engine, language=language, voice=voice, parameters=parameters, seed=options.seed
+        )
+        bring(speaker, models, console, options.accept_licence)
         started = time.perf_counter()
         sound = audio.join(speaker.speak(plan))
         elapsed_s = time.perf_counter() - started
     try:
-        audio.save(sound, output, file_format)
+        audio.save(sound, output, file_format, tags_of(plan))
     except OSError as error:
         raise SpeechError("output_unwritable", path=str(output), reason=error.strerror or str(error)) from error
     used = {"voice": plan.voice.voice_id, "language": plan.language, "engine": plan.engine}
     times = {"duration_s": f"{sound.duration_s:.2f}", "elapsed_s": f"{elapsed_s:.2f}"}
     factor = f"{elapsed_s / sound.duration_s:.2f}"
     console.say("cli.speak.done", path=str(output), format=file_format, factor=factor, **used, **times)
+    _tell_more(plan, console)
     return 0
 
 
-def bring(speaker: Speaker, models: Iterable[str], console: Console) -> None:
-    """Pull what is not here yet."""
+def _tell_more(plan: Plan, console: Console) -> None:
+    """What a person should know of engines that vary, and of weights that do not allow every use."""
+    info = plan.info
+    if plan.seed is not None:
+        console.say("cli.speak.seed", seed=plan.seed)
+    if info.without_effect:
+        console.note(console.text("cli.speak.without_effect", names=info.without_effect, engine=info.title))
+    if not info.is_commercial:
+        console.note(console.text("cli.speak.licence", engine=info.title, licence=info.licence, url=info.licence_url))
+
+
+def bring(speaker: Speaker, models: Iterable[str], console: Console, licence: str | None = None) -> None:
+    """Pull what is not here yet; `licence` is one the person agrees to beforehand."""
     missing = [name for name in models if not speaker.store.is_installed(name)]
     for name in missing:
-        pull(speaker.store, name, console)
+        pull(speaker.store, name, console, licence)
     if missing:
         speaker.store.tidy()
 

@@ -29,6 +29,7 @@ def tasks(speaker: Speaker, workshop: Workshop, booth: Booth | None = None) -> M
 def from_settings(settings: Settings) -> Mapping[str, Task]:
     """The table of a worker process."""
     speaker = speaker_of(settings)
+    speaker.warm_up()
     return tasks(speaker, Workshop(speaker.store, settings.voices_path), booth_of(settings))
 
 

@@ -10,8 +10,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from app.jobs.context import Cancelled, JobContext
-from speech.audio import pcm16, wav_header
-from speech.synthesis import Plan, Speaker
+from speech.audio import Tags, pcm16, wav_header
+from speech.engines.base import Chunk
+from speech.synthesis import Plan, Speaker, tags_of
 
 OUTPUT = "audio.wav"
 GROWING = ".pcm"  # suffix of the running attempt's raw sound: 16 bit mono at the engine's rate
@@ -27,6 +28,7 @@ class SynthesisParams(BaseModel):
     voice: str
     language: str
     parameters: dict[str, float | bool]
+    seed: int | None = None  # decided when the job was added, so that every attempt makes the same sound
 
 
 def synthesize(speaker: Speaker, context: JobContext, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -36,18 +38,24 @@ def synthesize(speaker: Speaker, context: JobContext, params: Mapping[str, Any])
     """
     wanted = SynthesisParams.model_validate(params)
     plan = speaker.plan(
-        wanted.text, engine=wanted.engine, language=wanted.language, voice=wanted.voice, parameters=wanted.parameters
+        wanted.text,
+        engine=wanted.engine,
+        language=wanted.language,
+        voice=wanted.voice,
+        parameters=wanted.parameters,
+        seed=wanted.seed,
     )
     started = time.perf_counter()
     growing = context.temporary(GROWING)
     data_bytes, first_s = _speak_into(growing, speaker, plan, context)
     synthesis_s = time.perf_counter() - started
-    whole = _as_wav(growing, context.temporary(".wav"), plan.sample_rate, data_bytes)
+    tags = tags_of(plan)
+    whole = _as_wav(growing, context.temporary(".wav"), plan.sample_rate, data_bytes, tags)
     context.publish(whole, OUTPUT)
     duration_s = data_bytes / 2 / plan.sample_rate
     return {
         "output": OUTPUT,
-        "size_bytes": data_bytes + len(wav_header(plan.sample_rate, data_bytes)),
+        "size_bytes": data_bytes + len(wav_header(plan.sample_rate, data_bytes, tags)),
         "sample_rate": plan.sample_rate,
         "duration_s": duration_s,
         "synthesis_s": synthesis_s,
@@ -58,25 +66,33 @@ def synthesize(speaker: Speaker, context: JobContext, params: Mapping[str, Any])
         "voice": plan.voice.voice_id,
         "language": plan.language,
         "parameters": dict(plan.parameters),
+        "parameters_without_effect": list(plan.info.without_effect),
+        "seed": plan.seed,
+        "device": speaker.pool_stats().devices.get(plan.engine),
+        "licence": plan.info.licence,
+        "licence_url": plan.info.licence_url or None,
+        "is_commercial": plan.info.is_commercial,
+        "tags": tags,
     }
 
 
 def _speak_into(path: Path, speaker: Speaker, plan: Plan, context: JobContext) -> tuple[int, float]:
     """Bytes of PCM written, and the seconds until the first of them."""
-    started, first_s, written = time.perf_counter(), 0.0, 0
+    started, first_s, written, done = time.perf_counter(), 0.0, 0, 0
     with path.open("wb", buffering=0) as file:
-        for done, chunk in enumerate(speaker.speak(plan), 1):
+        for chunk in speaker.speak(plan):
             written += file.write(pcm16(chunk.samples))
             first_s = first_s or time.perf_counter() - started
+            done += chunk.ends if isinstance(chunk, Chunk) else 1
             context.progress(done, len(plan.sentences))
             if context.should_stop():
                 raise Cancelled
     return written, first_s
 
 
-def _as_wav(pcm: Path, wav: Path, sample_rate: int, data_bytes: int) -> Path:
+def _as_wav(pcm: Path, wav: Path, sample_rate: int, data_bytes: int, tags: Tags) -> Path:
     with pcm.open("rb") as source, wav.open("wb") as target:
-        target.write(wav_header(sample_rate, data_bytes))
+        target.write(wav_header(sample_rate, data_bytes, tags))
         while block := source.read(1 << 20):
             target.write(block)
     return wav

@@ -90,7 +90,9 @@ def test_profile_gives_parameters_and_speed_wins(machine: Path, capsys: Captured
         (("speak", "x", "-o", "x.wav", "--speed", "fast"), "fast is not a number"),
         (("speak", "x", "-o", "x.wav", "--speed", "9"), "from 0.5 to 2.0"),
         (("speak", "x", "-o", "x.wav", "--voice", "nobody"), "silence_female, silence_male"),
-        (("speak", "x", "-o", "x.wav", "--engine", "xtts"), "not built in this version"),
+        (("speak", "x", "-o", "x.wav", "--engine", "f5tts"), "not built in this version"),
+        (("speak", "x", "-o", "x.wav", "--seed", "1"), "takes no seed"),
+        (("speak", "x", "-o", "x.wav", "--seed", "one"), "one is not a number"),
         (("speak", "", "-o", "x.wav"), "no text"),
         (("speak", "x", "-o", "/no/such/folder/x.wav"), "/no/such/folder"),
         (("speak", "x", "-o", "x"), "wav, mp3"),
@@ -142,8 +144,19 @@ def test_doctor_tells_what_is_missing_and_how_to_bring_it(capsys: Captured, monk
     monkeypatch.setenv("PAPAGAIO_DEFAULT_ENGINE", "kokoro")
     code, out, _ = run(capsys, "doctor")
     assert code == 1
-    for line in ("papagaio models pull kokoro-int8", "papagaio models pull kokoro-voices", "xtts: not built"):
+    for line in ("papagaio models pull kokoro-int8", "papagaio models pull kokoro-voices", "f5tts: not built"):
         assert line in out
+    assert "papagaio models pull xtts-v2" in out or "./run xtts" in out
+    monkeypatch.setenv("PAPAGAIO_XTTS_DIR", "/nowhere")
+    _, out, _ = run(capsys, "doctor")
+    assert "/nowhere" in out or "./run xtts" in out
+
+
+def test_an_engine_whose_weights_ask_for_consent_says_so(capsys: Captured) -> None:
+    pytest.importorskip("tokenizers")
+    code, out, err = run(capsys, "speak", "Hello.", "-o", "x.wav", "--engine", "xtts")
+    assert (code, out) == (2, "")
+    assert "non-commercial" in err and "papagaio models pull xtts-v2 --accept-licence CPML-1.0" in err
 
 
 def test_voice_follows_the_language_and_the_language_the_voice() -> None:

@@ -9,11 +9,12 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
 from app.api.bodies import JSON, Body, body_of, documented
-from app.api.services import Services, Wired
+from app.api.services import Services, Wired, usable_engines
 from app.api.streaming import SoundResponse
 from app.errors import FieldError, Problem
 from speech.audio import format_of
-from speech.synthesis import Plan
+from speech.engines.registry import OPTIONAL
+from speech.synthesis import MAX_SEED, Plan
 
 PREFIX = "/v1/"
 router = APIRouter(tags=["openai"])
@@ -31,7 +32,7 @@ class VoiceName(BaseModel):
 
 
 class SpeechBody(Body):
-    """`language` (BCP 47) is ours: without it the voice's own language is spoken."""
+    """`language` (BCP 47) and `seed` are ours: without them the voice's own language, and a drawn seed, are used."""
 
     input: Annotated[str, Field(min_length=1, max_length=10_000)]
     model: str
@@ -41,6 +42,7 @@ class SpeechBody(Body):
     stream_format: Literal["audio", "sse"] = "audio"
     instructions: str = ""
     language: str = ""
+    seed: Annotated[int | None, Field(ge=0, le=MAX_SEED)] = None
 
 
 class Model(BaseModel):
@@ -94,7 +96,7 @@ def model(services: Wired, model_id: str) -> Model:
 
 @router.get("/v1/audio/models", summary="Engines, as Open WebUI asks")
 def audio_models(services: Wired) -> AudioModels:
-    return AudioModels(models=[Named(id=name, name=info.title) for name, info in services.speaker.engines().items()])
+    return AudioModels(models=[Named(id=name, name=info.title) for name, info in usable_engines(services).items()])
 
 
 @router.get("/v1/audio/voices", summary="Voices, as Open WebUI asks")
@@ -119,18 +121,22 @@ def envelope(problem: Problem, document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _model_names(services: Services) -> list[str]:
-    return [*services.speaker.engines(), *MODEL_ALIASES]
+    return [*usable_engines(services), *MODEL_ALIASES]
 
 
 def _plan(services: Services, body: SpeechBody) -> Plan:
     _refuse_inapplicable(body)
+    if body.model in OPTIONAL:
+        services.speaker.check(body.model)
     if body.model not in _model_names(services):
         raise Problem("unknown_model_name", model=body.model, choices=_model_names(services))
     engine = services.settings.default_engine if body.model in MODEL_ALIASES else body.model
     asked = body.voice if isinstance(body.voice, str) else body.voice.id
     voice = VOICE_ALIASES.get(asked, asked)
     parameters = {"speed": body.speed} if body.speed != 1.0 else {}
-    return services.speaker.plan(body.input, engine=engine, language=body.language, voice=voice, parameters=parameters)
+    return services.speaker.plan(
+        body.input, engine=engine, language=body.language, voice=voice, parameters=parameters, seed=body.seed
+    )
 
 
 def _refuse_inapplicable(body: SpeechBody) -> None:

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from speech.engines.kokoro.onnx_file import Node, OnnxFile
 from speech.engines.kokoro.runtime import STYLE_ROWS, STYLE_SIZE, Style
-from speech.engines.kokoro.voices import stock_ids
+from speech.engines.kokoro.voices import is_stock
 from speech.errors import SpeechError
 from speech.models import CATALOGUE, read_catalogue
 
-__all__ = ["Adapter", "check", "merge", "shape_of", "stock_ids"]
+__all__ = ["Adapter", "check", "merge", "shape_of", "is_stock"]
 BASE = "kokoro-fp32"  # of the model store's catalogue
 STYLE = "style"
 TABLE = Path(__file__).with_name("initializers.json")  # name to shape: every Conv, ConvTranspose and Gemm of the export

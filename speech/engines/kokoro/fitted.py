@@ -12,12 +12,11 @@ from weakref import WeakSet
 from speech.engines.kokoro.adapter import Adapter, merge
 from speech.engines.kokoro.runtime import Runtimes, Style
 from speech.errors import SpeechError
-from speech.voice_files import VoiceLibrary, read_tensors
+from speech.voice_files import ListedVoices, Stamp, VoiceLibrary, read_tensors
 from speech.voices import Voice
 
 ENGINE = "kokoro"
 MOST_LOADED = 2  # beside the stock model
-Stamp = tuple[str, int, int, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,24 +44,14 @@ class FittedVoices:
         self._precision = precision
         self._threads = threads
         self._memory_bytes = memory_bytes
-        self._listed: tuple[tuple[Stamp, ...], tuple[Voice, ...]] = ((), ())
+        self._listed = ListedVoices(self._library, ENGINE)
         self._entries: OrderedDict[str, _Entry] = OrderedDict()
         self._alive: WeakSet[FittedModel] = WeakSet()
         self._loading = threading.Lock()  # one at a time: so that a voice is loaded once, and the most are kept to
         self._lock = threading.Lock()
 
     def voices(self) -> tuple[Voice, ...]:
-        """Read again only when a file came, went or changed."""
-        stamp = self._library.stamp()
-        listed, voices = self._listed
-        if listed != stamp:
-            voices = tuple(
-                Voice(meta.voice_id, ENGINE, meta.language, meta.gender, meta.title, is_stock=False)
-                for meta in self._library.list()
-                if meta.engine == ENGINE
-            )
-            self._listed = (stamp, voices)
-        return voices
+        return self._listed.voices()
 
     def model(self, voice_id: str, base: Callable[[], Path], base_bytes: int) -> FittedModel:
         """The voice's network; `base` tells the file to merge with, `base_bytes` what the stock model holds.
@@ -94,7 +83,7 @@ class FittedVoices:
         with self._lock:
             if stamp is None:
                 self._entries.pop(voice_id, None)
-                choices = [voice.voice_id for voice in self._listed[1]]
+                choices = [voice.voice_id for voice in self._listed.voices()]
                 raise SpeechError("unknown_voice", voice=voice_id, engine=ENGINE, choices=choices)
             entry = self._entries.get(voice_id)
             if entry is None or entry.stamp != stamp:

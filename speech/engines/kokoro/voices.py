@@ -55,6 +55,10 @@ def recipe(voice_id: str) -> Mapping[str, float]:
     return BLENDS.get(voice_id, {voice_id: 1.0})
 
 
+def is_stock(voice_id: str) -> bool:
+    return voice_id in stock_ids()
+
+
 @cache
 def stock_ids() -> tuple[str, ...]:
     """Every voice that comes with the engine: the catalogue's files and the blends."""

@@ -1,0 +1,259 @@
+"""XTTS-v2 behind the Engine protocol: all sentences of all requests go through one decoding loop, streamed in order."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from speech.engines.base import Chunk, EngineInfo, EngineOptions, SpeechRequest
+from speech.engines.memory import available_bytes
+from speech.engines.xtts.cleaning import INSTALL_COMMAND
+from speech.engines.xtts.tokenizer import CHAR_LIMITS, CODES, Tokenizer
+from speech.engines.xtts.voices import ENGINE, clips_of, studio_voices
+from speech.errors import SpeechError
+from speech.profiles import XTTS
+from speech.text.sentences import Sentence, split
+from speech.voice_files import ListedVoices, VoiceLibrary, read_tensors
+from speech.voices import Voice
+
+if TYPE_CHECKING:
+    from speech.engines.xtts.batching import DecodingLoop, Ticket, Utterance
+    from speech.engines.xtts.checkpoint import Latents
+    from speech.engines.xtts.sampling import SamplingOptions
+    from speech.engines.xtts.vocoder import Vocoder
+
+MODEL = "xtts-v2"
+PACKAGES = ("torch", "tokenizers")
+SAMPLE_RATE = 24000
+AHEAD = 8  # utterances of one request in the loop at once; those after them wait for the first to be heard
+UNSPACED = ("zh", "ja")  # written without spaces between sentences
+# The tags of the engine's languages: the region only where Papagaio has several, as for the embedded voice.
+LANGUAGES = {tag if code in ("pt", "en") else tag.partition("-")[0]: code for tag, code in CODES.items()}
+SAMPLING = ("temperature", "top_k", "top_p", "repetition_penalty", "length_penalty")
+FILES = ("config.json", "vocab.json")
+WEIGHTS = ("model.safetensors", "model.pth")
+INFO = EngineInfo(
+    name=ENGINE,
+    title="XTTS v2",
+    languages=tuple(LANGUAGES),
+    sample_rate=SAMPLE_RATE,
+    licence="LicenseRef-CPML",
+    licence_url="https://huggingface.co/coqui/XTTS-v2/blob/6c2b0d75eae4b7047358e3b6bd9325f857d43f77/LICENSE.txt",
+    parameters=XTTS,
+    models=(MODEL,),
+    max_chars=max(CHAR_LIMITS.values()),
+    char_limits={tag: CHAR_LIMITS[code] for tag, code in LANGUAGES.items()},
+    can_clone=True,
+    is_commercial=False,
+    devices=("cpu", "cuda"),
+    is_seeded=True,
+    without_effect=("length_penalty",),  # it ranks beams, and there is one, as in the reference implementation
+)
+
+
+class XttsEngine:
+    """Weights of the model store, or of `options.checkpoint_dir`; studio speakers and the library's `xtts` voices."""
+
+    info = INFO
+
+    def __init__(self, options: EngineOptions) -> None:
+        self._options = options
+        self.info = replace(INFO, models=()) if options.checkpoint_dir else INFO
+        self._library = VoiceLibrary(options.voices_dir) if options.voices_dir else None
+        self._listed = ListedVoices(self._library, ENGINE) if self._library else None
+        self._loaded: _Loaded | None = None
+
+    def check(self) -> None:
+        """Raises SpeechError `xtts_not_installed`, `model_missing`, `checkpoint_dir_unusable`."""
+        missing = [name for name in PACKAGES if find_spec(name) is None]
+        if missing:
+            raise SpeechError("xtts_not_installed", packages=missing, command=INSTALL_COMMAND)
+        self._folder()
+
+    def needed_bytes(self) -> int:
+        folder = self._folder()
+        size = next((folder / name).stat().st_size for name in WEIGHTS if (folder / name).exists())
+        return size if self._options.precision == "fp32" else size // 3  # int8 is a quarter of the largest part
+
+    def load(self, device: str) -> None:
+        """Raises SpeechError as `check`, `open_checkpoint` and `fill` do, `memory_exhausted`."""
+        self.check()
+        with _telling_of_memory(self.needed_bytes()):
+            self._loaded = _Loaded(self._folder(), device, self._options)
+
+    def unload(self) -> None:
+        loaded, self._loaded = self._loaded, None
+        if loaded:
+            loaded.loop.close()
+
+    def memory_bytes(self) -> int:
+        return self._loaded.size_bytes if self._loaded else 0
+
+    def voices(self) -> tuple[Voice, ...]:
+        return (*self._studio().values(), *(self._listed.voices() if self._listed else ()))
+
+    def speak(self, request: SpeechRequest) -> Generator[Chunk, None, None]:
+        """Chunks within a sentence, the first one early. Closing the iterator takes every sentence out of the loop.
+
+        Raises SpeechError `engine_not_loaded`, `speech_empty`, and what the tokenizer, the voice's reference and the
+        loop raise.
+        """
+        loaded = self._loaded
+        if loaded is None:
+            raise SpeechError("engine_not_loaded", engine=ENGINE)
+        latents = self._latents(loaded, request.voice.voice_id)
+        waiting = deque(utterances(request, loaded, latents))
+        running: deque[tuple[int, Ticket]] = deque()
+        is_heard = False
+        try:
+            while waiting or running:
+                while waiting and len(running) < AHEAD:
+                    ends, utterance = waiting.popleft()
+                    running.append((ends, loaded.loop.submit(utterance)))
+                ends, ticket = running[0]
+                for chunk in loaded.sound(ticket, latents, float(request.parameters.get("speed", 1.0)), ends):
+                    is_heard = True
+                    yield chunk
+                running.popleft()
+        finally:
+            for _, ticket in running:
+                ticket.cancel()
+        if not is_heard:
+            raise SpeechError("speech_empty", engine=ENGINE, seed=request.seed)
+
+    def _latents(self, loaded: _Loaded, voice_id: str) -> Latents:
+        names = {voice.voice_id: name for name, voice in self._studio().items()}
+        if voice_id in names:
+            return loaded.speakers[names[voice_id]]
+        if self._library is None:
+            raise SpeechError("unknown_voice", voice=voice_id, engine=ENGINE, choices=list(names))
+        return loaded.latents.of(clips_of(read_tensors(self._library.path(voice_id))))
+
+    def _studio(self) -> Mapping[str, Voice]:
+        try:
+            return studio_voices(self._folder())
+        except SpeechError:  # `load` tells why
+            return {}
+
+    def _folder(self) -> Path:
+        """Raises SpeechError `model_missing`, `checkpoint_dir_unusable`."""
+        folder = self._options.checkpoint_dir
+        if folder is None:
+            return self._options.store.path(MODEL)
+        missing = [name for name in FILES if not (folder / name).is_file()]
+        if not any((folder / name).is_file() for name in WEIGHTS):
+            missing.append(" / ".join(WEIGHTS))
+        if missing:
+            raise SpeechError("checkpoint_dir_unusable", path=str(folder), missing=missing)
+        return folder
+
+
+class _Loaded:
+    """What an engine holds while it is loaded."""
+
+    def __init__(self, folder: Path, device: str, options: EngineOptions) -> None:
+        from speech.engines.xtts.batching import load_loop
+        from speech.engines.xtts.checkpoint import open_checkpoint, read_speakers
+        from speech.engines.xtts.latents import VoiceLatents
+        from speech.engines.xtts.vocoder import load_vocoder
+
+        checkpoint = open_checkpoint(folder)
+        self.config = checkpoint.config
+        self.tokenizer = Tokenizer(checkpoint.vocab_path)
+        self.vocoder: Vocoder = load_vocoder(checkpoint.config, checkpoint.weights, device)
+        self.speakers: Mapping[str, Latents] = read_speakers(folder)
+        cache = options.cache_dir / "xtts" if options.cache_dir else None
+        self.latents = VoiceLatents(checkpoint, cache)
+        self.loop: DecodingLoop = load_loop(checkpoint, device, options.precision)
+
+    @property
+    def size_bytes(self) -> int:
+        return self.loop.size_bytes + self.vocoder.size_bytes
+
+    def sound(self, ticket: Ticket, latents: Latents, speed: float, ends: int) -> Iterator[Chunk]:
+        """An utterance as it is decoded; `ends` sentences of the request end with its last chunk."""
+        from speech.engines.xtts.vocoder import VocoderStream
+
+        stream, before = VocoderStream(self.vocoder, latents.speaker, speed), None
+        for block in ticket:
+            if before is not None and len(samples := stream.push(before)):
+                yield Chunk(samples, SAMPLE_RATE, 0)
+            before = block
+        if before is not None:
+            yield Chunk(stream.push(before, is_last=True), SAMPLE_RATE, ends)
+
+
+def utterances(request: SpeechRequest, loaded: _Loaded, latents: Latents) -> list[tuple[int, Utterance]]:
+    """What is decoded in one go, with the number of the request's sentences that end with it."""
+    from speech.engines.xtts.batching import Utterance
+
+    code = LANGUAGES[request.language]
+    is_split = bool(request.parameters.get("enable_text_splitting", False))
+    limit = CHAR_LIMITS[code]
+    texts = [(1, sentence.text) for sentence in request.sentences]
+    made = []
+    for ends, text in texts if is_split else packed(request.sentences, limit, "" if code[:2] in UNSPACED else " "):
+        pieces = list(_encoded(text, code, loaded))
+        made += [(0, piece) for piece in pieces[:-1]] + [(ends, pieces[-1])]
+    return [
+        (
+            ends,
+            Utterance(
+                text_ids=tuple(ids),
+                latents=latents,
+                sampling=_sampling(request, number),
+                request_id=str(id(request)),
+                max_tokens=loaded.config.max_audio,
+            ),
+        )
+        for number, (ends, ids) in enumerate(made)
+    ]
+
+
+def packed(sentences: Sequence[Sentence], limit: int, space: str) -> list[tuple[int, str]]:
+    """As many sentences of a paragraph together as `limit` characters allow, with their number."""
+    found: list[tuple[int, str]] = []
+    is_open = False
+    for sentence in sentences:
+        joined = f"{found[-1][1]}{space}{sentence.text}" if is_open else sentence.text
+        if is_open and len(joined) <= limit:
+            found[-1] = (found[-1][0] + 1, joined)
+        else:
+            found.append((1, sentence.text))
+        is_open = not sentence.ends_paragraph
+    return found
+
+
+def _encoded(text: str, code: str, loaded: _Loaded) -> Iterator[list[int]]:
+    """Token ids of a text; of its halves where they are more than the GPT has places for."""
+    ids = loaded.tokenizer.encode(text, code)
+    if len(ids) < loaded.config.max_text or len(text) < 2:
+        yield ids
+        return
+    for half in split(text, (len(text) + 1) // 2):
+        yield from _encoded(half.text, code, loaded)
+
+
+def _sampling(request: SpeechRequest, number: int) -> SamplingOptions:
+    from speech.engines.xtts.sampling import SamplingOptions
+
+    given = {name: request.parameters[name] for name in SAMPLING if name in request.parameters}
+    seed = None if request.seed is None else (request.seed + number) % 2**32
+    return SamplingOptions(**{**given, "seed": seed})
+
+
+@contextmanager
+def _telling_of_memory(needed_bytes: int) -> Iterator[None]:
+    """Raises SpeechError `machine_memory_short` for what PyTorch says of memory that it did not get."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "memory" not in str(error).lower():
+            raise
+        free = (available_bytes() or 0) >> 20
+        raise SpeechError("machine_memory_short", engine=ENGINE, needed_mb=needed_bytes >> 20, free_mb=free) from error
