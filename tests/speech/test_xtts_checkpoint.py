@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import pickle
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ from speech.errors import SpeechError
 
 torch = pytest.importorskip("torch")
 checkpoint = pytest.importorskip("speech.engines.xtts.checkpoint")
+TorchFile = pytest.importorskip("speech.engines.torch_file").TorchFile
 
 
 def refused(code: str, call: Callable[..., object], *arguments: object) -> SpeechError:
@@ -65,6 +69,27 @@ def test_all_tensors_equal_what_torch_reads(xtts_tiny: Path) -> None:
     found = checkpoint.read_dvae(xtts_tiny)
     stored = torch.load(xtts_tiny / "dvae.pth", weights_only=True)
     assert list(found) == list(stored) and all(torch.equal(found[name], stored[name]) for name in stored)
+
+
+def test_the_random_checkpoint_is_the_same_everywhere(xtts_tiny: Path) -> None:
+    """The golden tensors of parity hang on its values: they come from names and seed, by exactly rounded arithmetic."""
+    weights = checkpoint.open_checkpoint(xtts_tiny).weights
+    for name, known in (
+        ("gpt.gpt.h.1.attn.c_attn.weight", "eecac297910b3f03"),
+        ("hifigan_decoder.waveform_decoder.ups.2.parametrizations.weight.original0", "cabcff75d59d23c2"),
+    ):
+        assert hashlib.sha256(weights[name].numpy().tobytes()).hexdigest()[:16] == known
+
+
+def test_the_random_checkpoint_has_the_config_object_of_the_hubs_file(xtts_tiny: Path) -> None:
+    """An instance of the reference's class under its old module path, which torch.load alone refuses."""
+    with pytest.raises(pickle.UnpicklingError, match="TTS.tts.configs.xtts_config.XttsConfig"):
+        torch.load(xtts_tiny / "model.pth", weights_only=True)
+    config = TorchFile(xtts_tiny / "model.pth").root["config"]
+    assert config.name == "TTS.tts.configs.xtts_config.XttsConfig"
+    state = config.state[-1]
+    assert state["model_args"].name == "TTS.tts.models.xtts.XttsArgs" and state["temperature"] == 0.75
+    assert "TTS" not in sys.modules
 
 
 def maps(name: str) -> bool:
