@@ -25,7 +25,7 @@ from train.progress import Reporter, Stopped
 
 Opinion = Callable[[Audio], float]  # P808, 1 to 5
 LISTENED = 9  # texts a rung
-MOST_LOST = 0.08  # of the opinion score, against the stock voice
+MOST_LOST = 0.1  # of the opinion score, against the stock voice
 LEAST_KEPT = 0.8  # of the likeness that the whole fit gained, by the encoders that led it
 
 
