@@ -118,11 +118,19 @@ class Reference:
             voice = self.voices[UTTERANCES[utterance][2]][0]
             self.torch.manual_seed(int(settings.pop("seed", 0)))
             codes = gpt.generate(
-                cond_latents=voice, text_inputs=text, max_new_tokens=steps, num_beams=1, num_return_sequences=1, **settings
+                cond_latents=voice,
+                text_inputs=text,
+                max_new_tokens=steps,
+                num_beams=1,
+                num_return_sequences=1,
+                **settings,
             )
             made[f"decoded.{number}.tokens"] = codes[0].numpy().astype(np.int16)
             if number < 2:
-                lengths = (self.torch.tensor([text.shape[1]]), self.torch.tensor([codes.shape[1] * gpt.code_stride_len]))
+                lengths = (
+                    self.torch.tensor([text.shape[1]]),
+                    self.torch.tensor([codes.shape[1] * gpt.code_stride_len]),
+                )
                 hidden = gpt(text, lengths[0], codes, lengths[1], cond_latents=voice, return_latent=True)
                 made[f"decoded.{number}.hidden"] = hidden[0].numpy()
         return made

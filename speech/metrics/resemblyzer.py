@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from speech.metrics.resampling import Resampler
+from speech.resampling import Resampler
 
 if TYPE_CHECKING:  # only fitting has torch
     from numpy.typing import NDArray

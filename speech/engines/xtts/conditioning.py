@@ -7,12 +7,14 @@ B: batch; F: frames of 256 samples; W: the decoder's width.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from speech.engines.xtts.checkpoint import fill
 from speech.engines.xtts.spectrum import BANDS, SAMPLE_RATE, log_mel
 
 if TYPE_CHECKING:
@@ -60,6 +62,14 @@ class Conditioning(nn.Module):
         return latents
 
 
+def load_conditioning(config: XttsConfig, weights: Mapping[str, Tensor]) -> Conditioning:
+    """Of a checkpoint's weights; raises SpeechError as `checkpoint.fill` does."""
+    with torch.device("meta"):
+        conditioning = Conditioning(config, weights["mel_stats"])
+    fill(conditioning, weights, "gpt.")
+    return conditioning
+
+
 class Encoder(nn.Module):
     """Six attention blocks over time: (B, 80, F) to (B, W, F)."""
 
@@ -88,10 +98,12 @@ class AttentionBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         normed = self.norm(x)
-        # Queries, keys and values lie side by side within each head.
-        queries, keys, values = self.qkv(normed).unflatten(1, (self.heads, 3, -1)).transpose(-1, -2).unbind(2)
-        heard = functional.scaled_dot_product_attention(queries, keys, values)
-        out: Tensor = normed + self.proj_out(heard.transpose(-1, -2).flatten(1, 2))
+        # Queries, keys and values lie side by side within each head: (B, heads, C, F).
+        queries, keys, values = self.qkv(normed).unflatten(1, (self.heads, 3, -1)).unbind(2)
+        scale = queries.shape[2] ** -0.25
+        shares = ((queries * scale).transpose(2, 3) @ (keys * scale)).softmax(dim=3)
+        heard = values @ shares.transpose(2, 3)
+        out: Tensor = normed + self.proj_out(heard.flatten(1, 2))
         return out
 
 
@@ -137,8 +149,8 @@ class CrossAttention(nn.Module):
         queries, keys, values = (
             part.unflatten(2, (HEADS, HEAD)).transpose(1, 2) for part in (self.to_q(latents), *heard.chunk(2, dim=2))
         )
-        made = functional.scaled_dot_product_attention(queries, keys, values)
-        out: Tensor = self.to_out(made.transpose(1, 2).flatten(2))
+        shares = (queries @ keys.transpose(2, 3) * HEAD**-0.5).softmax(dim=3)
+        out: Tensor = self.to_out((shares @ values).transpose(1, 2).flatten(2))
         return out
 
 
@@ -158,4 +170,5 @@ class RootMeanSquareNorm(nn.Module):
         self.gamma = nn.Parameter(torch.ones(width))
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.normalize(x, dim=-1) * x.shape[-1] ** 0.5 * self.gamma
+        normed: Tensor = functional.normalize(x, dim=-1) * x.shape[-1] ** 0.5 * self.gamma
+        return normed

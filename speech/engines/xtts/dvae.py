@@ -5,10 +5,13 @@ Used for training only: to speak, the codes never turn into sound by this way. B
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from speech.engines.xtts.checkpoint import fill
 from speech.engines.xtts.spectrum import BANDS, log_mel
 
 CODES = 1024
@@ -49,6 +52,14 @@ class Dvae(nn.Module):
         """(B, n) to mel frames (B, 80, 4n)."""
         mels: Tensor = self.decoder(functional.embedding(codes, self.codebook.embed.T).transpose(1, 2))
         return mels
+
+
+def load_dvae(weights: Mapping[str, Tensor]) -> Dvae:
+    """Of what `checkpoint.read_dvae` gives; raises SpeechError as `checkpoint.fill` does."""
+    with torch.device("meta"):
+        dvae = Dvae(len(weights["codebook.embed"]))
+    fill(dvae, weights, "")
+    return dvae
 
 
 class Residual(nn.Module):

@@ -6,10 +6,13 @@ deviation over time weighed by an attention. It learned with the vocoder, so it 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from speech.engines.xtts.checkpoint import fill
 from speech.engines.xtts.spectrum import mel_power
 
 SAMPLE_RATE = 16000
@@ -53,6 +56,14 @@ class SpeakerEncoder(nn.Module):
         deviation = ((hidden.square() * shares).sum(dim=2) - mean.square()).clamp(min=1e-5).sqrt()
         out: Tensor = self.fc(torch.cat([mean, deviation], dim=1))
         return out
+
+
+def load_speaker_encoder(weights: Mapping[str, Tensor]) -> SpeakerEncoder:
+    """Of a checkpoint's weights; raises SpeechError as `checkpoint.fill` does."""
+    with torch.device("meta"):
+        encoder = SpeakerEncoder()
+    fill(encoder, weights, "hifigan_decoder.speaker_encoder.")
+    return encoder
 
 
 class Preemphasis(nn.Module):

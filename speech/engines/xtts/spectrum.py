@@ -1,4 +1,4 @@
-"""Mel spectra as torchaudio computes them (https://docs.pytorch.org/audio/stable/generated/torchaudio.transforms.MelSpectrogram.html).
+"""Mel spectra as torchaudio's `MelSpectrogram` computes them (https://docs.pytorch.org/audio/stable/transforms.html).
 
 The networks were trained on those numbers; the package itself is not needed for them.
 """
@@ -23,9 +23,9 @@ def mel_power(samples: Tensor, fft: int, hop: int, window: Tensor, filters: Tens
 
 
 def log_mel(samples: Tensor, fft: int, mel_stats: Tensor) -> Tensor:
-    """What conditioning encoder (`fft` 2048) and DVAE (1024) hear: (batch, n) at 22.05 kHz to (batch, 80, 1 + n // 256).
+    """What the conditioning encoder (`fft` 2048) and the DVAE (1024) hear.
 
-    `mel_stats` (80,) is the checkpoint's scale of each band.
+    (batch, n) at 22.05 kHz to (batch, 80, 1 + n // 256); `mel_stats` (80,) is the checkpoint's scale of each band.
     """
     window, filters = _window(samples.device), _filters(fft, samples.device)
     power = mel_power(samples, fft, HOP, window, filters)

@@ -18,7 +18,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.utils.parametrizations import weight_norm
 
 from speech.engines.xtts.checkpoint import fill
 from speech.errors import SpeechError
@@ -46,15 +45,30 @@ class Layers(nn.Module):
         self.ups, self.conds, self.resblocks = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
         for i, rate in enumerate(RATES):
             channels = WIDTH >> (i + 1)
-            self.ups.append(weight_norm(nn.ConvTranspose1d(2 * channels, channels, 2 * rate, rate)))
+            self.ups.append(WeightNormed((2 * channels, channels, 2 * rate), channels))
             self.conds.append(nn.Conv1d(speaker, channels, 1))
             for kernel in KERNELS:
                 block = nn.Module()
                 for name in ("convs1", "convs2"):
-                    convs = (weight_norm(nn.Conv1d(channels, channels, kernel)) for _ in DILATIONS)
+                    convs = (WeightNormed((channels, channels, kernel), channels) for _ in DILATIONS)
                     block.add_module(name, nn.ModuleList(convs))
                 self.resblocks.append(block)
         self.conv_post = nn.Conv1d(channels, 1, 7, bias=False)
+
+
+class WeightNormed(nn.Module):
+    """Weights kept as length and direction (https://arxiv.org/abs/1602.07868), which one call of `weight` joins."""
+
+    def __init__(self, shape: tuple[int, int, int], channels: int) -> None:
+        super().__init__()
+        self.bias = nn.Parameter(torch.empty(channels))
+        names = {"original0": (shape[0], 1, 1), "original1": shape}
+        parts = nn.ParameterDict({name: nn.Parameter(torch.empty(size)) for name, size in names.items()})
+        self.parametrizations = nn.ModuleDict({"weight": parts})
+
+    def weight(self) -> Tensor:
+        length, direction = self.parametrizations["weight"].parameters()
+        return torch._weight_norm(direction, length, 0)
 
 
 class Conv:
@@ -65,27 +79,25 @@ class Conv:
         self.weight = weight.detach()[:, :, None].to(at).contiguous(memory_format=torch.channels_last)
         self.bias = None if bias is None else bias.detach().to(at)
         self.dilation = dilation
-        self.channels = len(weight)
+        self.channels, self.count = len(weight), weight.numel()
         self.reach = (weight.shape[2] - 1) * dilation
-        self._is_packed = at.device.type == "cpu" and torch.backends.mkldnn.is_available()
-        if self._is_packed:
-            pack = torch._C._nn.mkldnn_reorder_conv2d_weight
+        self.is_packed = at.device.type == "cpu" and torch.backends.mkldnn.is_available()
+        if self.is_packed:
+            pack = torch.ops.aten.mkldnn_reorder_conv2d_weight
             like = [1, weight.shape[1], 1, 4096]
             self.weight = pack(self.weight.to_mkldnn(), [0, 0], [1, 1], [1, dilation], 1, like)
 
     def __call__(self, x: Tensor, bias: Tensor | None = None, slope: float = 1.0, add: Tensor | None = None) -> Tensor:
         """`bias` instead of its own; then a rectifier with `slope` below zero, or `add` of the result's shape."""
         bias = self.bias if bias is None else bias
-        if not self._is_packed:
+        if not self.is_packed:
             made = _rows(functional.conv2d(_image(x), self.weight, bias, dilation=(1, self.dilation)))
             made = made if add is None else made + add
             return made if slope == 1 else functional.leaky_relu(made, slope)
         ops, shape = torch.ops.mkldnn, ([0, 0], [1, 1], [1, self.dilation], 1)
         if add is not None:
-            pointwise = ("add", 1.0, None, [], None)
-            return _rows(
-                ops._convolution_pointwise.binary(_image(x), _image(add), self.weight, bias, *shape, *pointwise)
-            )
+            binary = ops._convolution_pointwise.binary
+            return _rows(binary(_image(x), _image(add), self.weight, bias, *shape, "add", 1.0, None, [], None))
         rectified = ("none", [], "") if slope == 1 else ("leaky_relu", [slope], "")
         return _rows(ops._convolution_pointwise(_image(x), self.weight, bias, *shape, *rectified))
 
@@ -106,16 +118,22 @@ class Vocoder:
         self.at = torch.empty(0, device=device, dtype=dtype)
         with torch.inference_mode():
             self.pre = Conv(layers.conv_pre.weight, layers.conv_pre.bias, 1, self.at)
-            self.ups = [_upsampling(up, i, self.at) for i, up in enumerate(layers.ups)]
+            self.ups = [_upsampling(up, i, self.at) for i, up in enumerate(_normed(layers.ups))]
             self.resblocks = [_pairs(block, self.at) for block in layers.resblocks]
             self.post = Conv(layers.conv_post.weight / len(KERNELS), None, 1, self.at)
             conds = (layers.cond_layer, *layers.conds)
-            self.conds = [(cond.weight[:, :, 0].clone(), cond.bias.clone()) for cond in conds]
+            self.conds = [tuple(part.clone() for part in cond.parameters()) for cond in conds]
+
+    @property
+    def size_bytes(self) -> int:
+        """Of all weights; a stream adds less than a megabyte."""
+        inner = [conv for stack in self.resblocks for pair in stack for conv in pair]
+        return sum(conv.count for conv in (self.pre, *self.ups, *inner, self.post)) * self.at.element_size()
 
     def biases(self, speaker: Tensor) -> list[Tensor]:
         """Of the first convolution and of each upsampling: what the speaker adds is the same at every moment."""
         vector = speaker.reshape(-1).to("cpu", torch.float32)
-        added = [(weight @ vector + bias).to(self.at) for weight, bias in self.conds]
+        added = [(weight[:, :, 0] @ vector + bias).to(self.at) for weight, bias in self.conds]
         repeats = (1, *RATES)
         own = [conv.bias for conv in (self.pre, *self.ups)]
         return [bias + new.repeat(times) for bias, new, times in zip(own, added, repeats, strict=True)]
@@ -142,20 +160,24 @@ def has_bf16() -> bool:
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and torch.cpu._is_avx512_bf16_supported()
 
 
-def _upsampling(up: nn.Module, index: int, at: Tensor) -> Conv:
-    """A transposed convolution as a plain one: each pair of neighbours makes `rate` moments, as `rate` · C' channels."""
-    weight, rate = up.weight, RATES[index]  # (C, C', 2 rate)
+def _upsampling(up: WeightNormed, index: int, at: Tensor) -> Conv:
+    """A transposed convolution as a plain one: two neighbours make `rate` moments, as `rate` · C' channels."""
+    weight, rate = up.weight(), RATES[index]  # (C, C', 2 rate)
     pairs = weight.unflatten(2, (2, rate)).flip(2)  # the earlier neighbour meets the kernel's later half
     kernel = pairs.permute(3, 1, 0, 2).flatten(0, 1)
     return Conv(kernel if index == 0 else kernel / len(KERNELS), up.bias.repeat(rate), 1, at)
 
 
 def _pairs(block: nn.Module, at: Tensor) -> list[tuple[Conv, Conv]]:
-    firsts, seconds = block.get_submodule("convs1"), block.get_submodule("convs2")
+    firsts, seconds = (_normed(block.get_submodule(name)) for name in ("convs1", "convs2"))
     return [
-        (Conv(first.weight, first.bias, dilation, at), Conv(second.weight, second.bias, 1, at))
-        for first, second, dilation in zip(firsts.children(), seconds.children(), DILATIONS, strict=True)
+        (Conv(first.weight(), first.bias, dilation, at), Conv(second.weight(), second.bias, 1, at))
+        for first, second, dilation in zip(firsts, seconds, DILATIONS, strict=True)
     ]
+
+
+def _normed(module: nn.Module) -> list[WeightNormed]:
+    return [layer for layer in module.children() if isinstance(layer, WeightNormed)]
 
 
 class VocoderStream:
