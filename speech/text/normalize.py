@@ -13,8 +13,8 @@ _SPACED_NUMBER = re.compile(r"(?<![\d.,+])(?<!\d )(?!\d{3} \d{3} \d{3}(?!\d))\d{
 def normalize(text: str, language: str) -> str:
     """`text` as a person reads it out in `language` (BCP 47), with punctuation, case and new lines kept.
 
-    Portuguese and English are spoken out; in any other language only characters change (see `clean`), and the
-    spaces within a number go.
+    Portuguese and English are spoken out; in any other language only characters change (see `clean`), the spaces
+    within a number go, and Czech ordinals become words.
     """
     primary, _, rest = language.replace("_", "-").partition("-")
     region = rest.upper()
@@ -27,4 +27,9 @@ def normalize(text: str, language: str) -> str:
         from speech.text import english
 
         return english.normalize(text, region)
-    return _SPACED_NUMBER.sub(lambda found: found[0].replace(" ", ""), text)
+    text = _SPACED_NUMBER.sub(lambda found: found[0].replace(" ", ""), text)
+    if primary.lower() == "cs":
+        from speech.text import czech
+
+        return czech.spoken(text)
+    return text

@@ -38,3 +38,17 @@ def test_spaces_within_a_number_go(text: str, normal: str) -> None:
 )
 def test_a_plan_speaks_a_text_sentence_by_sentence(language: str, text: str, count: int) -> None:
     assert len(checked_sentences(text, language, 200)) == count
+
+
+@pytest.mark.parametrize(
+    ("text", "normal"),
+    [
+        ("Dne 3. května přišel.", "Dne třetího května přišel."),
+        ("Narozen 21.12.1999 a 1. 1. 2024.", "Narozen dvacátého prvního prosince 1999 a prvního ledna 2024."),
+        ("Je 2. v pořadí, 40. den, 1.500 lidí.", "Je druhý v pořadí, čtyřicátý den, 1.500 lidí."),
+        ("Bylo jich 9. Odešli.", "Bylo jich 9. Odešli."),
+        ("V 7.30 za 20.15", "V 7.30 za 20.15"),
+    ],
+)
+def test_czech_ordinals(text: str, normal: str) -> None:
+    assert normalize(text, "cs-CZ") == normal
