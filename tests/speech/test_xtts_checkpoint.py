@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import pickle
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -107,6 +108,24 @@ def test_nothing_is_copied_and_all_is_given_back(xtts_tiny: Path) -> None:
     assert maps(f"{xtts_tiny.name}/model.pth")
     del found, head
     assert not maps(f"{xtts_tiny.name}/model.pth")
+
+
+MODULES = """
+import sys, torch
+from speech.engines.xtts.checkpoint import blank
+with blank():
+    made = [torch.nn.Embedding(4, 4), torch.nn.Linear(4, 4), torch.nn.Conv1d(4, 4, 3), torch.nn.LayerNorm(4)]
+assert all(tensor.is_meta for module in made for tensor in module.parameters())
+assert not torch.empty(1).is_meta
+print(*(name for name in ("torch._dynamo", "sympy") if name in sys.modules))
+"""
+
+
+def test_blank_modules_cost_nothing() -> None:
+    """Neither memory, nor random numbers, nor the import of PyTorch's compiler."""
+    root = str(Path(__file__).parents[2])
+    done = subprocess.run([sys.executable, "-c", MODULES], cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""
 
 
 def test_safetensors_say_the_same(xtts_tiny: Path, folder: Path) -> None:

@@ -2,8 +2,8 @@
 
     config.json  vocab.json  model.pth or model.safetensors  [speakers_xtts.pth]  [dvae.pth]
 
-`open_checkpoint` maps the weights and copies nothing; `fill` gives them to modules that were built on the meta device,
-so that no random numbers are drawn and no page is read before it is used.
+`open_checkpoint` maps the weights and copies nothing; `fill` gives them to modules made in `blank`, so that no random
+numbers are drawn, and finds what is not a number in the one pass that brings them into memory.
 """
 
 from __future__ import annotations
@@ -11,12 +11,15 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from speech.engines.torch_file import TensorRecord, TorchFile
 from speech.engines.xtts.config import XttsConfig, read_config
@@ -69,8 +72,23 @@ def open_checkpoint(folder: Path) -> Checkpoint:
     return Checkpoint(config, weights, folder / "vocab.json", digest.hexdigest())
 
 
+class _NoDraws(TorchFunctionMode):
+    """Leaves out first values: on the meta device they are none, and nn.Embedding's import PyTorch's compiler (3 s)."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        named = kwargs or {}
+        return named["tensor"] if func is nn.init.normal_ else func(*args, **named)
+
+
+@contextmanager
+def blank() -> Iterator[None]:
+    """Modules made in this context are on the meta device, without memory or random numbers, for `fill`."""
+    with torch.device("meta"), _NoDraws():
+        yield
+
+
 def fill(module: nn.Module, weights: Mapping[str, Tensor], prefix: str) -> None:
-    """Give `module`, built on the meta device, its tensors `prefix` + name, and set it to evaluation without gradients.
+    """Give `module`, made in `blank`, its tensors `prefix` + name, and set it to evaluation without gradients.
 
     float32 tensors stay views of the file; half-precision ones are widened. Raises SpeechError
     `checkpoint_tensor_missing`, `_shape`, `_dtype` or `_values` (not a number, or infinite).
