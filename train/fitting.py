@@ -80,15 +80,7 @@ def fit_voice(
     torch.manual_seed(options.seed)
     model = store.path("kokoro-fp32") / "kokoro-fp32.onnx"
     network = load_network(model)
-    recordings = [audio for _, audio in sounds]
-    encoder = Resemblyzer(store.path("speaker-resemblyzer") / "pretrained.pt")
-    leaders = [
-        Leader(one, torch.from_numpy(centre(one, recordings)), weight)
-        for one, weight in (
-            (encoder, RESEMBLYZER),
-            (Ecapa(store.path("speaker-ecapa") / "embedding_model.ckpt"), ECAPA),
-        )
-    ]
+    leaders = _leaders(store, [audio for _, audio in sounds])
     voices = store.path("kokoro-voices") / "voices"
     begin = start(leaders[0].centre.numpy(), voices)
     prepared = _prepared(network, sounds, language, begin, voices, options.texts, work_dir / CORPUS, reporter)
@@ -124,6 +116,14 @@ def fit_voice(
             "took_s": time.monotonic() - began,
         },
     )
+
+
+def _leaders(store: ModelStore, recordings: Sequence[Audio]) -> list[Leader]:
+    encoders = (
+        (Resemblyzer(store.path("speaker-resemblyzer") / "pretrained.pt"), RESEMBLYZER),
+        (Ecapa(store.path("speaker-ecapa") / "embedding_model.ckpt"), ECAPA),
+    )
+    return [Leader(one, torch.from_numpy(centre(one, recordings)), weight) for one, weight in encoders]
 
 
 @dataclass
