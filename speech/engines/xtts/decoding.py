@@ -8,6 +8,7 @@ What the network makes of a voice's latents is kept for the next utterance of th
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from torch import Tensor
 from speech.engines.xtts.checkpoint import Latents
 from speech.engines.xtts.gpt import Gpt
 from speech.engines.xtts.quantised import pack, plain
-from speech.engines.xtts.sampling import SamplingOptions, choose
+from speech.engines.xtts.sampling import MAX_SEED, SamplingOptions, choose
 from speech.errors import SpeechError
 
 BLOCK = 64  # positions by which a row's keys and values grow
@@ -97,9 +98,9 @@ class Row:
         if not 0 < self.max_tokens or not 0 <= utterance.min_tokens <= self.max_tokens:
             least, most = utterance.min_tokens, utterance.max_tokens
             raise SpeechError("xtts_max_tokens", min_tokens=least, max_tokens=most, limit=gpt.max_new_tokens)
-        self.generator = torch.Generator()
         seed = utterance.sampling.seed
-        self.seed = self.generator.seed() if seed is None else self.generator.manual_seed(seed).initial_seed()
+        self.seed = secrets.randbelow(MAX_SEED + 1) if seed is None else seed
+        self.generator = torch.Generator().manual_seed(self.seed)
         self.key_values = KeyValues(gpt, voice, len(prompt))
         self.seen = torch.zeros(gpt.config.audio_tokens, dtype=torch.bool)
         self.seen[[PENALISED, gpt.config.start_audio]] = True

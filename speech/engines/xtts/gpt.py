@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from speech.engines.xtts.checkpoint import fill
+from speech.engines.xtts.checkpoint import blank, fill
 from speech.engines.xtts.config import XttsConfig
 from speech.errors import SpeechError
 
@@ -140,7 +140,7 @@ class Gpt(nn.Module):
 
 def load_gpt(config: XttsConfig, weights: Mapping[str, Tensor], device: str = "cpu") -> Gpt:
     """The network with a checkpoint's weights, views of the file on a CPU. Raises SpeechError as `fill` does."""
-    with torch.device("meta"):
+    with blank():
         gpt = Gpt(config)
     fill(gpt, weights, "gpt.")
     return gpt.to(device)

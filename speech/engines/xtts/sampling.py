@@ -14,7 +14,7 @@ from torch import Tensor
 
 from speech.errors import SpeechError
 
-MAX_SEED = 2**63 - 1
+MAX_SEED = 2**32 - 1
 RANGES = {
     "temperature": (0.01, 100.0),
     "top_k": (0, 1_000_000),
