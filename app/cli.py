@@ -168,7 +168,9 @@ def _clone_options(parser: Parser) -> None:
     parser.add_argument("--name", required=True, help=text("cli.help.clone_name"))
     parser.add_argument("--consent", action="store_true", help=text("cli.help.clone_consent"))
     parser.add_argument("--text", help=text("cli.help.clone_text"))
-    parser.add_argument("--effort", default="default", help=text("cli.help.clone_effort"))
+    parser.add_argument("--effort", help=text("cli.help.clone_effort"))
+    parser.add_argument("--engine", help=text("cli.help.clone_engine"))
+    parser.option("--accept-licence")
     parser.add_argument("--language", help=text("cli.help.clone_language"))
 
 

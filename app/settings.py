@@ -49,7 +49,9 @@ class Settings(BaseSettings):
     job_ttl_h: float = Field(24, gt=0, description="hours a finished job and its files are kept")
     default_engine: str = Field("kokoro", description="engine of a request that names none")
     kokoro_precision: Literal["int8", "fp32"] = Field("int8", description="weights the embedded voice speaks with")
-    xtts_precision: Literal["fp32", "int8"] = Field("fp32", description="weights XTTS speaks with on a CPU")
+    xtts_precision: Literal["fp32", "bf16", "int8"] = Field(
+        "fp32", description="weights XTTS speaks with on a CPU; bf16 and int8 where it has the instructions"
+    )
     xtts_dir: Path | None = Field(
         None, description="a checkpoint folder in the hub's layout, such as a fine-tune; default: the model xtts-v2"
     )

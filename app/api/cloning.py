@@ -22,7 +22,7 @@ from app.api.queries import known_query
 from app.api.services import Services, Wired
 from app.errors import FieldError, Problem
 from app.texts import render
-from speech.engines.registry import refusal
+from speech.engines.registry import OPTIONAL, refusal
 from speech.errors import SpeechError
 from speech.synthesis import match_language
 
@@ -34,6 +34,7 @@ router = APIRouter(tags=["cloning"], dependencies=[Depends(known_query)])
 
 QUEUE = "train"
 TEXT_FINDINGS = ("wrong_text", "unclear", "no_words", "too_fast")  # say nothing of a text that a person has put right
+Engine = Annotated[Literal["kokoro", "xtts", "f5tts"], Word]
 Effort = Annotated[Literal["fast", "default", "best"], Word]
 Gender = Annotated[Literal["female", "male", "unknown"], Word]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
@@ -56,6 +57,7 @@ class Intake(Body):
     file: Files
     language: LanguageTag
     text: Words = None
+    tts_engine: Engine = "kokoro"
 
 
 class ClipChoice(Body):
@@ -65,13 +67,17 @@ class ClipChoice(Body):
 
 
 class Fit(Body):
-    """`clips`: what to change; a clip that is not named is used when it is usable."""
+    """`clips`: what to change; a clip that is not named is used when it is usable.
+
+    For `xtts` nothing is fitted: the best clips are the voice, and `effort` does not apply.
+    """
 
     intake_job_id: str
     name: Name
     clips: Annotated[list[ClipChoice], Field(max_length=1000)] = []
     language: LanguageTag | None = None
-    effort: Effort = "default"
+    tts_engine: Engine = "kokoro"
+    effort: Effort | None = None
     consent: bool | None = None
     consent_statement: Statement = None
     gender: Gender = "unknown"
@@ -83,9 +89,9 @@ class Clone(Body):
     name: Name
     language: LanguageTag
     description: Description = ""
-    tts_engine: Annotated[Literal["kokoro", "xtts", "f5tts"], Word] = "kokoro"
+    tts_engine: Engine = "kokoro"
     ref_text: Words = None
-    effort: Effort = "default"
+    effort: Effort | None = None
     consent: bool | None = None
     consent_statement: Statement = None
     gender: Gender = "unknown"
@@ -123,15 +129,16 @@ def efforts(services: Wired, reader: Language) -> list[EffortView]:
     openapi_extra=documented(Intake, MULTIPART),
 )
 def intake(services: Wired, reader: Language, body: Annotated[Intake, Depends(body_of(Intake, MULTIPART))]) -> JobView:
-    services.workshop.check()
-    params = {"mode": "intake", "language": _language(services, body.language), "ref_text": body.text or None}
+    _check(services, body.tts_engine)
+    language = _language(services, body.language, body.tts_engine)
+    params = {"mode": "intake", "language": language, "ref_text": body.text or None}
     return JobView.of(_add_with_recordings(services, "intake", params, body.file), reader)
 
 
 @router.post("/voices/fit", status_code=202, summary="Fit a voice to clips", openapi_extra=documented(Fit, JSON))
 def fit(services: Wired, reader: Language, body: Annotated[Fit, Depends(body_of(Fit, JSON))]) -> JobView:
     _consented(body.consent)
-    services.workshop.check()
+    _check(services, body.tts_engine)
     job, manifest = _taken_in(services, body.intake_job_id)
     chosen = _chosen(manifest, body.clips)
     params = _params(services, body, body.language or job.params["language"], reader)
@@ -142,16 +149,14 @@ def fit(services: Wired, reader: Language, body: Annotated[Fit, Depends(body_of(
     "/voices/clone",
     status_code=202,
     summary="Clone a voice from recordings: intake and fit in one job",
-    responses={501: {"description": "`engine_not_built`: xtts and f5tts are not built yet"}},
+    responses={501: {"description": "`engine_not_built`: f5tts is not built yet"}},
     openapi_extra=documented(Clone, MULTIPART),
 )
 def clone(
     services: Wired, reader: Language, body: Annotated[Clone, Depends(body_of(Clone, MULTIPART))]
 ) -> CloneStarted:
-    if body.tts_engine != "kokoro":
-        raise refusal(body.tts_engine, list(services.speaker.engines()))
     _consented(body.consent)
-    services.workshop.check()
+    _check(services, body.tts_engine)
     params = _params(services, body, body.language, reader) | {"ref_text": body.ref_text or None}
     job = _add_with_recordings(services, "clone_voice", params, body.file)
     return CloneStarted(message=f"{job.id} added", job_id=job.id, status=job.status, poll_url=f"/jobs/{job.id}")
@@ -187,10 +192,18 @@ def _sample_names(services: Services, job: Job) -> list[str]:
     return [path.stem.removeprefix("sample-") for path in by_age]
 
 
-def _language(services: Services, asked: str) -> str:
-    from app.tasks.workshop import ENGINE
+def _check(services: Services, engine: str) -> None:
+    """Whether a voice can be made for this engine here. Raises SpeechError or Problem with the command that helps."""
+    engines = services.speaker.engines()
+    if engine not in engines:
+        raise refusal(engine, list(engines))
+    if engine in OPTIONAL:
+        services.speaker.check(engine)
+    services.workshop.check(engine)
 
-    return match_language(asked, services.speaker.engines()[ENGINE])
+
+def _language(services: Services, asked: str, engine: str) -> str:
+    return match_language(asked, services.speaker.engines()[engine])
 
 
 def _consented(consent: bool | None) -> None:
@@ -200,21 +213,26 @@ def _consented(consent: bool | None) -> None:
 
 def _params(services: Services, body: Fit | Clone, language: str, reader: str) -> dict[str, Any]:
     """What a job of fitting stores. Raises Problem or SpeechError for a name that is taken, a language not spoken."""
-    from app.tasks.workshop import ENGINE, voice_id_of
+    from app.tasks.workshop import ENGINE, REFERENCE, voice_id_of
 
+    engine, is_fitted = body.tts_engine, body.tts_engine == ENGINE
+    if body.effort is not None and not is_fitted:
+        error = FieldError("effort", "field_not_applicable", {"reason": f"tts_engine = {engine}"})
+        raise Problem("invalid_request", errors=[error])
+    effort = body.effort or "default"
     voice_id = voice_id_of(body.name)
     refuse_taken(services, voice_id)
     statement = body.consent_statement or render("clone.consent_statement", reader, {})
     return {
         "mode": "clone_voice",
-        "engine": ENGINE,
+        "engine": engine,
         "voice": voice_id,
         "title": body.name,
-        "language": _language(services, language),
+        "language": _language(services, language, engine),
         "gender": body.gender,
         "description": body.description,
-        "effort": body.effort,
-        "estimate_s": services.workshop.estimate_s(body.effort),
+        "effort": effort if is_fitted else REFERENCE,
+        "estimate_s": services.workshop.estimate_s(effort) if is_fitted else None,
         "consent": {"statement": statement, "given_at": datetime.now(UTC).isoformat()},
     }
 

@@ -29,7 +29,7 @@ ECHOED = (
     "output_format",
 )
 # What the result of a synthesis has and a client sees under the same name.
-TOLD = ("device", "licence", "licence_url", "is_commercial", "parameters_without_effect")
+TOLD = ("device", "pieces_cut_short", "licence", "licence_url", "is_commercial", "parameters_without_effect")
 SOUNDING = ("dubbing", "conversion")  # kinds whose result is sound
 Status = Literal["pending", "processing", "paused", "completed", "failed", "cancelled"]
 Mode = Literal["dubbing", "dubbing_with_clone", "intake", "clone_voice", "conversion"]
@@ -66,6 +66,7 @@ class JobView(BaseModel):
     real_time_factor: float | None = None
     seed: int | None = None
     device: str | None = None
+    pieces_cut_short: int | None = None  # that ended at the engine's limit: their last words may be missing
     licence: str | None = None
     licence_url: str | None = None
     is_commercial: bool | None = None

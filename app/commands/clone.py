@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.commands.console import Console
+from app.commands.speak import bring
 from app.errors import Problem
 from app.texts import catalogue
 from speech.errors import SpeechError
@@ -142,25 +143,34 @@ def _request(
 ) -> tuple[dict[str, Any], str | None]:
     """What is asked for, checked, and the text that is said. Its `inputs` tell one request from another."""
     from app.tasks import speaker_of
-    from app.tasks.workshop import EFFORTS, ENGINE, voice_id_of
+    from app.tasks.workshop import EFFORTS, ENGINE, REFERENCE, REFERENCE_ENGINE, voice_id_of
+    from speech.engines.registry import refusal
     from speech.synthesis import match_language
 
     if not options.consent:
         raise Problem("consent_flag_missing")
-    if options.effort not in EFFORTS:
-        raise Problem("unknown_effort", effort=options.effort, choices=list(EFFORTS))
+    engine = options.engine or ENGINE
+    offered = EFFORTS if engine == ENGINE else (REFERENCE,)
+    effort = options.effort or ("default" if engine == ENGINE else REFERENCE)
+    if effort not in offered:
+        raise Problem("unknown_effort", effort=effort, choices=list(offered))
     missing = [name for name in (*options.recordings, *([options.text] if options.text else [])) if not _is_file(name)]
     if missing:
         raise Problem("file_missing", path=", ".join(missing))
     with closing(speaker_of(settings)) as speaker:
-        language = match_language(options.language or console.language, speaker.engines()[ENGINE])
+        if engine not in speaker.engines() or engine not in (ENGINE, REFERENCE_ENGINE):
+            raise refusal(engine, [ENGINE, REFERENCE_ENGINE])
+        language = match_language(options.language or console.language, speaker.engines()[engine])
+        if engine == REFERENCE_ENGINE:
+            bring(speaker, speaker.models_of(engine), console, options.accept_licence)
+            speaker.check(engine)
         stock = {voice.voice_id for voice in speaker.voices()}
     voice_id = voice_id_of(options.name)
     if voice_id in stock or workshop.is_taken(voice_id):
         raise SpeechError("voice_exists", voice=voice_id)
-    workshop.check()
+    workshop.check(engine)
     text = _text(Path(options.text)) if options.text else None
-    asked = {"title": options.name, "language": language, "effort": options.effort}
+    asked = {"title": options.name, "language": language, "effort": effort, "engine": engine}
     digest = hashlib.sha256(json.dumps([asked, text]).encode())
     for name in options.recordings:
         digest.update(hashlib.sha256(Path(name).read_bytes()).digest())
@@ -220,7 +230,7 @@ def _make(
     reporter: Terminal,
     console: Console,
 ) -> VoiceMeta:
-    from app.tasks.workshop import MANIFEST
+    from app.tasks.workshop import ENGINE, MANIFEST
     from speech.voice_files import Consent
     from train.manifest import Manifest
 
@@ -233,12 +243,16 @@ def _make(
         raise
     manifest = Manifest.load(folder / MANIFEST)
     _tell_clips(manifest, console)
-    estimate = clock(workshop.estimate_s(request["effort"]))
-    console.note(console.text("cli.clone.begins", effort=request["effort"], time=estimate))
-    options = {name: request[name] for name in ("voice_id", "title", "language", "effort")}
+    is_fitted = request["engine"] == ENGINE
+    if is_fitted:
+        estimate = clock(workshop.estimate_s(request["effort"]))
+        console.note(console.text("cli.clone.begins", effort=request["effort"], time=estimate))
+    options: dict[str, Any] = {name: request[name] for name in ("voice_id", "title", "language", "effort")}
     (work / FIT).mkdir(exist_ok=True)
-    consent = Consent(**request["consent"])
-    return workshop.clone(folder, manifest, {**options, "consent": consent}, workshop.library(), work / FIT, reporter)
+    options["consent"] = Consent(**request["consent"])
+    if not is_fitted:
+        return workshop.keep_reference(folder, manifest, options, workshop.library())
+    return workshop.clone(folder, manifest, options, workshop.library(), work / FIT, reporter)
 
 
 def _tell_clips(manifest: Manifest, console: Console) -> None:

@@ -10,13 +10,14 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from app.jobs.context import JobContext
-from app.tasks.workshop import FIT, INTAKE, MANIFEST, STAGED, UPLOADS, Workshop
+from app.tasks.workshop import ENGINE, FIT, INTAKE, MANIFEST, REFERENCE_ENGINE, STAGED, UPLOADS, Workshop
 from speech.errors import SpeechError
 from speech.voice_files import Consent, VoiceLibrary, VoiceMeta
 from train.manifest import Manifest
 from train.progress import Part
 
 INTAKE_SHARE = 0.2  # of the progress of a job that does both
+REFERENCE_SHARE = 0.95  # and of one that fits nothing
 
 
 class ConsentParams(BaseModel):
@@ -31,6 +32,7 @@ class CloningParams(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")  # the row also keeps what the API echoes
 
+    engine: str = ENGINE
     voice: str
     title: str
     language: str
@@ -42,7 +44,8 @@ class CloningParams(BaseModel):
 
 
 def clone_voice(workshop: Workshop, context: JobContext, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Fit the voice and bring it into the library in the step that completes the job; nothing of it is there before.
+    """Fit the voice, or keep its reference, and bring it into the library in the step that completes the job; nothing
+    of it is there before.
 
     Raises SpeechError as intake and fit do, and `voice_exists`; Stopped when the job is to stop.
     """
@@ -90,9 +93,10 @@ def _of_this_job(library: VoiceLibrary, root: Path, wanted: CloningParams) -> Vo
 def _fit(workshop: Workshop, context: JobContext, wanted: CloningParams, staged: VoiceLibrary) -> VoiceMeta:
     folder, reporter = context.work_dir / INTAKE, Part(context, 0.0, 1.0)
     if (context.work_dir / UPLOADS).is_dir():
-        reporter = Part(context, INTAKE_SHARE, 1.0)
+        share = REFERENCE_SHARE if wanted.engine == REFERENCE_ENGINE else INTAKE_SHARE
+        reporter = Part(context, share, 1.0)
         if not (folder / MANIFEST).exists():
-            first = Part(context, 0.0, INTAKE_SHARE)
+            first = Part(context, 0.0, share)
             recordings = uploaded(context.work_dir)
             workshop.take_in(recordings, wanted.language, folder, first, wanted.ref_text)
     options = {
@@ -104,6 +108,8 @@ def _fit(workshop: Workshop, context: JobContext, wanted: CloningParams, staged:
         "gender": wanted.gender,
         "description": wanted.description,
     }
+    if wanted.engine == REFERENCE_ENGINE:
+        return workshop.keep_reference(folder, Manifest.load(folder / MANIFEST), options, staged)
     work = context.work_dir / FIT
     work.mkdir(exist_ok=True)
     return workshop.clone(folder, Manifest.load(folder / MANIFEST), options, staged, work, reporter)

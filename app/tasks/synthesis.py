@@ -47,7 +47,7 @@ def synthesize(speaker: Speaker, context: JobContext, params: Mapping[str, Any])
     )
     started = time.perf_counter()
     growing = context.temporary(GROWING)
-    data_bytes, first_s = _speak_into(growing, speaker, plan, context)
+    data_bytes, first_s, cut = _speak_into(growing, speaker, plan, context)
     synthesis_s = time.perf_counter() - started
     tags = tags_of(plan)
     whole = _as_wav(growing, context.temporary(".wav"), plan.sample_rate, data_bytes, tags)
@@ -62,6 +62,7 @@ def synthesize(speaker: Speaker, context: JobContext, params: Mapping[str, Any])
         "first_audio_s": first_s,
         "real_time_factor": synthesis_s / duration_s,
         "sentences": len(plan.sentences),
+        "pieces_cut_short": cut,
         "engine": plan.engine,
         "voice": plan.voice.voice_id,
         "language": plan.language,
@@ -76,18 +77,19 @@ def synthesize(speaker: Speaker, context: JobContext, params: Mapping[str, Any])
     }
 
 
-def _speak_into(path: Path, speaker: Speaker, plan: Plan, context: JobContext) -> tuple[int, float]:
-    """Bytes of PCM written, and the seconds until the first of them."""
-    started, first_s, written, done = time.perf_counter(), 0.0, 0, 0
+def _speak_into(path: Path, speaker: Speaker, plan: Plan, context: JobContext) -> tuple[int, float, int]:
+    """Bytes of PCM written, the seconds until the first of them, and pieces that ended at the engine's limit."""
+    started, first_s, written, done, cut = time.perf_counter(), 0.0, 0, 0, 0
     with path.open("wb", buffering=0) as file:
         for chunk in speaker.speak(plan):
             written += file.write(pcm16(chunk.samples))
             first_s = first_s or time.perf_counter() - started
             done += chunk.ends if isinstance(chunk, Chunk) else 1
+            cut += isinstance(chunk, Chunk) and chunk.is_cut
             context.progress(done, len(plan.sentences))
             if context.should_stop():
                 raise Cancelled
-    return written, first_s
+    return written, first_s, cut
 
 
 def _as_wav(pcm: Path, wav: Path, sample_rate: int, data_bytes: int, tags: Tags) -> Path:

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from speech.voice_files import VoiceMeta
     from train.manifest import Manifest
 
-ENGINE = "kokoro"  # the one engine that voices are fitted for
+ENGINE = "kokoro"  # that voices are fitted for
+REFERENCE_ENGINE = "xtts"  # that hears a speaker in clips of theirs: nothing is fitted
 EFFORTS = ("fast", "default", "best")
+REFERENCE = "reference"  # what stands for the effort where nothing is fitted
 INTAKE_MODELS = ("whisper-base", "speaker-resnet34")
 FIT_MODELS = ("kokoro-fp32", "kokoro-voices", "speaker-resemblyzer", "speaker-ecapa", "speaker-eres2net")
 MODULES = ("torch", "safetensors")  # of requirements-train.txt
@@ -45,12 +47,16 @@ class Workshop:
         """Whether a fitted voice has this id, be its file damaged."""
         return (self.voices_dir / voice_id).exists()
 
-    def check(self) -> None:
-        """Raises Problem `training_not_installed`, `cloning_models_missing` with the command that brings it."""
+    def check(self, engine: str = ENGINE) -> None:
+        """Whether voices can be made for `engine`, apart from its own weights where nothing is fitted.
+
+        Raises Problem `training_not_installed`, `cloning_models_missing` with the command that brings it.
+        """
         missing = [name for name in MODULES if importlib.util.find_spec(name) is None]
         if missing:
             raise Problem("training_not_installed", packages=missing, command=INSTALL_COMMAND)
-        lacking = [name for name in (*INTAKE_MODELS, *FIT_MODELS) if not self.store.is_installed(name)]
+        models = (*INTAKE_MODELS, *(FIT_MODELS if engine == ENGINE else ()))
+        lacking = [name for name in models if not self.store.is_installed(name)]
         if lacking:
             command = f"papagaio models pull {' '.join(lacking)}"
             raise Problem("cloning_models_missing", models=lacking, command=command)
@@ -86,6 +92,15 @@ class Workshop:
         from train.cloning import CloneOptions, clone
 
         return clone(folder, manifest, CloneOptions(**options), self.store, library, work, reporter)
+
+    def keep_reference(
+        self, folder: Path, manifest: Manifest, options: Mapping[str, Any], library: VoiceLibrary
+    ) -> VoiceMeta:
+        """A voice in `library` of the best clips in `folder`, for `REFERENCE_ENGINE`."""
+        from train.cloning import CloneOptions
+        from train.references import keep_reference
+
+        return keep_reference(folder, manifest, CloneOptions(**options), library)
 
 
 def voice_id_of(name: str) -> str:

@@ -65,9 +65,10 @@ class SpeechRequest:
 
 @dataclass(frozen=True, eq=False)
 class Chunk(Audio):
-    """Sound of an engine whose chunks are not sentences; `ends` is how many of the request's end with this one."""
+    """Sound of an engine whose chunks are not sentences."""
 
-    ends: int = 1
+    ends: int = 1  # how many of the request's sentences end with this one
+    is_cut: bool = False  # it ended at the network's limit, so that last words may be missing
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ BASE = "kokoro-fp32"
 class Rehearsal(Workshop):
     """`description` of a voice is the number of steps its fit takes (5); a sound under a second is refused."""
 
-    def check(self) -> None:
+    def check(self, engine: str = "kokoro") -> None:
         return None
 
     def estimate_s(self, effort: str) -> float:

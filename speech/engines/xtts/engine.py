@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from speech.engines.base import Chunk, EngineInfo, EngineOptions, SpeechRequest
 from speech.engines.memory import available_bytes
@@ -179,20 +180,19 @@ class _Loaded:
         """An utterance as it is decoded; `ends` sentences of the request end with its last chunk."""
         from speech.engines.xtts.vocoder import VocoderStream
 
-        stream, before = VocoderStream(self.vocoder, latents.speaker, speed), None
+        stream, block = VocoderStream(self.vocoder, latents.speaker, speed), None
         for block in ticket:
-            if before is not None and len(samples := stream.push(before)):
+            if len(samples := stream.push(block)):
                 yield Chunk(samples, SAMPLE_RATE, 0)
-            before = block
-        if before is not None:
-            yield Chunk(stream.push(before, is_last=True), SAMPLE_RATE, ends)
+        if block is not None:
+            yield Chunk(stream.push(block[:0], is_last=True), SAMPLE_RATE, ends, ticket.ended_by == "limit")
 
 
 def utterances(request: SpeechRequest, loaded: _Loaded, latents: Latents) -> list[tuple[int, Utterance]]:
     """What is decoded in one go, with the number of the request's sentences that end with it."""
     from speech.engines.xtts.batching import Utterance
 
-    code = LANGUAGES[request.language]
+    code, request_id = LANGUAGES[request.language], uuid4().hex
     is_split = bool(request.parameters.get("enable_text_splitting", False))
     limit = CHAR_LIMITS[code]
     texts = [(1, sentence.text) for sentence in request.sentences]
@@ -207,7 +207,7 @@ def utterances(request: SpeechRequest, loaded: _Loaded, latents: Latents) -> lis
                 text_ids=tuple(ids),
                 latents=latents,
                 sampling=_sampling(request, number),
-                request_id=str(id(request)),
+                request_id=request_id,
                 max_tokens=loaded.config.max_audio,
             ),
         )
@@ -242,7 +242,7 @@ def _encoded(text: str, code: str, loaded: _Loaded) -> Iterator[list[int]]:
 def _sampling(request: SpeechRequest, number: int) -> SamplingOptions:
     from speech.engines.xtts.sampling import SamplingOptions
 
-    given = {name: request.parameters[name] for name in SAMPLING if name in request.parameters}
+    given: dict[str, Any] = {name: request.parameters[name] for name in SAMPLING if name in request.parameters}
     seed = None if request.seed is None else (request.seed + number) % 2**32
     return SamplingOptions(**{**given, "seed": seed})
 

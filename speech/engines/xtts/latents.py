@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from speech.engines.xtts.checkpoint import Checkpoint, Latents, fill
+from speech.engines.xtts.checkpoint import Checkpoint, Latents, blank, fill
 from speech.engines.xtts.conditioning import Conditioning
 from speech.engines.xtts.speaker import SAMPLE_RATE as SPEAKER_RATE
 from speech.engines.xtts.speaker import SpeakerEncoder
@@ -54,7 +54,7 @@ class VoiceLatents:
         the mean of what the speaker encoder makes of each."""
         check_sound(np.concatenate(clips))
         weights = self._checkpoint.weights
-        with torch.device("meta"):
+        with blank():
             conditioning = Conditioning(self._checkpoint.config, torch.empty(80))
             encoder = SpeakerEncoder()
         conditioning.mel_stats = weights["mel_stats"].float()

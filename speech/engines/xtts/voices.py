@@ -113,7 +113,9 @@ def _names(path: Path, changed_ns: int, size: int) -> tuple[str, ...]:
             if entry.file_size > MAX_PICKLE_BYTES:
                 raise ValueError(f"a pickle of {entry.file_size} bytes")
             speakers = _Names(io.BytesIO(archive.read(entry))).load()
-        return tuple(str(name) for name in speakers)
+        if not isinstance(speakers, dict):
+            raise ValueError(f"a {type(speakers).__name__}, no speakers by name")
+        return tuple(map(str, speakers))
     except Exception as error:  # a pickle fails in any way
         raise SpeechError("checkpoint_damaged", file=path.name, reason=f"{type(error).__name__}: {error}") from None
 
