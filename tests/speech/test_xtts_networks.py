@@ -14,7 +14,7 @@ from torch import Tensor
 from speech.engines.xtts.checkpoint import Checkpoint, Latents, open_checkpoint, read_speakers
 from speech.engines.xtts.conditioning import LEAST_S, load_conditioning
 from speech.engines.xtts.speaker import load_speaker_encoder
-from speech.engines.xtts.vocoder import HOP, Conv, Stretch, Vocoder, VocoderStream, has_bf16, load_vocoder
+from speech.engines.xtts.vocoder import HOP, Conv, Stretch, Vocoder, VocoderStream, load_vocoder
 from speech.errors import SpeechError
 from speech.resampling import resample_as_torchaudio
 
@@ -118,11 +118,12 @@ def test_plain_convolutions_say_the_same(
 
 
 def test_bfloat16_is_near_or_refused(checkpoint: Checkpoint, voices: list[Latents], latents: Tensor) -> None:
-    if not has_bf16():
-        with pytest.raises(SpeechError, match="precision_unsupported"):
-            load_vocoder(checkpoint.config, checkpoint.weights, dtype=torch.bfloat16)
+    if not {"avx512_bf16", "amx_bf16"} & {name for name, has in torch.cpu.get_capabilities().items() if has}:
+        with pytest.raises(SpeechError, match="xtts_precision"):
+            load_vocoder(checkpoint.config, checkpoint.weights, precision="bf16")
         return
-    near = load_vocoder(checkpoint.config, checkpoint.weights, dtype=torch.bfloat16)
+    near = load_vocoder(checkpoint.config, checkpoint.weights, precision="bf16")
+    assert near.size_bytes < 30e6
     wanted = load_vocoder(checkpoint.config, checkpoint.weights).whole(latents, voices[0].speaker)
     difference = near.whole(latents, voices[0].speaker) - wanted
     assert 1e-5 < np.sqrt(np.mean(difference**2)) < 0.1 * np.sqrt(np.mean(wanted**2))

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from speech.engines.xtts.checkpoint import fill
-from speech.errors import SpeechError
+from speech.engines.xtts.checkpoint import blank, fill
+from speech.engines.xtts.quantised import check_precision
 
 if TYPE_CHECKING:
     from speech.engines.xtts.config import XttsConfig
@@ -32,6 +32,7 @@ HOP = math.prod(RATES)  # samples a frame
 KERNELS, DILATIONS = (3, 7, 11), (1, 3, 5)
 SLOPE, LAST_SLOPE = 0.1, 0.01  # of the rectifiers
 BLOCK = 24  # frames at once: what a layer reads and writes stays in a core's cache
+LEAST_ROWS = 16
 LEAST_SPEED = 0.05
 
 
@@ -89,6 +90,8 @@ class Conv:
 
     def __call__(self, x: Tensor, bias: Tensor | None = None, slope: float = 1.0, add: Tensor | None = None) -> Tensor:
         """`bias` instead of its own; then a rectifier with `slope` below zero, or `add` of the result's shape."""
+        if len(x) <= self.reach:
+            return x.new_zeros(0, self.channels)
         bias = self.bias if bias is None else bias
         if not self.is_packed:
             made = _rows(functional.conv2d(_image(x), self.weight, bias, dilation=(1, self.dilation)))
@@ -144,20 +147,18 @@ class Vocoder:
 
 
 def load_vocoder(
-    config: XttsConfig, weights: Mapping[str, Tensor], device: str = "cpu", dtype: torch.dtype = torch.float32
+    config: XttsConfig, weights: Mapping[str, Tensor], device: str = "cpu", precision: str = "fp32"
 ) -> Vocoder:
-    """Of a checkpoint's weights. bfloat16 on a processor without its instructions is refused: it would crawl."""
-    if dtype == torch.bfloat16 and device == "cpu" and not has_bf16():
-        raise SpeechError("precision_unsupported", precision="bf16", device="cpu")
-    with torch.device("meta"):
+    """Of a checkpoint's weights. Raises SpeechError as `fill` does, and `xtts_precision`: bf16 wants its instructions.
+
+    With any other precision the convolutions stay in float32.
+    """
+    if device == "cpu":
+        check_precision(precision)
+    with blank():
         layers = Layers(config.decoder_width, config.d_vector)
     fill(layers, weights, PREFIX)
-    return Vocoder(layers, device, dtype)
-
-
-def has_bf16() -> bool:
-    """The processor multiplies bfloat16 itself (AVX512_BF16 or AMX)."""
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and torch.cpu._is_avx512_bf16_supported()
+    return Vocoder(layers, device, torch.bfloat16 if precision == "bf16" else torch.float32)
 
 
 def _upsampling(up: WeightNormed, index: int, at: Tensor) -> Conv:
@@ -190,12 +191,9 @@ class VocoderStream:
             first, *biases = vocoder.biases(speaker)
         scales = (1 / max(speed, LEAST_SPEED), 4.0, 24000 / 22050)  # to mel frames, then to the vocoder's frames
         self._stretches = [Stretch(scale) for scale in scales if scale != 1]
-        self._pre = Padded(vocoder.pre, first, SLOPE)
-        self._stages = [
-            (Upsampled(up, bias, rate), Fusion(vocoder.resblocks[3 * i : 3 * i + 3]))
-            for i, (up, bias, rate) in enumerate(zip(vocoder.ups, biases, RATES, strict=True))
-        ]
-        self._post = Padded(vocoder.post, None, 1.0)
+        self._pre, self._post = Padded(vocoder.pre, first, SLOPE), Padded(vocoder.post, None, 1.0)
+        ups = map(Upsampled, vocoder.ups, biases, RATES)
+        self._stages = [(up, Fusion(vocoder.resblocks[3 * i : 3 * i + 3])) for i, up in enumerate(ups)]
 
     def push(self, latents: Tensor, is_last: bool = False) -> NDArray[np.float32]:
         """The samples that (n, width) more hidden states make certain: none yet, perhaps; with `is_last` all."""
@@ -210,10 +208,8 @@ class VocoderStream:
 
     def _block(self, frames: Tensor, is_last: bool) -> Tensor:
         hidden = self._pre.push(frames, is_last)
-        for upsampled, fusion in self._stages:
-            hidden = fusion.push(upsampled.push(hidden, is_last), is_last)
-            is_final = upsampled is self._stages[-1][0]
-            hidden = functional.leaky_relu_(hidden, LAST_SLOPE if is_final else SLOPE)
+        for (upsampled, fusion), slope in zip(self._stages, (SLOPE, SLOPE, SLOPE, LAST_SLOPE), strict=True):
+            hidden = functional.leaky_relu_(fusion.push(upsampled.push(hidden, is_last), is_last), slope)
         return self._post.push(hidden, is_last).tanh_()[:, 0]
 
 
@@ -221,49 +217,40 @@ class Stretch:
     """Linear interpolation in time, as `functional.interpolate` rounds it: (n, C) to (about n · scale, C)."""
 
     def __init__(self, scale: float) -> None:
-        self._scale = scale
-        self._step = np.float64(np.float32(1 / scale))
+        self._scale, self._step = scale, np.float64(np.float32(1 / scale))
         self._seen = self._made = 0  # rows
         self._kept: Tensor | None = None  # the last rows seen
 
     def push(self, x: Tensor, is_last: bool) -> Tensor:
         rows = x if self._kept is None else torch.cat([self._kept, x])
         self._seen += len(x)
-        start = self._seen - len(rows)
-        places = self._places(math.floor(self._seen * self._scale))
-        before = np.floor(places).astype(np.int64)
-        if not is_last:  # what needs the next row waits for it
-            count = int(np.searchsorted(before, self._seen - 1))
-            places, before = places[:count], before[:count]
-        before = np.minimum(before, self._seen - 1)
-        after = np.minimum(before + 1, self._seen - 1)
-        shares = torch.from_numpy(np.clip(places - before, 0, 1).astype(np.float32)[:, None]).to(x.device)
+        start, last = self._seen - len(rows), self._seen - 1
+        # Where the rows not made yet lie among those seen; one rounding, as a fused multiply-add has.
+        places = (np.arange(self._made, math.floor(self._seen * self._scale)) + 0.5) * self._step - 0.5
+        places = np.maximum(places.astype(np.float32), 0)
+        if not is_last:
+            places = places[places < last]  # the others wait for the row after
         self._made += len(places)
-        keep = int(before[-1]) if len(before) else start
-        self._kept = rows[keep - start :].clone()
-        return rows[before - start] * (1 - shares) + rows[after - start] * shares
-
-    def _places(self, end: int) -> NDArray[np.float32]:
-        """Where the rows not made yet lie among those seen; one rounding, as a fused multiply-add has."""
-        places = (np.arange(self._made, end) + 0.5) * self._step - 0.5
-        return np.maximum(places.astype(np.float32), 0)
+        before = np.minimum(places.astype(np.int64), last)
+        shares = torch.from_numpy(np.clip(places - before, 0, 1)[:, None]).to(x.device)
+        self._kept = rows[(before[-1] if len(before) else start) - start :].clone()
+        return rows[before - start] * (1 - shares) + rows[np.minimum(before + 1, last) - start] * shares
 
 
 class Past:
-    """Joins what a layer still needs to what comes: zeros before the first row and after the last."""
+    """What a layer still needs of before: its last `keep` rows; at first, as after the last row, `edge` zeros."""
 
-    def __init__(self, reach: int) -> None:
-        self._reach = reach  # rows before and after a moment, together
+    def __init__(self, keep: int, edge: int) -> None:
+        self._keep, self._edge = keep, edge
         self._kept: Tensor | None = None
-        self.length = reach // 2  # rows that stand before the next push
 
-    def joined(self, x: Tensor, is_last: bool) -> Tensor:
-        edge = x.new_zeros(self._reach // 2, x.shape[1])
-        parts = [edge if self._kept is None else self._kept, x, *([edge] if is_last else [])]
-        rows = torch.cat(parts)
-        self._kept = rows[max(0, len(rows) - self._reach) :].clone()
-        self.length = len(self._kept)
-        return rows
+    def joined(self, x: Tensor, is_last: bool) -> tuple[Tensor, int]:
+        """Those rows, `x` and the end's zeros; and how many stand before `x`."""
+        edge = x.new_zeros(self._edge, x.shape[1])
+        kept = edge if self._kept is None else self._kept
+        rows = torch.cat([kept, x, edge] if is_last else [kept, x])
+        self._kept = rows[max(0, len(rows) - self._keep) :].clone()
+        return rows, len(kept)
 
 
 class Padded:
@@ -271,10 +258,14 @@ class Padded:
 
     def __init__(self, conv: Conv, bias: Tensor | None, slope: float) -> None:
         self._conv, self._bias, self._slope = conv, bias, slope
-        self._past = Past(conv.reach)
+        self._past = Past(conv.reach, conv.reach // 2)
 
     def push(self, x: Tensor, is_last: bool) -> Tensor:
-        return _made(self._conv, self._past.joined(x, is_last), self._bias, self._slope)
+        rows, _ = self._past.joined(x, is_last)
+        count = len(rows) - self._conv.reach
+        # For fewer rows oneDNN takes another kernel, whose sums end in other digits.
+        padded = functional.pad(rows, (0, 0, 0, max(0, LEAST_ROWS - count)))
+        return self._conv(padded, self._bias, self._slope)[: max(0, count)]
 
 
 class Upsampled:
@@ -282,16 +273,13 @@ class Upsampled:
 
     def __init__(self, conv: Conv, bias: Tensor, rate: int) -> None:
         self._conv, self._bias, self._rate = conv, bias, rate
-        self._kept: Tensor | None = None
+        self._past = Past(1, 1)
+        self._crop = rate // 2  # rows still to be left out at the start
 
     def push(self, x: Tensor, is_last: bool) -> Tensor:
-        edge = x.new_zeros(1, x.shape[1])
-        rows = torch.cat([edge if self._kept is None else self._kept, x, *([edge] if is_last else [])])
-        made = _made(self._conv, rows, self._bias).view(-1, len(self._bias) // self._rate)
-        crop = self._rate // 2
-        start = crop if self._kept is None and len(rows) > 1 else 0
-        self._kept = rows[-1:].clone() if len(rows) > 1 else self._kept
-        return made[start : len(made) - crop if is_last else None]
+        made = self._conv(self._past.joined(x, is_last)[0], self._bias).view(-1, self._conv.channels // self._rate)
+        start, self._crop = (self._crop, 0) if len(made) else (0, self._crop)
+        return made[start : len(made) - self._rate // 2 if is_last else None]
 
 
 class Fusion:
@@ -318,22 +306,12 @@ class Residual:
 
     def __init__(self, first: Conv, second: Conv) -> None:
         self._first, self._second = first, second
-        self._inputs, self._between = Past(first.reach), Past(second.reach)
+        self._inputs, self._between = (Past(conv.reach, conv.reach // 2) for conv in (first, second))
 
     def push(self, x: Tensor, is_last: bool) -> Tensor:
-        rows = self._inputs.joined(x, is_last)
-        between = _made(self._first, functional.leaky_relu(rows, SLOPE), None, SLOPE)
-        # Row 0 of `between` is the moment `first.reach / 2` rows after row 0 of `rows`.
-        start = self._first.reach // 2 + self._second.reach // 2 - self._between.length
-        joined = self._between.joined(between, is_last)
-        count = len(joined) - self._second.reach
-        if count <= 0:
-            return x[:0]
-        return self._second(joined, add=rows[start : start + count])
-
-
-def _made(conv: Conv, rows: Tensor, bias: Tensor | None, slope: float = 1.0) -> Tensor:
-    """The convolution, or nothing while there are too few rows."""
-    if len(rows) > conv.reach:
-        return conv(rows, bias, slope)
-    return rows.new_zeros(0, conv.channels)
+        rows, _ = self._inputs.joined(x, is_last)
+        between = self._first(functional.leaky_relu(rows, SLOPE), slope=SLOPE)
+        joined, before = self._between.joined(between, is_last)
+        # Row 0 of `between` is the moment of row `first.reach / 2` of `rows`, and `before` rows stand before it.
+        start = self._first.reach // 2 + self._second.reach // 2 - before
+        return self._second(joined, add=rows[start : start + len(joined) - self._second.reach])
