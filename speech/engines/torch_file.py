@@ -8,8 +8,10 @@ state, and a call of anything else is refused. Bounds are checked when a tensor 
 
 from __future__ import annotations
 
+import mmap
 import pickletools
 import struct
+import sys
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -71,7 +73,8 @@ class TorchFile:
         try:
             with path.open("rb") as file:
                 self._entries = _directory(file, path.name)
-            self._bytes = torch.from_file(str(path), shared=False, size=path.stat().st_size, dtype=torch.uint8)
+                self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+            self._bytes = torch.frombuffer(self._map, dtype=torch.uint8)
             if "byteorder" in self._entries and self._entry("byteorder").tolist() != list(b"little"):
                 raise ValueError("its numbers are big-endian")
             self.root = _load(self._entry("data.pkl"))
@@ -84,6 +87,11 @@ class TorchFile:
         except Exception as error:  # whatever a damaged zip or pickle makes of the two readers
             reason = f"{type(error).__name__}: {error}"
             raise SpeechError("checkpoint_damaged", file=path.name, reason=reason) from None
+
+    def release(self) -> None:
+        """Give back the memory of what was read; it comes again from the file. Nobody may have written to it."""
+        if sys.platform == "linux":
+            self._map.madvise(mmap.MADV_DONTNEED)
 
     def tensor(self, record: TensorRecord) -> Tensor:
         """A view of the file, no copy. Raises SpeechError `checkpoint_damaged` when it leaves its storage."""

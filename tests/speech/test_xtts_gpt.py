@@ -14,7 +14,7 @@ from bench.xtts_reference import CASES, UTTERANCES, case_settings  # noqa: E402
 from speech.engines.xtts.checkpoint import Latents, open_checkpoint, read_speakers  # noqa: E402
 from speech.engines.xtts.decoding import Decoder, Row, Utterance  # noqa: E402
 from speech.engines.xtts.gpt import Gpt, load_gpt  # noqa: E402
-from speech.engines.xtts.quantised import check_precision, plain  # noqa: E402
+from speech.engines.xtts.quantised import OwnMatrices, check_precision  # noqa: E402
 from speech.engines.xtts.sampling import SamplingOptions  # noqa: E402
 from speech.errors import SpeechError  # noqa: E402
 
@@ -96,7 +96,7 @@ def test_a_row_that_joins_later_changes_nothing(decoder: Decoder, voices: dict[s
 
 def test_packed_matrices_give_what_the_networks_own_do(gpt: Gpt, decoder: Decoder, voices: dict[str, Latents]) -> None:
     own = Decoder(gpt)
-    own._blocks, own._head = plain(gpt)
+    own.matrices = OwnMatrices(gpt)
     utterance = of_case(0, voices)
     assert decoded(own, [utterance])[0][0].tokens == DECODING["decoded.0.tokens"].tolist()
 

@@ -119,7 +119,7 @@ class DecodingLoop:
     @property
     def size_bytes(self) -> int:
         """Of the packed weights."""
-        return self._decoder.size_bytes
+        return self._decoder.matrices.size_bytes
 
     def submit(self, utterance: Utterance) -> Ticket:
         """Take a turn. Raises SpeechError `engine_not_loaded` after `close`."""
@@ -256,4 +256,4 @@ def load_loop(
 ) -> DecodingLoop:
     """Raises SpeechError as `fill` does, and `xtts_precision`."""
     gpt = load_gpt(checkpoint.config, checkpoint.weights, device)
-    return DecodingLoop(Decoder(gpt, precision, options.threads or torch.get_num_threads()), options)
+    return DecodingLoop(Decoder(gpt, precision, checkpoint.release), options)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +48,7 @@ class Checkpoint:
     weights: Mapping[str, Tensor]
     vocab_path: Path
     digest: str
+    release: Callable[[], None] = lambda: None  # gives back the memory of what was read; it comes again when needed
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,11 +66,11 @@ def open_checkpoint(folder: Path) -> Checkpoint:
     `checkpoint_wrong_kind`, `checkpoint_unsupported` or `checkpoint_tensor_shape`.
     """
     config = read_config(folder / "config.json")
-    stored, identity = _stored(folder)
+    stored, identity, release = _stored(folder)
     weights = dict(_renamed(stored))
     _check_kind(weights, config, folder)
     digest = hashlib.sha256(identity + repr(config).encode())
-    return Checkpoint(config, weights, folder / "vocab.json", digest.hexdigest())
+    return Checkpoint(config, weights, folder / "vocab.json", digest.hexdigest(), release)
 
 
 class _NoDraws(TorchFunctionMode):
@@ -134,18 +135,18 @@ def read_dvae(folder: Path) -> Mapping[str, Tensor]:
     return weights
 
 
-def _stored(folder: Path) -> tuple[dict[str, Tensor], bytes]:
-    """Tensors by the file's own names, and what identifies their content."""
+def _stored(folder: Path) -> tuple[dict[str, Tensor], bytes, Callable[[], None]]:
+    """Tensors by the file's own names, what identifies their content, and `Checkpoint.release`."""
     path = folder / "model.safetensors"
     if path.exists():
         tensors = dict(_safetensors(path))
-        return tensors, b"".join(_identity(name, tensor) for name, tensor in tensors.items())
+        return tensors, b"".join(_identity(name, tensor) for name, tensor in tensors.items()), lambda: None
     file = TorchFile(folder / "model.pth")
     root = file.root.get("model", file.root) if isinstance(file.root, dict) else file.root
     records = dict(_records(file, root))
     tensors = {name: file.tensor(record) for name, record in records.items()}
     marks = (_identity(name, tensors[name], file.checksum(record)) for name, record in records.items())
-    return tensors, b"".join(marks)
+    return tensors, b"".join(marks), file.release
 
 
 def _identity(name: str, tensor: Tensor, checksum: int = 0) -> bytes:

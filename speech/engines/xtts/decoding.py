@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,7 +19,7 @@ from torch import Tensor
 
 from speech.engines.xtts.checkpoint import Latents
 from speech.engines.xtts.gpt import Gpt
-from speech.engines.xtts.quantised import pack, plain
+from speech.engines.xtts.quantised import OwnMatrices, PackedMatrices
 from speech.engines.xtts.sampling import MAX_SEED, SamplingOptions, choose
 from speech.errors import SpeechError
 
@@ -44,7 +44,7 @@ class Utterance:
 
 
 class KeyValues:
-    """Keys and values of one row by layer: (layers, 2, heads, width of a head, capacity), positions last.
+    """Keys and values of one row, for each layer (2, heads, width of a head, capacity): positions last.
 
     So laid out, one query's two products over it run along memory.
     """
@@ -52,37 +52,37 @@ class KeyValues:
     def __init__(self, gpt: Gpt, before: KeyValues | None = None, positions: int = 0) -> None:
         """Empty, or with a copy of what came `before`, and room for `positions` more."""
         config = gpt.config
-        shape = (config.layers, 2, config.heads, config.width // config.heads, 0)
-        self._all: Tensor = before._all if before else gpt.mel_embedding.weight.new_empty(shape)
+        empty = gpt.mel_embedding.weight.new_empty(2, config.heads, config.width // config.heads, 0)
+        self._layers: list[Tensor] = [*before._layers] if before else [empty] * config.layers
         self.length: int = before.length if before else 0
         self._grow(positions)
 
     @property
     def size_bytes(self) -> int:
-        return self._all.nbytes
+        return sum(layer.nbytes for layer in self._layers)
 
     def reserve(self, positions: int) -> None:
-        """Make room for `positions` more. Raises MemoryError or RuntimeError, and is then as it was."""
-        if self.length + positions > self._all.shape[-1]:
+        """Make room for `positions` more. Raises MemoryError or RuntimeError, and then holds what it held."""
+        if self.length + positions > self._layers[-1].shape[-1]:
             self._grow(positions)
 
     def _grow(self, positions: int) -> None:
-        blocks = -(-(self.length + positions) // BLOCK)
-        grown = self._all.new_empty((*self._all.shape[:-1], blocks * BLOCK))
-        grown[..., : self.length] = self._all[..., : self.length]
-        self._all, self._layers = grown, grown.unbind(0)
+        capacity = -(-(self.length + positions) // BLOCK) * BLOCK
+        for number, layer in enumerate(self._layers):
+            grown = layer.new_empty((*layer.shape[:-1], capacity))
+            grown[..., : self.length] = layer[..., : self.length]
+            self._layers[number] = grown
 
     def attend(self, layer: int, new: Tensor) -> Tensor:
         """Of queries, keys and values (n, 3, heads, width of a head) of n new positions: what they see, (n, width)."""
-        kept = self._layers[layer]
         n, end = len(new), self.length + len(new)
-        kept[..., self.length : end] = new[:, 1:].permute(1, 2, 3, 0)
-        keys, values = kept[0, ..., :end], kept[1, ..., :end]
-        scores = new[:, 0].transpose(0, 1) @ keys
+        self._layers[layer][..., self.length : end] = new[:, 1:].permute(1, 2, 3, 0)
+        keys, values = self._layers[layer][..., :end].unbind(0)
+        scores = torch.bmm(new[:, 0].transpose(0, 1), keys)
         if n > 1:
             future = torch.ones(n, end, dtype=torch.bool, device=new.device).triu_(self.length + 1)
             scores = scores.masked_fill_(future, -torch.inf)
-        seen = values @ scores.softmax(-1).transpose(1, 2)
+        seen = torch.bmm(values, scores.softmax(-1).transpose(1, 2))
         return seen.permute(2, 0, 1).reshape(n, -1)
 
 
@@ -111,15 +111,12 @@ class Row:
 class Decoder:
     """Steps of many rows. One thread at a time may use it."""
 
-    def __init__(self, gpt: Gpt, precision: str = "fp32", threads: int = 1) -> None:
-        """`threads` pack the weights. Raises SpeechError `xtts_precision`."""
+    def __init__(self, gpt: Gpt, precision: str = "fp32", release: Callable[[], None] = lambda: None) -> None:
+        """`release` gives back what was read of the weights' file. Raises SpeechError `xtts_precision`."""
         self.gpt = gpt
         self.device = gpt.mel_embedding.weight.device
-        self.size_bytes = 0
-        if self.device.type == "cpu":
-            self._blocks, self._head, self.size_bytes = pack(gpt, precision, threads)
-        else:
-            self._blocks, self._head = plain(gpt)
+        is_cpu = self.device.type == "cpu"
+        self.matrices = PackedMatrices(gpt, precision, release) if is_cpu else OwnMatrices(gpt)
         self._voices: OrderedDict[bytes, KeyValues] = OrderedDict()
 
     @torch.inference_mode()
@@ -142,7 +139,7 @@ class Decoder:
             return [failed[row] for row in rows]
         lengths = [1 if row.prompt is None else len(row.prompt) for row in ready]
         hidden = self._hidden(self._inputs(ready), ready, lengths).float().cpu()
-        logits = self._head(hidden.to(self.device)).float().cpu()
+        logits = self.matrices.head(hidden.to(self.device)).float().cpu()
         finite = torch.isfinite(logits).all(1).tolist()
         failed |= {
             row: SpeechError("xtts_not_finite", tokens=len(row.tokens)) for row, good in zip(ready, finite) if not good
@@ -191,7 +188,7 @@ class Decoder:
             parts = new.view(-1, 3, heads, width // heads).split(list(lengths))
             return torch.cat([cache.attend(layer, part) for cache, part in zip(caches, parts)])
 
-        return self.gpt.blocks(x, attend, self._blocks)
+        return self.gpt.blocks(x, attend, self.matrices.blocks)
 
     def _tokens(self, rows: Sequence[Row], logits: Tensor) -> list[int]:
         for number, row in enumerate(rows):

@@ -7,7 +7,7 @@ positions of text and audio added to their embeddings, each counted from its own
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -124,7 +124,7 @@ class Gpt(nn.Module):
         embedded: Tensor = self.mel_embedding(ids[0]) + self.mel_pos_embedding.emb(ids[1])
         return embedded
 
-    def blocks(self, x: Tensor, attend: Attend, matmuls: Sequence[Sequence[Matmul]]) -> Tensor:
+    def blocks(self, x: Tensor, attend: Attend, matmuls: Iterable[Sequence[Matmul]]) -> Tensor:
         """(n, width) through all layers, before the last two norms."""
         for layer, (block, (attention_in, attention_out, up, down)) in enumerate(zip(self.gpt.h, matmuls)):
             assert isinstance(block, Block)

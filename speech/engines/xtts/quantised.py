@@ -8,7 +8,7 @@ other two, a row's result does not depend on the rows beside it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
@@ -18,7 +18,7 @@ from speech.engines.xtts.gpt import Block, Gpt, Matmul
 from speech.errors import SpeechError
 
 # Precision to the CPU instructions (https://docs.pytorch.org/docs/stable/cpu.html) of which one is needed.
-PRECISIONS = {"fp32": (), "bf16": ("avx512_bf16", "amx_bf16"), "int8": ("avx512_vnni", "avx_vnni")}
+PRECISIONS = {"fp32": (), "bf16": ("avx512_bf16", "amx_bf16"), "int8": ("avx2",)}
 ROWS = 8  # for which the kernels' layout is chosen; others work with it as well
 
 
@@ -32,7 +32,6 @@ class Float32:
         self._weight = torch.ops.mkldnn._reorder_linear_weight(weight.to(self.dtype).t(), ROWS)
         self._bias = bias.to(self.dtype, copy=True)
         self._activation = activation
-        self.size_bytes = weight.numel() * self.dtype.itemsize
 
     def __call__(self, x: Tensor) -> Tensor:
         form = "tanh" if self._activation == "gelu" else ""
@@ -50,8 +49,12 @@ class BFloat16(Float32):
 class Int8:
     """The same with int8 weights and 8 bits a row: its largest magnitude is 127 steps from zero, which is at 128."""
 
+    dtype = torch.int8
+
     def __init__(self, weight: Tensor, bias: Tensor, activation: str = "none") -> None:
-        scale = weight.abs().amax(0).div_(127).clamp_(min=1e-12)
+        has = torch.cpu.get_capabilities()
+        most = 127 if has.get("avx512_vnni") or has.get("avx_vnni") else 63  # 16 bits hold two products of these
+        scale = weight.abs().amax(0).div_(most).clamp_(min=1e-12)
         rounded = weight.div(scale).round_().to(torch.int8)
         self._weight = torch.ops.onednn.qlinear_prepack(rounded.t().contiguous(), None)
         self._scale = scale.div_(127)  # of a weight's step and of a row's step but for the row's magnitude
@@ -59,7 +62,6 @@ class Int8:
         self._middle = torch.tensor(128.5)  # conversion cuts, so that half a step rounds
         self._bias = bias.clone()
         self._activation = activation
-        self.size_bytes = weight.numel()
 
     def __call__(self, x: Tensor) -> Tensor:
         largest = x.abs().amax(1, keepdim=True).clamp_(min=1e-12)
@@ -71,7 +73,6 @@ class Int8:
         return torch.nn.functional.gelu(made, approximate="tanh") if self._activation == "gelu" else made
 
 
-Packed = Float32 | Int8
 KINDS: dict[str, type[Float32] | type[Int8]] = {"fp32": Float32, "bf16": BFloat16, "int8": Int8}
 
 
@@ -83,24 +84,45 @@ def check_precision(precision: str) -> None:
         raise SpeechError("xtts_precision", precision=precision, choices=usable)
 
 
-def pack(gpt: Gpt, precision: str, threads: int = 1) -> tuple[list[Sequence[Matmul]], Matmul, int]:
-    """Four matrices a block and the head's, which int8 leaves in float32, and their bytes.
+class PackedMatrices:
+    """Four matrices a block and the head's, which int8 leaves in float32.
 
-    Raises SpeechError `xtts_precision`.
+    They are packed in a thread of their own, while the rest is loaded; who asks for one that is not ready waits for it.
+    `release` is called after each block, whose weights in the file are then not needed any more.
     """
-    check_precision(precision)
-    kind = KINDS[precision]
 
-    def packed(block: Block) -> tuple[Packed, ...]:
-        own = (block.attn.c_attn, block.attn.c_proj, block.mlp.c_fc, block.mlp.c_proj)
-        return tuple(kind(one.weight, one.bias, "gelu" if one is block.mlp.c_fc else "none") for one in own)
+    def __init__(self, gpt: Gpt, precision: str, release: Callable[[], None]) -> None:
+        """Raises SpeechError `xtts_precision`."""
+        check_precision(precision)
+        kind = KINDS[precision]
 
-    with ThreadPoolExecutor(threads) as pool:
-        blocks = list(pool.map(packed, gpt.gpt.h))
-    head = Float32(gpt.mel_head.weight.t(), gpt.mel_head.bias)
-    return [*blocks], head, sum(one.size_bytes for block in [*blocks, (head,)] for one in block)
+        def packed(block: Block) -> Sequence[Matmul]:
+            own = (block.attn.c_attn, block.attn.c_proj, block.mlp.c_fc, block.mlp.c_proj)
+            made = [kind(one.weight.detach(), one.bias, "gelu" if one is block.mlp.c_fc else "none") for one in own]
+            release()
+            return made
+
+        blocks = [block for block in gpt.gpt.h if isinstance(block, Block)]
+        head = gpt.mel_head
+        pool = ThreadPoolExecutor(1, "xtts-packing")
+        self._blocks = [pool.submit(packed, block) for block in blocks]
+        self._head = pool.submit(Float32, head.weight.detach().t(), head.bias)
+        pool.shutdown(wait=False)
+        self.size_bytes = 12 * gpt.config.layers * gpt.config.width**2 * kind.dtype.itemsize + head.weight.nbytes
+
+    @property
+    def blocks(self) -> Iterator[Sequence[Matmul]]:
+        return (block.result() for block in self._blocks)
+
+    def head(self, hidden: Tensor) -> Tensor:
+        return self._head.result()(hidden)
 
 
-def plain(gpt: Gpt) -> tuple[list[Sequence[Matmul]], Matmul]:
-    """The network's own matrices, where there is nothing to pack for."""
-    return [block.matmuls() for block in gpt.gpt.h if isinstance(block, Block)], gpt.mel_head
+class OwnMatrices:
+    """The network's own, where there is nothing to pack for."""
+
+    size_bytes = 0
+
+    def __init__(self, gpt: Gpt) -> None:
+        self.blocks = [block.matmuls() for block in gpt.gpt.h if isinstance(block, Block)]
+        self.head = gpt.mel_head
