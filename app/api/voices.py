@@ -19,7 +19,8 @@ from app.api.services import Services, Wired
 from app.errors import Problem
 from speech.audio import join, to_bytes
 from speech.engines.kokoro.presets import PRESETS
-from speech.voices import Voice
+from speech.synthesis import tags_of
+from speech.voices import MANY_LANGUAGES, Voice
 
 if TYPE_CHECKING:
     from speech.voice_files import VoiceMeta
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 router = APIRouter(tags=["voices"], dependencies=[Depends(known_query)])
 
 Gender = Annotated[Literal["female", "male", "unknown"], BeforeValidator(str.lower)]
+SAMPLE_SEED = 1  # of engines that vary: a sample is made once, and the same everywhere
 # What a voice says of itself, by primary language tag.
 SAMPLE_TEXTS = {
     "pt": "Olá! É assim que eu falo. Escolha um texto e eu leio para você.",
@@ -138,7 +140,7 @@ def voices(
     found = [
         _profile(services, voice)
         for voice in services.speaker.voices()
-        if (language is None or matches(language, [voice.language]))
+        if (language is None or matches(language, _own_languages(services, voice)))
         and gender in (None, voice.gender)
         and (engine is None or engine.lower() == voice.engine)
     ]
@@ -212,19 +214,25 @@ def export(services: Wired, voice_id: str) -> FileResponse:
 def sample(services: Wired, voice_id: str, language: str | None = None) -> FileResponse:
     """Made when first asked for, then kept."""
     voice = find_voice(services, voice_id)
-    text = SAMPLE_TEXTS.get((language or voice.language).partition("-")[0].lower(), SAMPLE_TEXTS["en"])
-    plan = services.speaker.plan(
-        text, engine=voice.engine, language=language or voice.language, voice=voice_id, parameters={}
-    )
+    spoken = language or _own_languages(services, voice)[0]
+    text = SAMPLE_TEXTS.get(spoken.partition("-")[0].lower(), SAMPLE_TEXTS["en"])
+    seed = SAMPLE_SEED if services.speaker.engines()[voice.engine].is_seeded else None
+    plan = services.speaker.plan(text, engine=voice.engine, language=spoken, voice=voice_id, parameters={}, seed=seed)
     path = services.samples.path(voice_id, f"{plan.language}{_edition(services, voice)}.wav")
     if not path.exists():
         sound = join(services.speaker.speak(plan))
         temporary = services.samples.temporary(voice_id, token_hex(8), ".wav")
-        temporary.write_bytes(to_bytes(sound, "wav"))
+        temporary.write_bytes(to_bytes(sound, "wav", tags_of(plan)))
         for older in path.parent.glob(f"{plan.language}-*.wav"):
             older.unlink(missing_ok=True)
         services.samples.publish(temporary, path.name)
     return FileResponse(path, media_type="audio/wav", filename=f"{voice_id}_{plan.language}.wav")
+
+
+def _own_languages(services: Services, voice: Voice) -> tuple[str, ...]:
+    """The language a voice has, or all its engine's for one that has none."""
+    is_of_all = voice.language == MANY_LANGUAGES
+    return services.speaker.engines()[voice.engine].languages if is_of_all else (voice.language,)
 
 
 def _edition(services: Services, voice: Voice) -> str:

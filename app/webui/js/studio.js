@@ -4,12 +4,15 @@
  * @typedef {object} Voice
  * @property {string} id
  * @property {string} title
- * @property {string} language its own
+ * @property {string} language its own, or MANY
  * @property {string[]} languages of its engine
  * @property {string} gender female, male or unknown
  * @property {string} engine
  * @property {boolean} is_stock false: cloned here
  * @property {{ statement: string, given_at: string } | null} [consent] of a cloned voice's speaker
+ * @property {string} [licence] of its engine's weights
+ * @property {string | null} [licence_url]
+ * @property {boolean} [is_commercial] false: the sound is for non-commercial use only
  *
  * @typedef {object} Preset
  * @property {string} id
@@ -22,6 +25,8 @@
  * @property {Voice[]} voices
  */
 
+/** BCP 47, of a voice that has no language of its own: it speaks all of its engine's. */
+export const MANY = "mul";
 const FIRST = ["pt-BR", "en-US", "en", "en-GB"];
 
 /** @param {string[]} tags @returns {string[]} each once, the first ones first, the rest by tag */
@@ -42,18 +47,20 @@ export function nearestLanguage(offered, own) {
  * @param {Voice} voice @param {string | null} language
  */
 export function speaks(voice, language) {
-  return voice.language === language || (voice.is_stock === false && voice.languages.includes(language ?? ""));
+  const speaksAll = voice.is_stock === false || voice.language === MANY;
+  return voice.language === language || (speaksAll && voice.languages.includes(language ?? ""));
 }
 
 /**
  * The answers of the service as the page wants them. A voice is offered when its engine speaks its own language:
- * another's text it could only read with an accent.
+ * another's text it could only read with an accent. One without a language of its own is offered for all of them.
  * @param {{ presets: any, voices: any }} answers
  * @returns {Studio}
  */
 export function studioOf({ presets, voices }) {
-  const offered = voices.voices.filter((/** @type {Voice} */ voice) => voice.languages.includes(voice.language));
-  const languages = sortLanguages(offered.map((/** @type {Voice} */ voice) => voice.language));
+  const own = (/** @type {Voice} */ { language, languages }) => (language === MANY ? languages : [language]);
+  const offered = voices.voices.filter((/** @type {Voice} */ voice) => own(voice).every((tag) => voice.languages.includes(tag)));
+  const languages = sortLanguages(offered.flatMap(own));
   return { presets: presets.presets, voices: offered, languages };
 }
 

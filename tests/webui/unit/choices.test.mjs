@@ -6,7 +6,7 @@ import { afterEvent } from "../../../app/webui/js/pages/job-view.js";
 import { completed, countChars, requestOf } from "../../../app/webui/js/pages/speak.js";
 import { filtered } from "../../../app/webui/js/pages/voices.js";
 import { INITIAL } from "../../../app/webui/js/store.js";
-import { createStudio, engineOf, nearestLanguage, sortLanguages, studioOf } from "../../../app/webui/js/studio.js";
+import { createStudio, engineOf, nearestLanguage, sortLanguages, speaks, studioOf } from "../../../app/webui/js/studio.js";
 
 const SPOKEN = ["en-US", "pt-BR", "ja"];
 const VOICES = [
@@ -49,6 +49,24 @@ test("a draft is completed with what is offered", () => {
   // A voice of another language is given up, one that is gone too.
   assert.equal(completed({ ...DRAFT, language: "en-US", voiceId: "pm_alex" }, STUDIO, "en").presetId, "female_generic");
   assert.equal(completed({ ...DRAFT, language: "en-US", voiceId: "gone" }, STUDIO, "en").voiceId, null);
+});
+
+test("a voice without a language of its own is offered for all of its engine's", () => {
+  const ana = { id: "xtts_ana", title: "Ana", language: "mul", gender: "unknown", engine: "xtts", is_stock: true };
+  const many = { ...ana, languages: ["pt-BR", "de"], is_commercial: false };
+  const studio = studioOf({ voices: { voices: [...VOICES, many] }, presets: { presets: PRESETS } });
+  assert.deepEqual(studio.languages, ["pt-BR", "en-US", "de", "ja"]);
+  assert.ok(speaks(many, "de") && speaks(many, "pt-BR") && !speaks(many, "ja"));
+  // German has no preset and no voice of its own; a voice asked for keeps the draft's language, which it speaks.
+  assert.equal(completed({ ...DRAFT, language: "de" }, studio, "en").voiceId, "xtts_ana");
+  const asked = completed({ ...DRAFT, language: "pt-BR" }, studio, "en", "xtts_ana");
+  assert.deepEqual(asked, { language: "pt-BR", voiceId: "xtts_ana", presetId: null });
+  assert.equal(engineOf(studio, asked), "xtts");
+  const filter = { search: "", gender: "" };
+  assert.deepEqual(
+    filtered([...VOICES, many], { ...filter, language: "de" }).map(({ id }) => id),
+    ["xtts_ana"],
+  );
 });
 
 test("the request has one voice, its engine, and only what was chosen", () => {

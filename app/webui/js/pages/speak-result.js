@@ -254,5 +254,16 @@ function facts({ texts }, job, voice) {
     [texts.t("page.fact.rtf"), texts.number(job.real_time_factor, 2)],
     [texts.t("page.fact.voice"), voice ? `${voice} (${job.voice_id})` : job.voice_id],
     [texts.t("page.fact.engine"), job.tts_engine_used],
+    ...optionalFacts(texts, job),
   ];
+}
+
+/** Of engines that vary, and of weights that do not allow every use. @param {any} texts @param {any} job @returns {[string, string][]} */
+function optionalFacts(texts, job) {
+  /** @type {[string, string][]} */
+  const found = [];
+  if (job.seed !== null && job.seed !== undefined) found.push([texts.t("page.fact.seed"), String(job.seed)]);
+  if (job.pieces_cut_short) found.push([texts.t("page.fact.cut_short"), String(job.pieces_cut_short)]);
+  if (job.is_commercial === false) found.push([texts.t("page.fact.licence"), texts.t("page.licence.noncommercial")]);
+  return found;
 }

@@ -4,6 +4,7 @@ import { el, icon, replace } from "../dom.js";
 import { speaks } from "../studio.js";
 import { consentLine } from "./consent.js";
 import { errorLine } from "./form.js";
+import { licenceLine } from "./licence.js";
 
 /**
  * @param {import("../app.js").App} app
@@ -28,6 +29,7 @@ export function voiceChooser({ store, texts }, studio, set) {
       voiceList(texts, studio, draft, set),
       errorLine("voice_id"),
       consentLine(texts, studio.voices.find(({ id }) => id === draft.voiceId)?.consent),
+      licenceLine(texts, studio.voices.find(({ id }) => id === draft.voiceId)),
     );
     if (focused) root.querySelector(`#${CSS.escape(focused)}`)?.focus();
   };

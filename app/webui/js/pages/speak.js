@@ -2,7 +2,7 @@
 
 import { all, el, icon, on, replace } from "../dom.js";
 import { address } from "../router.js";
-import { engineOf, nearestLanguage, speaks } from "../studio.js";
+import { engineOf, MANY, nearestLanguage, speaks } from "../studio.js";
 import { clearErrors, errorLine, showErrors } from "./form.js";
 import { alert } from "./job-view.js";
 import { Result } from "./speak-result.js";
@@ -72,12 +72,13 @@ export function completed(draft, studio, reader, asked) {
   const wanted = studio.voices.find((voice) => voice.id === (asked || draft.voiceId));
   const isOffered = draft.language !== null && studio.languages.includes(draft.language);
   const chosen = isOffered ? draft.language : nearestLanguage(studio.languages, reader);
-  const language = asked && wanted ? wanted.language : chosen;
+  const language = asked && wanted && wanted.language !== MANY ? wanted.language : chosen;
   if (wanted && speaks(wanted, language)) return { language, voiceId: wanted.id, presetId: null };
   const presets = studio.presets.filter((preset) => preset.languages.includes(/** @type {string} */ (language)));
   const preset = presets.find(({ id }) => id === draft.presetId) ?? presets[0];
   if (preset) return { language, voiceId: null, presetId: preset.id };
-  const first = studio.voices.find((voice) => voice.language === language);
+  const own = studio.voices.find((voice) => voice.language === language);
+  const first = own ?? studio.voices.find((voice) => speaks(voice, language));
   return { language, voiceId: first?.id ?? null, presetId: null };
 }
 

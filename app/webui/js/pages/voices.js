@@ -1,8 +1,9 @@
 /** The Voices page: who can speak, and how they sound. */
 
 import { el, icon, on, replace } from "../dom.js";
-import { sortLanguages } from "../studio.js";
+import { MANY, nearestLanguage, sortLanguages } from "../studio.js";
 import { alert } from "./job-view.js";
+import { licenceLine } from "./licence.js";
 import { clonedPart, importPart } from "./voices-cloned.js";
 
 /**
@@ -16,7 +17,7 @@ export function filtered(voices, { search, language, gender }) {
   return voices.filter((voice) => {
     const said = `${voice.title} ${voice.id} ${voice.engine}`.toLowerCase();
     return (
-      (!language || voice.language === language) &&
+      (!language || voice.language === language || (voice.language === MANY && voice.languages.includes(language))) &&
       (!gender || voice.gender === gender) &&
       words.every((word) => said.includes(word))
     );
@@ -173,6 +174,7 @@ function card(app, voice, sampler, load) {
       el("h3", {}, voice.title, !voice.is_stock && el("span", { class: "badge" }, texts.t("page.voices.cloned"))),
       el("p", {}, `${texts.t(`page.gender.${voice.gender}`)} · ${voice.engine}`),
       el("code", {}, voice.id),
+      licenceLine(texts, voice),
     ),
     el(
       "div",
@@ -225,7 +227,9 @@ class Sampler {
     [this.button, this.abort] = [button, abort];
     this.draw(button, "loading");
     try {
-      const sample = await this.app.api.voiceSample(voice.id, voice.language, abort.signal);
+      const reader = this.app.texts.language();
+      const language = voice.language === MANY ? nearestLanguage(voice.languages, reader) : voice.language;
+      const sample = await this.app.api.voiceSample(voice.id, language, abort.signal);
       this.audio.src = URL.createObjectURL(sample);
       await this.audio.play();
       button.dataset.durationS = String(this.audio.duration);
