@@ -17,9 +17,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from speech.engines.xtts import chinese
 from speech.errors import SpeechError
-from speech.text import hindi
+from speech.text import chinese, hindi
 
 INSTALL_COMMAND = "./run xtts"
 _PACKAGES: Mapping[str, tuple[str, ...]] = {
