@@ -29,7 +29,7 @@ TEXT = "Bom dia. Tudo bem?"
 
 @pytest.fixture(scope="module")
 def brief(xtts_tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder: Path = write_brief(xtts_tiny, tmp_path_factory.mktemp("xtts_brief"), 5.0)
+    folder: Path = write_brief(xtts_tiny, tmp_path_factory.mktemp("xtts_brief"), 6.0)
     return folder
 
 

@@ -43,7 +43,7 @@ def speech_like(duration_s: float, seed: int = 0) -> Audio:
 
 @pytest.fixture(scope="module")
 def brief(xtts_tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_brief(xtts_tiny, tmp_path_factory.mktemp("xtts_brief"), 5.0)
+    return write_brief(xtts_tiny, tmp_path_factory.mktemp("xtts_brief"), 6.0)
 
 
 @pytest.fixture(scope="module")

@@ -158,19 +158,21 @@ class _Loaded:
     """What an engine holds while it is loaded."""
 
     def __init__(self, folder: Path, device: str, options: EngineOptions) -> None:
-        from speech.engines.xtts.batching import load_loop
+        from speech.engines.xtts.batching import LoopOptions, load_loop
         from speech.engines.xtts.checkpoint import open_checkpoint, read_speakers
         from speech.engines.xtts.latents import VoiceLatents
         from speech.engines.xtts.vocoder import load_vocoder
 
         checkpoint = open_checkpoint(folder)
         self.config = checkpoint.config
+        # First, since its weights are packed beside all that follows.
+        loop_options = LoopOptions(threads=options.threads)
+        self.loop: DecodingLoop = load_loop(checkpoint, device, options.precision, loop_options)
         self.tokenizer = Tokenizer(checkpoint.vocab_path)
         self.vocoder: Vocoder = load_vocoder(checkpoint.config, checkpoint.weights, device)
         self.speakers: Mapping[str, Latents] = read_speakers(folder)
         cache = options.cache_dir / "xtts" if options.cache_dir else None
         self.latents = VoiceLatents(checkpoint, cache)
-        self.loop: DecodingLoop = load_loop(checkpoint, device, options.precision)
 
     @property
     def size_bytes(self) -> int:

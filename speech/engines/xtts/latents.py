@@ -67,6 +67,7 @@ class VoiceLatents:
             gpt = conditioning.latents(torch.cat(heard))
             resampled = [resample_as_torchaudio(clip[None], SAMPLE_RATE, SPEAKER_RATE)[0] for clip in heard]
             speaker = torch.stack([encoder.embed(clip) for clip in resampled]).mean(dim=0)
+        self._checkpoint.release()
         if not (torch.isfinite(gpt).all() and torch.isfinite(speaker).all()):
             raise SpeechError("reference_unusable")
         return Latents(gpt.clone(), speaker.clone())
