@@ -10,7 +10,9 @@ Activations are (time, channels): the layout that oneDNN's kernels for one chann
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -119,6 +121,7 @@ class Vocoder:
 
     def __init__(self, layers: Layers, device: str = "cpu", dtype: torch.dtype = torch.float32) -> None:
         self.at = torch.empty(0, device=device, dtype=dtype)
+        self.workers = _workers(torch.get_num_threads()) if device == "cpu" else None
         with torch.inference_mode():
             self.pre = Conv(layers.conv_pre.weight, layers.conv_pre.bias, 1, self.at)
             self.ups = [_upsampling(up, i, self.at) for i, up in enumerate(_normed(layers.ups))]
@@ -161,6 +164,20 @@ def load_vocoder(
     return Vocoder(layers, device, torch.bfloat16 if precision == "bf16" else torch.float32)
 
 
+def _workers(count: int) -> ThreadPoolExecutor:
+    """Threads of one core each, so that streams run beside each other and the GPT; two threads a stream would wait.
+
+    PyTorch keeps the number for the thread that sets it, but also for threads that start later: it is set back.
+    """
+    before, started = torch.get_num_threads(), threading.Barrier(count + 1)
+    workers = ThreadPoolExecutor(count, "xtts-vocoder", torch.set_num_threads, (1,))
+    for _ in range(count):
+        workers.submit(started.wait)
+    started.wait()
+    torch.set_num_threads(before)
+    return workers
+
+
 def _upsampling(up: WeightNormed, index: int, at: Tensor) -> Conv:
     """A transposed convolution as a plain one: two neighbours make `rate` moments, as `rate` · C' channels."""
     weight, rate = up.weight(), RATES[index]  # (C, C', 2 rate)
@@ -197,14 +214,19 @@ class VocoderStream:
 
     def push(self, latents: Tensor, is_last: bool = False) -> NDArray[np.float32]:
         """The samples that (n, width) more hidden states make certain: none yet, perhaps; with `is_last` all."""
-        with torch.inference_mode():
-            frames = latents.to(self._vocoder.at.device, torch.float32)
-            for stretch in self._stretches:
-                frames = stretch.push(frames, is_last)
-            blocks = frames.to(self._vocoder.at.dtype).split(BLOCK)
-            ends = [False] * (len(blocks) - 1) + [is_last]
-            samples = torch.cat([self._block(block, end) for block, end in zip(blocks, ends, strict=True)])
-            return samples.float().cpu().numpy()
+        workers = self._vocoder.workers
+        return workers.submit(self._pushed, latents, is_last).result() if workers else self._pushed(latents, is_last)
+
+    @torch.inference_mode()
+    def _pushed(self, latents: Tensor, is_last: bool) -> NDArray[np.float32]:
+        frames = latents.to(self._vocoder.at.device, torch.float32)
+        for stretch in self._stretches:
+            frames = stretch.push(frames, is_last)
+        blocks = frames.to(self._vocoder.at.dtype).split(BLOCK)
+        ends = [False] * (len(blocks) - 1) + [is_last]
+        samples = torch.cat([self._block(block, end) for block, end in zip(blocks, ends, strict=True)])
+        made: NDArray[np.float32] = samples.float().cpu().numpy()
+        return made
 
     def _block(self, frames: Tensor, is_last: bool) -> Tensor:
         hidden = self._pre.push(frames, is_last)
