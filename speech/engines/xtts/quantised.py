@@ -35,9 +35,10 @@ class Float32:
 
     def __call__(self, x: Tensor) -> Tensor:
         form = "tanh" if self._activation == "gelu" else ""
-        x = x.to(self.dtype)
-        made: Tensor = torch.ops.mkldnn._linear_pointwise(x, self._weight, self._bias, self._activation, [], form)
-        return made.float()
+        rows = x.to(self.dtype)
+        rows = rows.repeat(2, 1) if len(x) == 1 else rows  # one alone would be summed in another order
+        made: Tensor = torch.ops.mkldnn._linear_pointwise(rows, self._weight, self._bias, self._activation, [], form)
+        return made[: len(x)].float()
 
 
 class BFloat16(Float32):
@@ -47,29 +48,32 @@ class BFloat16(Float32):
 
 
 class Int8:
-    """The same with int8 weights and 8 bits a row: its largest magnitude is 127 steps from zero, which is at 128."""
+    """The same with int8 weights, and each row in 255 steps from its smallest number to its largest.
+
+    x = low + step q, so that x @ W = step (q @ W) + low (sums of W's columns).
+    """
 
     dtype = torch.int8
 
     def __init__(self, weight: Tensor, bias: Tensor, activation: str = "none") -> None:
         has = torch.cpu.get_capabilities()
         most = 127 if has.get("avx512_vnni") or has.get("avx_vnni") else 63  # 16 bits hold two products of these
-        scale = weight.abs().amax(0).div_(most).clamp_(min=1e-12)
-        rounded = weight.div(scale).round_().to(torch.int8)
-        self._weight = torch.ops.onednn.qlinear_prepack(rounded.t().contiguous(), None)
-        self._scale = scale.div_(127)  # of a weight's step and of a row's step but for the row's magnitude
-        self._zero = torch.zeros(len(scale), dtype=torch.int32)
-        self._middle = torch.tensor(128.5)  # conversion cuts, so that half a step rounds
+        self._scale = weight.abs().amax(0).div_(most).clamp_(min=1e-12)
+        rounded = weight.div(self._scale).round_()
+        self._sums = rounded.sum(0).mul_(self._scale)
+        self._weight = torch.ops.onednn.qlinear_prepack(rounded.to(torch.int8).t().contiguous(), None)
+        self._zero = torch.zeros(len(bias), dtype=torch.int32)
         self._bias = bias.clone()
         self._activation = activation
 
     def __call__(self, x: Tensor) -> Tensor:
-        largest = x.abs().amax(1, keepdim=True).clamp_(min=1e-12)
-        steps = torch.addcmul(self._middle, x, 127 / largest).to(torch.uint8)
+        low = x.amin(1, keepdim=True)
+        step = x.amax(1, keepdim=True).sub_(low).clamp_(min=1e-12).div_(255)
+        steps = torch.addcmul(0.5 - low / step, x, 1 / step).to(torch.uint8)  # conversion cuts: half a step rounds
         made: Tensor = torch.ops.onednn.qlinear_pointwise(
-            steps, 1.0, 128, self._weight, self._scale, self._zero, None, 1.0, 0, torch.float32, "none", [], ""
+            steps, 1.0, 0, self._weight, self._scale, self._zero, None, 1.0, 0, torch.float32, "none", [], ""
         )
-        made = torch.addcmul(self._bias, made, largest)
+        made = torch.addcmul(self._bias, made, step).addr_(low[:, 0], self._sums)
         return torch.nn.functional.gelu(made, approximate="tanh") if self._activation == "gelu" else made
 
 
