@@ -175,3 +175,19 @@ def test_unknown_experiment_lists_those_there_are(machine: Machine) -> None:
     (machine.checkout / "bench/__init__.py").touch()
     done = machine.run("bench", "speeed")
     assert done.returncode == 2 and done.stderr.splitlines()[1:] == ["speed"]
+
+
+def test_parity_has_an_environment_of_its_own_with_pytorch_first(machine: Machine) -> None:
+    (machine.checkout / "bench").mkdir()
+    shutil.copy(ROOT / "bench/parity-requirements.txt", machine.checkout / "bench")
+    assert machine.run("parity", "--size", "tiny").returncode == 0
+    reference, made = machine.checkout / ".venv-parity", machine.asked()
+    uv = f"uv here,there pip install -q --python {reference}/bin/python"
+    at = made.index(f"python -m venv {reference}")
+    assert made[at + 2 : at + 4] == [
+        f"{uv} torch==2.13.0",
+        f"{uv} -r {machine.checkout}/bench/parity-requirements.txt",
+    ]
+    assert made[-1] == f"python -m bench.parity_xtts --python {reference}/bin/python --size tiny"
+    assert machine.run("parity").returncode == 0
+    assert machine.asked() == [f"python -m bench.parity_xtts --python {reference}/bin/python"]

@@ -7,6 +7,7 @@ B: batch; F: frames of 256 samples; W: the decoder's width.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from speech.engines.xtts.checkpoint import fill
+from speech.engines.xtts.checkpoint import blank, fill
 from speech.engines.xtts.spectrum import BANDS, SAMPLE_RATE, log_mel
 
 if TYPE_CHECKING:
@@ -31,7 +32,9 @@ class Conditioning(nn.Module):
 
     def __init__(self, config: XttsConfig, mel_stats: Tensor) -> None:
         super().__init__()
-        self.conditioning_encoder = Encoder(config.width, config.heads)
+        blocks = nn.Sequential(*(AttentionBlock(config.width, config.heads) for _ in range(6)))
+        parts = {"init": nn.Conv1d(BANDS, config.width, 1), "attn": blocks}
+        self.conditioning_encoder = nn.Sequential(OrderedDict(parts))  # (B, 80, F) to (B, W, F)
         self.conditioning_perceiver = Perceiver(config.width)
         self.mel_stats: Tensor
         self.register_buffer("mel_stats", mel_stats, persistent=False)
@@ -64,23 +67,10 @@ class Conditioning(nn.Module):
 
 def load_conditioning(config: XttsConfig, weights: Mapping[str, Tensor]) -> Conditioning:
     """Of a checkpoint's weights; raises SpeechError as `checkpoint.fill` does."""
-    with torch.device("meta"):
+    with blank():
         conditioning = Conditioning(config, weights["mel_stats"])
     fill(conditioning, weights, "gpt.")
     return conditioning
-
-
-class Encoder(nn.Module):
-    """Six attention blocks over time: (B, 80, F) to (B, W, F)."""
-
-    def __init__(self, width: int, heads: int) -> None:
-        super().__init__()
-        self.init = nn.Conv1d(BANDS, width, 1)
-        self.attn = nn.Sequential(*(AttentionBlock(width, heads) for _ in range(6)))
-
-    def forward(self, mels: Tensor) -> Tensor:
-        hidden: Tensor = self.attn(self.init(mels))
-        return hidden
 
 
 class AttentionBlock(nn.Module):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from speech.engines.xtts.checkpoint import fill
+from speech.engines.xtts.checkpoint import blank, fill
 from speech.engines.xtts.spectrum import BANDS, log_mel
 
 CODES = 1024
@@ -56,7 +56,7 @@ class Dvae(nn.Module):
 
 def load_dvae(weights: Mapping[str, Tensor]) -> Dvae:
     """Of what `checkpoint.read_dvae` gives; raises SpeechError as `checkpoint.fill` does."""
-    with torch.device("meta"):
+    with blank():
         dvae = Dvae(len(weights["codebook.embed"]))
     fill(dvae, weights, "")
     return dvae

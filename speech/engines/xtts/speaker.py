@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from speech.engines.xtts.checkpoint import fill
+from speech.engines.xtts.checkpoint import blank, fill
 from speech.engines.xtts.spectrum import mel_power
 
 SAMPLE_RATE = 16000
@@ -60,7 +60,7 @@ class SpeakerEncoder(nn.Module):
 
 def load_speaker_encoder(weights: Mapping[str, Tensor]) -> SpeakerEncoder:
     """Of a checkpoint's weights; raises SpeechError as `checkpoint.fill` does."""
-    with torch.device("meta"):
+    with blank():
         encoder = SpeakerEncoder()
     fill(encoder, weights, "hifigan_decoder.speaker_encoder.")
     return encoder
@@ -84,7 +84,7 @@ class MelPower(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.spectrogram = nn.Module()
-        self.spectrogram.register_buffer("window", torch.hamming_window(WINDOW))
+        self.spectrogram.register_buffer("window", torch.zeros(WINDOW))
         self.mel_scale = nn.Module()
         self.mel_scale.register_buffer("fb", torch.zeros(FFT // 2 + 1, BANDS))
 
