@@ -154,6 +154,19 @@ def clone_page(rehearsing: str, browser: Browser, faults: Faults) -> Iterator[Pa
         yield page
 
 
+@pytest.fixture
+def xtts_page(models_dir: Path, xtts_tiny: Path, tmp_path: Path, browser: Browser, faults: Faults) -> Iterator[Page]:
+    """The Speak page of a service with XTTS on random weights that stop soon."""
+    from xtts_brief import write_brief
+
+    folder = write_brief(xtts_tiny, tmp_path / "checkpoint", 6.0)
+    more = {"PAPAGAIO_XTTS_DIR": str(folder), "PAPAGAIO_DEVICE": "cpu"}
+    with _serving(["-m", "app.cli", "serve"], models_dir, tmp_path, **more) as address:
+        with opened(browser, address, faults, "/webui") as page:
+            page.wait_for_selector("#quality_profile_id")
+            yield page
+
+
 @contextmanager
 def opened(browser: Browser, address: str, faults: Faults, path: str) -> Iterator[Page]:
     """A page for a Brazilian reader, that hears the service live."""

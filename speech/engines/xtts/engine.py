@@ -32,6 +32,7 @@ MODEL = "xtts-v2"
 PACKAGES = ("torch", "tokenizers")
 SAMPLE_RATE = 24000
 AHEAD = 8  # utterances of one request in the loop at once; those after them wait for the first to be heard
+FEWER = {"fp32": 1, "bf16": 2, "int8": 3}  # bytes in memory than in the file, about: not every part is packed
 UNSPACED = ("zh", "ja")  # written without spaces between sentences
 # The tags of the engine's languages: the region only where Papagaio has several, as for the embedded voice.
 LANGUAGES = {tag if code in ("pt", "en") else tag.partition("-")[0]: code for tag, code in CODES.items()}
@@ -79,7 +80,7 @@ class XttsEngine:
     def needed_bytes(self) -> int:
         folder = self._folder()
         size = next((folder / name).stat().st_size for name in WEIGHTS if (folder / name).exists())
-        return size if self._options.precision == "fp32" else size // 3  # int8 is a quarter of the largest part
+        return size // FEWER[self._options.precision]
 
     def load(self, device: str) -> None:
         """Raises SpeechError as `check`, `open_checkpoint` and `fill` do, `memory_exhausted`."""
