@@ -175,6 +175,8 @@ class DecodingLoop:
             self._changed.wait_for(lambda: self._running or self._waiting or self._is_closed, self._options.idle_s)
             if (self._running or self._waiting) and not self._is_closed:
                 return True
+            for ticket in self._running:  # what was joining when `close` looked is among them
+                ticket.end("cancel")
             self._running.clear()
             self._thread = None
             return False
@@ -210,10 +212,8 @@ class DecodingLoop:
         for ticket in joining:
             try:
                 row = self._decoder.start(ticket.utterance)
-            except SpeechError as error:
-                ticket.end(None, error)
-            except (MemoryError, RuntimeError):
-                ticket.end(None, SpeechError("xtts_no_memory", megabytes=0))
+            except Exception as error:
+                ticket.end(None, _told(error))
             else:
                 ticket.seed = row.seed
                 with self._changed:
@@ -228,7 +228,7 @@ class DecodingLoop:
             made = self._decoder.step([self._running[ticket] for ticket in tickets])
         except Exception as error:
             if len(tickets) == 1:
-                tickets[0].end(None, SpeechError("xtts_step_failed", reason=f"{type(error).__name__}: {error}"))
+                tickets[0].end(None, _told(error))
             else:
                 for ticket in tickets:
                     self._step([ticket])
@@ -249,6 +249,15 @@ class DecodingLoop:
         with self._changed:
             for ticket in [ticket for ticket in self._running if ticket.is_over]:
                 del self._running[ticket]
+
+
+def _told(error: Exception) -> SpeechError:
+    """PyTorch tells of memory that it did not get by a RuntimeError."""
+    if isinstance(error, SpeechError):
+        return error
+    if isinstance(error, MemoryError) or isinstance(error, RuntimeError) and "memory" in str(error):
+        return SpeechError("xtts_no_memory", megabytes=0)
+    return SpeechError("xtts_step_failed", reason=f"{type(error).__name__}: {error}")
 
 
 def load_loop(
