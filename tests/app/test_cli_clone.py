@@ -38,16 +38,17 @@ class Terminal:
         self.library = VoiceLibrary(folder / "data" / "voices")
         self.work = folder / "data" / "clones" / "ana"
 
-    def start(self, *words: str, step_s: float = 0.0) -> subprocess.Popen[str]:
+    def start(self, *words: str, step_s: float = 0.0, **settings: str) -> subprocess.Popen[str]:
         path = os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)])
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PAPAGAIO_", "LC_"))}
         environment = {**kept, "PYTHONPATH": path, "LANG": "C", "PAPAGAIO_DATA_DIR": str(self.folder / "data")}
+        environment |= {f"PAPAGAIO_{name.upper()}": value for name, value in settings.items()}
         command = [sys.executable, "-c", REHEARSED, str(step_s), "clone", *words]
         pipe = subprocess.PIPE
         return subprocess.Popen(command, env=environment, cwd=self.folder, stdout=pipe, stderr=pipe, text=True)
 
-    def run(self, *words: str) -> tuple[int, str, str]:
-        process = self.start(*words)
+    def run(self, *words: str, **settings: str) -> tuple[int, str, str]:
+        process = self.start(*words, **settings)
         out, err = process.communicate(timeout=60)
         return process.returncode, out, err
 
@@ -145,3 +146,22 @@ def test_without_pytorch_the_command_that_brings_it_is_said(
 
 def test_a_worker_of_an_unknown_queue_is_refused(capsys: Captured) -> None:
     assert main(["worker", "--queue", "gpu"]) == 2 and "cpu, train" in capsys.readouterr().err
+
+
+def test_a_reference_is_kept_for_xtts(terminal: Terminal, xtts_tiny: Path) -> None:
+    pytest.importorskip("tokenizers")
+    wav(terminal.folder / "long.wav", 5.0)
+    words = ("long.wav", "--name", "Ana", "--consent", "--engine", "xtts", "--language", "de")
+    code, _, err = terminal.run(*words)
+    assert code == 2 and "papagaio models pull xtts-v2 --accept-licence CPML-1.0" in err
+    code, _, err = terminal.run(*words, "--effort", "best", xtts_dir=str(xtts_tiny))
+    assert code == 2 and "reference" in err
+    code, _, err = terminal.run("a.wav", *words[1:], xtts_dir=str(xtts_tiny))
+    assert code == 2 and "3.0" in err and terminal.library.list() == ()
+    code, out, err = terminal.run(*words, xtts_dir=str(xtts_tiny))
+    assert code == 0, err
+    meta = terminal.library.get("ana")
+    assert (meta.engine, meta.language, meta.effort, meta.reference_s) == ("xtts", "de", "reference", 5.0)
+    assert "ana" in out and "recording-1.wav" in out and not terminal.work.exists()
+    code, _, err = terminal.run("a.wav", "--name", "Bia", "--consent", "--engine", "f5tts")
+    assert code == 2 and "kokoro" in err
