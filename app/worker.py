@@ -22,11 +22,15 @@ NICENESS = 10  # of work that takes minutes: speaking goes first
 def create_worker(
     settings: Settings, worker_id: str, tasks_path: str = "app.tasks:from_settings", queue: str = "cpu"
 ) -> Worker:
-    """A worker on the database and files of `settings`; `tasks_path` names what makes the task table of them."""
+    """A worker on the database and files of `settings`; `tasks_path` names what makes the task table of them.
+
+    One that fits voices does not speak for people, so it keeps no engine warm.
+    """
+    own = settings.model_copy(update={"warm_engines": ()}) if queue == "train" else settings
     return Worker(
         Database(settings.url),
         Files(settings.data_dir / "jobs"),
-        resolve(tasks_path)(settings),
+        resolve(tasks_path)(own),
         worker_id=worker_id,
         lease_s=settings.lease_s,
         poll_s=settings.poll_s,

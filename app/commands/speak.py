@@ -42,6 +42,8 @@ def speak(options: argparse.Namespace, console: Console) -> int:
         if not any(voice.engine == engine for voice in speaker.voices()):  # who can speak is told by the weights
             bring(speaker, models, console, options.accept_licence)
             speaker.check(engine)
+            if not any(voice.engine == engine for voice in speaker.voices()):
+                raise SpeechError("engine_without_voices", engine=engine)
         text = _text(options.text)
         own = guess(text) or console.language
         voice, language = chosen_voice(speaker.voices(), engine, options.voice, options.language, own)

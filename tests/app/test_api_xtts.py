@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import wave
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,7 +13,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from api_service import Service, running
+from api_service import Service, running, settings_in
 from clone_service import Rehearsal, wav
 from xtts_brief import write_brief
 
@@ -210,6 +211,19 @@ def test_without_the_weights_every_way_in_says_how_to_bring_them(tmp_path: Path)
         assert service.client.get("/").status_code == 200
 
 
+def test_a_worker_that_speaks_is_warm_and_one_that_fits_is_not(brief: Path, tmp_path: Path) -> None:
+    from app.worker import create_worker
+
+    settings = settings_in(tmp_path, xtts_dir=brief, device="cpu", warm_engines=("xtts",))
+    before = set(threading.enumerate())
+    create_worker(settings, "trainer", queue="train")
+    assert set(threading.enumerate()) == before
+    create_worker(settings, "speaker")
+    [warming] = [thread for thread in threading.enumerate() if thread.name == "warm-up"]
+    warming.join(30)
+    assert not warming.is_alive()
+
+
 def test_a_service_is_warm_before_the_first_request(brief: Path, tmp_path: Path) -> None:
     with running(tmp_path, xtts_dir=brief, device="cpu", warm_engines=("xtts",)) as service:
         thread = service.services.speaker.warm_up()
@@ -232,5 +246,11 @@ def test_the_command_line_speaks_and_names_licence_and_seed(
     assert "Seed 5" in shown.out and CPML in shown.err and "non-commercial" in shown.err
     with av.open(str(target)) as container:
         assert CPML in {key.lower(): value for key, value in container.metadata.items()}["copyright"]
+    (tmp_path / "mute").mkdir()
+    for path in brief.iterdir():
+        if path.name != "speakers_xtts.pth":
+            (tmp_path / "mute" / path.name).symlink_to(path)
     first = load(target).samples
     assert main(words) == 0 and np.array_equal(load(target).samples, first)
+    monkeypatch.setenv("PAPAGAIO_XTTS_DIR", str(tmp_path / "mute"))
+    assert main(words) == 2 and "no voice" in capsys.readouterr().err

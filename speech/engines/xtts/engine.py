@@ -91,7 +91,7 @@ class XttsEngine:
     def unload(self) -> None:
         loaded, self._loaded = self._loaded, None
         if loaded:
-            loaded.loop.close()
+            loaded.close()
 
     def memory_bytes(self) -> int:
         return self._loaded.size_bytes if self._loaded else 0
@@ -170,7 +170,7 @@ class _Loaded:
         loop_options = LoopOptions(threads=options.threads)
         self.loop: DecodingLoop = load_loop(checkpoint, device, options.precision, loop_options)
         self.tokenizer = Tokenizer(checkpoint.vocab_path)
-        self.vocoder: Vocoder = load_vocoder(checkpoint.config, checkpoint.weights, device)
+        self.vocoder: Vocoder = load_vocoder(checkpoint.config, checkpoint.weights, device, options.precision)
         self.speakers: Mapping[str, Latents] = read_speakers(folder)
         cache = options.cache_dir / "xtts" if options.cache_dir else None
         self.latents = VoiceLatents(checkpoint, cache)
@@ -178,6 +178,11 @@ class _Loaded:
     @property
     def size_bytes(self) -> int:
         return self.loop.size_bytes + self.vocoder.size_bytes
+
+    def close(self) -> None:
+        self.loop.close()
+        if self.vocoder.workers:
+            self.vocoder.workers.shutdown()
 
     def sound(self, ticket: Ticket, latents: Latents, speed: float, ends: int) -> Iterator[Chunk]:
         """An utterance as it is decoded; `ends` sentences of the request end with its last chunk."""
