@@ -19,6 +19,7 @@ from torch import Tensor
 from speech.engines.xtts.checkpoint import Checkpoint
 from speech.engines.xtts.decoding import Decoder, Row, Utterance
 from speech.engines.xtts.gpt import load_gpt
+from speech.engines.xtts.quantised import use_threads
 from speech.errors import SpeechError
 
 __all__ = ["DecodingLoop", "LoopOptions", "Ticket", "Utterance", "load_loop"]
@@ -35,7 +36,7 @@ class LoopOptions:
     first_block: int = 12
     block: int = 20
     joining_positions: int = 256
-    threads: int | None = None  # for the loop's own thread; None: as many as PyTorch uses
+    threads: int | None = None  # to compute with; None: all but one, which turns the states into sound meanwhile
     idle_s: float = 10.0  # after which an idle loop's thread ends; the next submit starts one
 
 
@@ -162,8 +163,7 @@ class DecodingLoop:
             return len(self._running), sum(map(len, self._waiting.values()))
 
     def _run(self) -> None:
-        if self._options.threads:
-            torch.set_num_threads(self._options.threads)
+        use_threads(self._options.threads or max(1, torch.get_num_threads() - 1))
         while self._has_work():
             self._start(self._joining())
             self._step([*self._running])

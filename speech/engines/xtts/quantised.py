@@ -8,6 +8,7 @@ other two, a row's result does not depend on the rows beside it.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -58,10 +59,15 @@ class Int8:
     def __init__(self, weight: Tensor, bias: Tensor, activation: str = "none") -> None:
         has = torch.cpu.get_capabilities()
         most = 127 if has.get("avx512_vnni") or has.get("avx_vnni") else 63  # 16 bits hold two products of these
-        self._scale = weight.abs().amax(0).div_(most).clamp_(min=1e-12)
-        rounded = weight.div(self._scale).round_()
-        self._sums = rounded.sum(0).mul_(self._scale)
-        self._weight = torch.ops.onednn.qlinear_prepack(rounded.to(torch.int8).t().contiguous(), None)
+        self._scale = torch.maximum(weight.amax(0), -weight.amin(0)).div_(most).clamp_(min=1e-12)
+        self._sums = torch.zeros_like(bias)
+        rounded = torch.empty(weight.shape, dtype=torch.int8)
+        for start in range(0, len(weight), 64):  # a piece at a time, as large pieces of freed memory stay with us
+            piece = weight[start : start + 64].div(self._scale).round_()
+            rounded[start : start + 64] = piece
+            self._sums += piece.sum(0)
+        self._sums *= self._scale
+        self._weight = torch.ops.onednn.qlinear_prepack(rounded.t().contiguous(), None)
         self._zero = torch.zeros(len(bias), dtype=torch.int32)
         self._bias = bias.clone()
         self._activation = activation
@@ -88,10 +94,19 @@ def check_precision(precision: str) -> None:
         raise SpeechError("xtts_precision", precision=precision, choices=usable)
 
 
+def use_threads(count: int) -> None:
+    """PyTorch computes in the calling thread with `count` threads, and in all others with as many as before."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)  # also what threads that are yet to come begin with
+    other = threading.Thread(target=torch.set_num_threads, args=(before,))
+    other.start()
+    other.join()
+
+
 class PackedMatrices:
     """Four matrices a block and the head's, which int8 leaves in float32.
 
-    They are packed in a thread of their own, while the rest is loaded; who asks for one that is not ready waits for it.
+    They are packed in threads of their own, while the rest is loaded; who asks for one that is not ready waits for it.
     `release` is called after each block, whose weights in the file are then not needed any more.
     """
 
@@ -108,7 +123,7 @@ class PackedMatrices:
 
         blocks = [block for block in gpt.gpt.h if isinstance(block, Block)]
         head = gpt.mel_head
-        pool = ThreadPoolExecutor(1, "xtts-packing")
+        pool = ThreadPoolExecutor(torch.get_num_threads(), "xtts-packing", use_threads, (1,))
         self._blocks = [pool.submit(packed, block) for block in blocks]
         self._head = pool.submit(Float32, head.weight.detach().t(), head.bias)
         pool.shutdown(wait=False)
