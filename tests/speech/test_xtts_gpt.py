@@ -94,11 +94,22 @@ def test_a_row_that_joins_later_changes_nothing(decoder: Decoder, voices: dict[s
     assert second.tokens == DECODING["decoded.6.tokens"].tolist()[: len(second.tokens)]
 
 
-def test_packed_matrices_give_what_the_networks_own_do(gpt: Gpt, decoder: Decoder, voices: dict[str, Latents]) -> None:
+def test_packed_matrices_give_what_the_networks_own_do(gpt: Gpt, voices: dict[str, Latents]) -> None:
     own = Decoder(gpt)
     own.matrices = OwnMatrices(gpt)
     utterance = of_case(0, voices)
     assert decoded(own, [utterance])[0][0].tokens == DECODING["decoded.0.tokens"].tolist()
+    with pytest.raises(SpeechError):
+        OwnMatrices(gpt, "int8")
+
+
+def test_the_networks_own_matrices_in_half_the_bits(xtts_tiny: Path, decoder: Decoder, voices: dict) -> None:
+    checkpoint = open_checkpoint(xtts_tiny)
+    gpt = load_gpt(checkpoint.config, checkpoint.weights)
+    own, utterance = Decoder(gpt), of_case(0, voices)
+    own.matrices = OwnMatrices(gpt, "bf16")
+    exact, near = (one.step([one.start(utterance)])[0] for one in (decoder, own))
+    assert 0 < (near - exact).norm() / exact.norm() < 0.02
 
 
 @pytest.mark.parametrize("precision, worst", [("bf16", 0.02), ("int8", 0.05)])

@@ -36,7 +36,7 @@ class LoopOptions:
     first_block: int = 12
     block: int = 20
     joining_positions: int = 256
-    threads: int | None = None  # to compute with; None: all but one, which turns the states into sound meanwhile
+    threads: int | None = None  # that decoding and vocoder may use, all by default: one of them stays the vocoder's
     idle_s: float = 10.0  # after which an idle loop's thread ends; the next submit starts one
 
 
@@ -163,7 +163,7 @@ class DecodingLoop:
             return len(self._running), sum(map(len, self._waiting.values()))
 
     def _run(self) -> None:
-        use_threads(self._options.threads or max(1, torch.get_num_threads() - 1))
+        use_threads(max(1, (self._options.threads or torch.get_num_threads()) - 1))
         while self._has_work():
             self._start(self._joining())
             self._step([*self._running])

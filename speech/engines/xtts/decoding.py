@@ -116,7 +116,7 @@ class Decoder:
         self.gpt = gpt
         self.device = gpt.mel_embedding.weight.device
         is_cpu = self.device.type == "cpu"
-        self.matrices = PackedMatrices(gpt, precision, release) if is_cpu else OwnMatrices(gpt)
+        self.matrices = PackedMatrices(gpt, precision, release) if is_cpu else OwnMatrices(gpt, precision)
         self._voices: OrderedDict[bytes, KeyValues] = OrderedDict()
 
     @torch.inference_mode()

@@ -30,7 +30,7 @@ class Conv1D(nn.Module):
         self.bias = nn.Parameter(torch.empty(outputs))
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.addmm(self.bias, x, self.weight)
+        return torch.addmm(self.bias, x.to(self.weight.dtype), self.weight).float()
 
 
 class Attention(nn.Module):

@@ -138,10 +138,17 @@ class PackedMatrices:
 
 
 class OwnMatrices:
-    """The network's own, where there is nothing to pack for."""
+    """The network's own, where there is nothing to pack for: fp32, or bf16 with sums of float32."""
 
-    size_bytes = 0
-
-    def __init__(self, gpt: Gpt) -> None:
-        self.blocks = [block.matmuls() for block in gpt.gpt.h if isinstance(block, Block)]
+    def __init__(self, gpt: Gpt, precision: str = "fp32") -> None:
+        """Raises SpeechError `xtts_precision`."""
+        if precision not in ("fp32", "bf16"):
+            raise SpeechError("xtts_precision", precision=precision, choices=["fp32", "bf16"])
+        blocks = [block for block in gpt.gpt.h if isinstance(block, Block)]
+        if precision == "bf16":
+            for block in blocks:
+                block.attn.bfloat16()
+                block.mlp.bfloat16()
+        self.blocks = [block.matmuls() for block in blocks]
         self.head = gpt.mel_head
+        self.size_bytes = sum(one.nbytes for one in (*gpt.gpt.parameters(), *gpt.mel_head.parameters()))
