@@ -1,6 +1,7 @@
 """Numbers, dates, money and telephone numbers of a Chinese text in Chinese words, and one comma for all punctuation.
 
-As XTTS was trained (see `speech/engines/xtts/cleaning.py`), down to this: what was found is replaced where its characters first occur.
+As XTTS was trained (see `speech/engines/xtts/cleaning.py`), down to this: what was found is replaced where its
+characters first occur.
 """
 
 from __future__ import annotations

@@ -16,10 +16,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from speech.engines.matrices import use_threads
 from speech.engines.xtts.checkpoint import Checkpoint
 from speech.engines.xtts.decoding import Decoder, Row, Utterance
 from speech.engines.xtts.gpt import load_gpt
-from speech.engines.xtts.quantised import use_threads
 from speech.errors import SpeechError
 
 __all__ = ["DecodingLoop", "LoopOptions", "Ticket", "Utterance", "load_loop"]

@@ -19,8 +19,8 @@ from torch import Tensor
 
 from speech.engines.xtts.checkpoint import Latents
 from speech.engines.xtts.gpt import Gpt
-from speech.engines.xtts.quantised import OwnMatrices, PackedMatrices
 from speech.engines.xtts.sampling import MAX_SEED, SamplingOptions, choose
+from speech.engines.xtts.weights import OwnMatrices, PackedMatrices
 from speech.errors import SpeechError
 
 BLOCK = 64  # positions by which a row's keys and values grow

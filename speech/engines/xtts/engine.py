@@ -68,7 +68,7 @@ class XttsEngine:
         self.info = replace(INFO, models=()) if options.checkpoint_dir else INFO
         self._library = VoiceLibrary(options.voices_dir) if options.voices_dir else None
         self._listed = ListedVoices(self._library, ENGINE) if self._library else None
-        self._loaded: _Loaded | None = None
+        self._loaded: Loaded | None = None
 
     def check(self) -> None:
         """Raises SpeechError `xtts_not_installed`, `model_missing`, `checkpoint_dir_unusable`."""
@@ -86,7 +86,7 @@ class XttsEngine:
         """Raises SpeechError as `check`, `open_checkpoint` and `fill` do, `memory_exhausted`."""
         self.check()
         with _telling_of_memory(self.needed_bytes()):
-            self._loaded = _Loaded(self._folder(), device, self._options)
+            self._loaded = Loaded(self._folder(), device, self._options)
 
     def unload(self) -> None:
         loaded, self._loaded = self._loaded, None
@@ -128,7 +128,7 @@ class XttsEngine:
         if not is_heard:
             raise SpeechError("speech_empty", engine=ENGINE, seed=request.seed)
 
-    def _latents(self, loaded: _Loaded, voice_id: str) -> Latents:
+    def _latents(self, loaded: Loaded, voice_id: str) -> Latents:
         names = {voice.voice_id: name for name, voice in self._studio().items()}
         if voice_id in names:
             return loaded.speakers[names[voice_id]]
@@ -155,10 +155,11 @@ class XttsEngine:
         return folder
 
 
-class _Loaded:
+class Loaded:
     """What an engine holds while it is loaded."""
 
-    def __init__(self, folder: Path, device: str, options: EngineOptions) -> None:
+    def __init__(self, folder: Path, device: str, options: EngineOptions, first_block: int = 12) -> None:
+        """The first chunk of an utterance is `first_block` tokens of 46 ms."""
         from speech.engines.xtts.batching import LoopOptions, load_loop
         from speech.engines.xtts.checkpoint import open_checkpoint, read_speakers
         from speech.engines.xtts.latents import VoiceLatents
@@ -167,7 +168,7 @@ class _Loaded:
         checkpoint = open_checkpoint(folder)
         self.config = checkpoint.config
         # First, since its weights are packed beside all that follows.
-        loop_options = LoopOptions(threads=options.threads)
+        loop_options = LoopOptions(threads=options.threads, first_block=first_block)
         self.loop: DecodingLoop = load_loop(checkpoint, device, options.precision, loop_options)
         self.tokenizer = Tokenizer(checkpoint.vocab_path)
         self.vocoder: Vocoder = load_vocoder(checkpoint.config, checkpoint.weights, device, options.precision)
@@ -196,7 +197,7 @@ class _Loaded:
             yield Chunk(stream.push(block[:0], is_last=True), SAMPLE_RATE, ends, ticket.ended_by == "limit")
 
 
-def utterances(request: SpeechRequest, loaded: _Loaded, latents: Latents) -> list[tuple[int, Utterance]]:
+def utterances(request: SpeechRequest, loaded: Loaded, latents: Latents) -> list[tuple[int, Utterance]]:
     """What is decoded in one go, with the number of the request's sentences that end with it."""
     from speech.engines.xtts.batching import Utterance
 
@@ -237,7 +238,7 @@ def packed(sentences: Sequence[Sentence], limit: int, space: str) -> list[tuple[
     return found
 
 
-def _encoded(text: str, code: str, loaded: _Loaded) -> Iterator[list[int]]:
+def _encoded(text: str, code: str, loaded: Loaded) -> Iterator[list[int]]:
     """Token ids of a text; of its halves where they are more than the GPT has places for."""
     ids = loaded.tokenizer.encode(text, code)
     if len(ids) < loaded.config.max_text or len(text) < 2:

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from speech.engines.xtts.checkpoint import Checkpoint, Latents, blank, fill
-from speech.engines.xtts.conditioning import Conditioning
+from speech.engines.xtts.checkpoint import Checkpoint, Latents
+from speech.engines.xtts.conditioning import load_conditioning
 from speech.engines.xtts.speaker import SAMPLE_RATE as SPEAKER_RATE
-from speech.engines.xtts.speaker import SpeakerEncoder
+from speech.engines.xtts.speaker import load_speaker_encoder
 from speech.engines.xtts.voices import SAMPLE_RATE, check_sound
 from speech.errors import SpeechError
 from speech.resampling import resample_as_torchaudio
@@ -53,13 +53,8 @@ class VoiceLatents:
         """One voice from several clips as the reference implementation has it: the GPT hears them joined, the decoder
         the mean of what the speaker encoder makes of each."""
         check_sound(np.concatenate(clips))
-        weights = self._checkpoint.weights
-        with blank():
-            conditioning = Conditioning(self._checkpoint.config, torch.empty(80))
-            encoder = SpeakerEncoder()
-        conditioning.mel_stats = weights["mel_stats"].float()
-        fill(conditioning, weights, "gpt.")
-        fill(encoder, weights, "hifigan_decoder.speaker_encoder.")
+        conditioning = load_conditioning(self._checkpoint.config, self._checkpoint.weights)
+        encoder = load_speaker_encoder(self._checkpoint.weights)
         with torch.inference_mode():
             heard = [torch.from_numpy(clip) for clip in clips]
             if self._checkpoint.config.normalize_references:

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from speech.engines.matrices import check_precision
 from speech.engines.xtts.checkpoint import blank, fill
-from speech.engines.xtts.quantised import check_precision
 
 if TYPE_CHECKING:
     from speech.engines.xtts.config import XttsConfig
