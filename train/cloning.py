@@ -84,27 +84,13 @@ def clone(
     effort = _effort(options.effort)
     library.check_new(options.voice_id)
     clips = manifest.usable()
-    if manifest.usable_s < LEAST_S:
-        raise SpeechError("too_little_speech", **_reasons(manifest))
+    check_usable(manifest, LEAST_S)
     work_dir.mkdir(parents=True, exist_ok=True)
     sounds = [(clip, load(folder / clip.audio_path, 24000)) for clip in clips]
     fitting, judging = Part(reporter, 0.0, FIT_SHARE), Part(reporter, FIT_SHARE, 1.0)
     fitted = fit_voice(sounds, options.language, effort.steps, store, work_dir, fitting, opinion=_opinion())
-    meta = VoiceMeta(
-        voice_id=options.voice_id,
-        title=options.title,
-        engine=ENGINE,
-        language=options.language,
-        gender=options.gender,
-        description=options.description,
-        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        base_model=BASE,
-        base_sha256=store.info(BASE).files[0].sha256,
-        effort=options.effort,
-        reference_s=sum(audio.duration_s for _, audio in sounds),
-        consent=options.consent,
-        report={},
-    )
+    heard_s = sum(audio.duration_s for _, audio in sounds)
+    meta = new_meta(options, ENGINE, BASE, store.info(BASE).files[0].sha256, options.effort, heard_s)
     tensors = fitted.adapter.to_tensors()
     report, samples = _judged(meta, tensors, fitted, sounds, effort, store, work_dir, judging)
     made = library.add(replace(meta, report=report), tensors, samples)
@@ -124,9 +110,35 @@ def _effort(name: str) -> Effort:
     return EFFORTS[name]
 
 
-def _reasons(manifest: Manifest) -> dict[str, Any]:
+def check_usable(manifest: Manifest, minimum_s: float) -> None:
+    """Raises SpeechError `too_little_speech` with what was wrong with the clips that cannot be used."""
+    if manifest.usable_s >= minimum_s:
+        return
     refused = [f"{clip.clip_id}: {one.code}" for clip in manifest.clips for one in clip.findings if not clip.is_usable]
-    return {"usable_s": round(manifest.usable_s, 1), "minimum_s": LEAST_S, "reasons": ", ".join(refused) or "-"}
+    reasons = ", ".join(refused) or "-"
+    usable_s = round(manifest.usable_s, 1)
+    raise SpeechError("too_little_speech", usable_s=usable_s, minimum_s=minimum_s, reasons=reasons)
+
+
+def new_meta(
+    options: CloneOptions, engine: str, base_model: str, base_sha256: str, effort: str, reference_s: float
+) -> VoiceMeta:
+    """Of a voice made now, before it is measured."""
+    return VoiceMeta(
+        voice_id=options.voice_id,
+        title=options.title,
+        engine=engine,
+        language=options.language,
+        gender=options.gender,
+        description=options.description,
+        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        base_model=base_model,
+        base_sha256=base_sha256,
+        effort=effort,
+        reference_s=reference_s,
+        consent=options.consent,
+        report={},
+    )
 
 
 def _judged(

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from speech.audio import Audio, load
 from speech.engines.xtts.voices import ENGINE, LEAST_S, MOST_S, check, tensors_of
-from speech.errors import SpeechError
 from speech.voice_files import VoiceLibrary, VoiceMeta
-from train.cloning import CloneOptions
+from train.cloning import CloneOptions, check_usable, new_meta
 from train.manifest import Clip, Manifest
 
 BASE = "xtts-v2"
@@ -24,32 +22,12 @@ def keep_reference(folder: Path, manifest: Manifest, options: CloneOptions, libr
     Raises SpeechError `too_little_speech`, `voice_exists`, `reference_silent`.
     """
     library.check_new(options.voice_id)
-    if manifest.usable_s < LEAST_S:
-        refused = [f"{clip.clip_id}: {one.code}" for clip in manifest.clips for one in clip.findings]
-        raise SpeechError(
-            "too_little_speech",
-            usable_s=round(manifest.usable_s, 1),
-            minimum_s=LEAST_S,
-            reasons=", ".join(refused) or "-",
-        )
+    check_usable(manifest, LEAST_S)
     clips = best_clips(manifest.usable())
     sounds = [load(folder / clip.audio_path) for clip in clips]
     tensors = tensors_of(sounds)
-    meta = VoiceMeta(
-        voice_id=options.voice_id,
-        title=options.title,
-        engine=ENGINE,
-        language=options.language,
-        gender=options.gender,
-        description=options.description,
-        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        base_model=BASE,
-        base_sha256="",  # a reference fits every checkpoint
-        effort=EFFORT,
-        reference_s=sum(audio.duration_s for audio in sounds),
-        consent=options.consent,
-        report={},
-    )
+    heard_s = sum(audio.duration_s for audio in sounds)
+    meta = new_meta(options, ENGINE, BASE, "", EFFORT, heard_s)  # no hash: a reference fits every checkpoint
     check(BASE, "", tensors)
     heard: dict[str, Audio] = {f"recording-{number}": sound for number, sound in enumerate(sounds[:SAMPLES], 1)}
     return library.add(meta, tensors, heard)

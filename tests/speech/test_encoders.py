@@ -13,10 +13,10 @@ import pytest
 from speech.audio import Audio, join, resample
 from speech.metrics.ecapa import Ecapa, frozen
 from speech.metrics.eres2net import ERes2Net, folded
-from speech.resampling import Resampler
 from speech.metrics.resemblyzer import LEVEL, Resemblyzer, mel_filters, partial_starts
 from speech.metrics.speaker import Embedding, similarity
 from speech.models import ModelStore
+from speech.resampling import Resampler
 from speech.synthesis import Speaker
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +14,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from speech.engines.xtts.batching import DecodingLoop, LoopOptions, Ticket, load_loop  # noqa: E402
-from speech.engines.xtts.checkpoint import Checkpoint, Latents, open_checkpoint, read_speakers  # noqa: E402
+from speech.engines.xtts.checkpoint import Checkpoint, Latents  # noqa: E402
 from speech.engines.xtts.decoding import Decoder, Utterance  # noqa: E402
 from speech.engines.xtts.gpt import load_gpt  # noqa: E402
 from speech.engines.xtts.sampling import SamplingOptions  # noqa: E402
@@ -23,16 +22,6 @@ from speech.errors import SpeechError  # noqa: E402
 
 SMALL = LoopOptions(slots=4, first_block=3, block=5, threads=1)
 GREEDY = SamplingOptions(do_sample=False)
-
-
-@pytest.fixture(scope="module")
-def checkpoint(xtts_tiny: Path) -> Checkpoint:
-    return open_checkpoint(xtts_tiny)
-
-
-@pytest.fixture(scope="module")
-def voices(xtts_tiny: Path) -> list[Latents]:
-    return list(read_speakers(xtts_tiny).values())
 
 
 @pytest.fixture(scope="module")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from speech.engines.xtts.checkpoint import Checkpoint, Latents, open_checkpoint, read_speakers
+from speech.engines.xtts.checkpoint import Checkpoint, Latents
 from speech.engines.xtts.conditioning import LEAST_S, load_conditioning
 from speech.engines.xtts.speaker import load_speaker_encoder
 from speech.engines.xtts.vocoder import HOP, Conv, Stretch, Vocoder, VocoderStream, load_vocoder
@@ -19,16 +18,6 @@ from speech.errors import SpeechError
 from speech.resampling import resample_as_torchaudio
 
 ROWS = 27
-
-
-@pytest.fixture(scope="module")
-def checkpoint(xtts_tiny: Path) -> Checkpoint:
-    return open_checkpoint(xtts_tiny)
-
-
-@pytest.fixture(scope="module")
-def voices(xtts_tiny: Path) -> list[Latents]:
-    return list(read_speakers(xtts_tiny).values())
 
 
 @pytest.fixture(scope="module")
