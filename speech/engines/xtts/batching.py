@@ -33,8 +33,8 @@ class LoopOptions:
     """
 
     slots: int = 9
-    first_block: int = 12
-    block: int = 20
+    first_block: int = 10
+    block: int = 10
     joining_positions: int = 256
     threads: int | None = None  # that decoding and vocoder may use, all by default: one of them stays the vocoder's
     idle_s: float = 10.0  # after which an idle loop's thread ends; the next submit starts one

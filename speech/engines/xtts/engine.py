@@ -158,8 +158,7 @@ class XttsEngine:
 class Loaded:
     """What an engine holds while it is loaded."""
 
-    def __init__(self, folder: Path, device: str, options: EngineOptions, first_block: int = 12) -> None:
-        """The first chunk of an utterance is `first_block` tokens of 46 ms."""
+    def __init__(self, folder: Path, device: str, options: EngineOptions) -> None:
         from speech.engines.xtts.batching import LoopOptions, load_loop
         from speech.engines.xtts.checkpoint import open_checkpoint, read_speakers
         from speech.engines.xtts.latents import VoiceLatents
@@ -167,14 +166,14 @@ class Loaded:
 
         checkpoint = open_checkpoint(folder)
         self.config = checkpoint.config
-        # First, since its weights are packed beside all that follows.
-        loop_options = LoopOptions(threads=options.threads, first_block=first_block)
-        self.loop: DecodingLoop = load_loop(checkpoint, device, options.precision, loop_options)
         self.tokenizer = Tokenizer(checkpoint.vocab_path)
         self.vocoder: Vocoder = load_vocoder(checkpoint.config, checkpoint.weights, device, options.precision)
         self.speakers: Mapping[str, Latents] = read_speakers(folder)
         cache = options.cache_dir / "xtts" if options.cache_dir else None
         self.latents = VoiceLatents(checkpoint, cache)
+        # Last: its weights are packed in the background, on every core.
+        loop_options = LoopOptions(threads=options.threads)
+        self.loop: DecodingLoop = load_loop(checkpoint, device, options.precision, loop_options)
 
     @property
     def size_bytes(self) -> int:
