@@ -91,7 +91,8 @@ class Ours:
 def timed(chunks: Iterator[int]) -> dict[str, float]:
     """Seconds until any sound, until that of the first 20 tokens, and until the last, and seconds of sound by then."""
     wall, cpu = time.perf_counter(), time.process_time()
-    samples, figures = 0, {}
+    samples = 0
+    figures: dict[str, float] = {}
     for count in chunks:
         samples += count
         taken = time.perf_counter() - wall
