@@ -37,9 +37,9 @@ class Effort:
 
 
 EFFORTS: Mapping[str, Effort] = {
-    "fast": Effort(steps=80, two_cores_s=171, sentences=2),
-    "default": Effort(steps=240, two_cores_s=400, sentences=4),
-    "best": Effort(steps=1200, two_cores_s=1640, sentences=4),
+    "fast": Effort(steps=80, two_cores_s=207, sentences=2),
+    "default": Effort(steps=240, two_cores_s=420, sentences=4),
+    "best": Effort(steps=1200, two_cores_s=1660, sentences=4),
 }
 
 
