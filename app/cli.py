@@ -234,14 +234,14 @@ def work(options: argparse.Namespace, console: Console) -> int:
     import signal
     import socket
 
-    from app.jobs.job import QUEUES
+    from app.jobs.job import ON_DEMAND, QUEUES
     from app.settings import load_settings
     from app.storage.database import Database
     from app.worker import NICENESS, create_worker
 
     if options.queue not in QUEUES:
         raise Problem("unknown_queue", queue=options.queue, choices=list(QUEUES))
-    if options.queue == "train":
+    if options.queue in ON_DEMAND:
         os.nice(NICENESS)
     settings = load_settings()
     settings.data_dir.mkdir(parents=True, exist_ok=True)

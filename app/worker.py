@@ -11,6 +11,7 @@ from multiprocessing.connection import wait
 from typing import Any
 
 from app.jobs.embedded import resolve
+from app.jobs.job import ON_DEMAND
 from app.jobs.runner import Worker
 from app.settings import Settings
 from app.storage.database import Database
@@ -24,9 +25,9 @@ def create_worker(
 ) -> Worker:
     """A worker on the database and files of `settings`; `tasks_path` names what makes the task table of them.
 
-    One that fits voices does not speak for people, so it keeps no engine warm.
+    One that takes in or fits does not speak for people, so it keeps no engine warm.
     """
-    own = settings.model_copy(update={"warm_engines": ()}) if queue == "train" else settings
+    own = settings.model_copy(update={"warm_engines": ()}) if queue in ON_DEMAND else settings
     return Worker(
         Database(settings.url),
         Files(settings.data_dir / "jobs"),
@@ -41,13 +42,13 @@ def create_worker(
 def worker_main(settings: Mapping[str, Any], worker_id: str, tasks_path: str, queue: str) -> None:
     """The whole life of a worker that a Supervisor spawned: until SIGTERM, or the death of its parent.
 
-    One of the queue `train` is nice to the others, and ends after one job.
+    One of a queue `ON_DEMAND` is nice to the others, and ends after one job.
     """
     _exit_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     worker = create_worker(Settings(**settings), worker_id, tasks_path, queue)
     signal.signal(signal.SIGTERM, lambda *_: worker.stop())
-    if queue == "train":
+    if queue in ON_DEMAND:
         os.nice(NICENESS)
         worker.run_next()
     else:

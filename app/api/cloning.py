@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 router = APIRouter(tags=["cloning"], dependencies=[Depends(known_query)])
 
-QUEUE = "train"
+QUEUES = {"intake": "intake", "clone_voice": "train"}  # by kind: clips can be looked at while another voice is fitted
 TEXT_FINDINGS = ("wrong_text", "unclear", "no_words", "too_fast")  # say nothing of a text that a person has put right
 Engine = Annotated[Literal["kokoro", "xtts", "f5tts"], Word]
 Effort = Annotated[Literal["fast", "default", "best"], Word]
@@ -336,7 +336,7 @@ def _add(services: Services, kind: str, params: dict[str, Any], job_id: str) -> 
     return services.jobs.add(
         kind,
         params,
-        queue=QUEUE,
+        queue=QUEUES[kind],
         max_attempts=settings.max_attempts,
         ttl_s=settings.job_ttl_h * 3600,
         job_id=job_id,

@@ -20,7 +20,7 @@ from sqlalchemy import select
 from app.errors import Problem
 from app.jobs.claim import has_runnable, overdue, release_lost
 from app.jobs.expiry import sweep
-from app.jobs.job import Job
+from app.jobs.job import ON_DEMAND, Job
 from app.jobs.lease import Lease
 from app.jobs.wake import Wake
 from app.settings import Settings
@@ -42,9 +42,9 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class _Slot:
-    """One place for a worker process: filled again when it dies, or, for `train`, when there is a job to run.
+    """One place for a worker process: filled again when it dies, or, for queues `ON_DEMAND`, when there is a job to run.
 
-    A process of `train` ends after its job, which is the sure way to give gigabytes back.
+    A process of those ends after its job, which is the sure way to give gigabytes back.
     """
 
     queue: str = "cpu"
@@ -61,7 +61,7 @@ class _Slot:
 
 class Supervisor:
     """Keeps `settings.workers` worker processes running while it is started, one such service a data folder, and
-    runs what is in the queue `train` in at most `settings.train_workers` more.
+    runs what is in the queue `train` in at most `settings.train_workers` more, what is in `intake` in one.
 
     `entry` names the "module:function" that a process runs with (settings as a mapping, worker_id, tasks_path, queue);
     `tasks_path` the one that makes the task table from the settings.
@@ -83,6 +83,9 @@ class Supervisor:
         self._tasks_path = tasks_path
         self._slots = [_Slot() for _ in range(settings.workers)]
         self._slots += [_Slot("train") for _ in range(settings.train_workers)]
+        self._slots += (
+            [_Slot("intake")] if settings.train_workers else []
+        )  # where nothing is fitted, nothing is taken in
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._lock: TextIO | None = None
@@ -161,19 +164,20 @@ class Supervisor:
                 self._spawn(slot)
         if has_news or now >= self._next_look:
             self._next_look = now + LOOK_S
-            self._start_training(now)
+            for queue in ON_DEMAND:
+                self._start(queue, now)
         for job in overdue(self._database, self._settings.cancel_grace_s, self._settings.pause_grace_s):
             self._end(job)
         if now >= self._next_sweep:
             self._next_sweep = now + SWEEP_S
             sweep(self._database, self._files)
 
-    def _start_training(self, now: float) -> None:
+    def _start(self, queue: str, now: float) -> None:
         """One process at a look: the next sees whether there is a second job."""
-        idle = [slot for slot in self._slots if slot.queue == "train" and slot.process is None]
-        ready = next((slot for slot in idle if now >= slot.next_start), None)
-        is_starting = any(slot.queue == "train" and slot.is_starting(now) for slot in self._slots)
-        if ready is not None and not is_starting and has_runnable(self._database, ("train",)):
+        slots = [slot for slot in self._slots if slot.queue == queue]
+        ready = next((slot for slot in slots if slot.process is None and now >= slot.next_start), None)
+        is_starting = any(slot.is_starting(now) for slot in slots)
+        if ready is not None and not is_starting and has_runnable(self._database, (queue,)):
             self._spawn(ready)
 
     def _spawn(self, slot: _Slot) -> None:
@@ -192,7 +196,7 @@ class Supervisor:
             self._files.drop_attempt(job.id, str(job.lease_token))
             if job.cancel_requested_at is not None:  # it has ended so
                 self._files.delete(job.id)
-        is_expected = slot.queue == "train" and slot.process.exitcode == 0
+        is_expected = slot.queue in ON_DEMAND and slot.process.exitcode == 0
         has_completed = self._tidy_last(slot.worker_id)
         slot.process.close()
         slot.process = None

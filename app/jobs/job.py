@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 STATUSES = ("pending", "processing", "paused", "completed", "failed", "cancelled")
 ENDED = ("completed", "failed", "cancelled")
-QUEUES = ("cpu", "train")  # what speaks, and what takes minutes: each has its own workers
+# What speaks, what listens to recordings before a fit, and what takes minutes: each has its own workers.
+QUEUES = ("cpu", "intake", "train")
+ON_DEMAND = ("intake", "train")  # whose workers come for one job and end with it
 PAUSABLE = ("clone_voice",)  # kinds that go on from where they were; the others take seconds to minutes in all
 
 

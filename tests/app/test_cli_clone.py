@@ -145,7 +145,7 @@ def test_without_pytorch_the_command_that_brings_it_is_said(
 
 
 def test_a_worker_of_an_unknown_queue_is_refused(capsys: Captured) -> None:
-    assert main(["worker", "--queue", "gpu"]) == 2 and "cpu, train" in capsys.readouterr().err
+    assert main(["worker", "--queue", "gpu"]) == 2 and "cpu, intake, train" in capsys.readouterr().err
 
 
 def test_a_reference_is_kept_for_xtts(terminal: Terminal, xtts_tiny: Path) -> None:

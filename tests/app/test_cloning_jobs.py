@@ -177,6 +177,23 @@ def test_a_name_taken_meanwhile_is_refused_at_the_end(studio: Studio) -> None:
     assert (studio.settings.voices_path / "ana" / "voice.safetensors").read_bytes() == b"another"
 
 
+def test_recordings_are_taken_in_while_a_voice_is_fitted(studio: Studio) -> None:
+    with studio.supervisor as supervisor:
+        fit = studio.add("ana", 10_000)
+        wait_for(lambda: studio.step(fit) > 0)
+        folder = studio.files.work("job_intake") / "upload" / "1"
+        folder.mkdir(parents=True)
+        wav(folder / "bia.wav")
+        params = {"mode": "intake", "language": "pt-BR"}
+        studio.store.add("intake", params, queue="intake", max_attempts=1, ttl_s=60, job_id="job_intake")
+        wait_for(lambda: studio.get("job_intake").is_ended)
+        taken = studio.get("job_intake")
+        assert taken.status == "completed" and taken.result is not None and len(taken.result["clips"]) == 1
+        assert studio.get(fit).status == "processing" and len(supervisor.training()) == 1
+        studio.store.cancel(fit)
+        wait_for(lambda: studio.get(fit).is_ended)
+
+
 def test_speaking_goes_on_while_a_voice_is_fitted(tmp_path: Path) -> None:
     studio = Studio(tmp_path)
     changes = {"workers": 1, "extra_engines": {"silence": "speech.engines.silence:Silence"}}
