@@ -14,16 +14,17 @@ if TYPE_CHECKING:  # the service has no torch
 
 INPUT_RATE = 24000  # of the samples given to `Resampler`
 OUTPUT_RATE = 16000  # of the encoders
+CUTOFF_HZ, TRANSITION_HZ = 7650.0, 450.0  # half of the amplitude is left at the one, all or nothing the other away
 ZERO_CROSSINGS, ROLL_OFF = 6, 0.99  # of torchaudio's filter, on each side; of the lower rate's half
 
 
 class Resampler:
-    """24 to 16 kHz: two output samples for every three."""
+    """24 to 16 kHz: two output samples for every three; nothing is left from `TRANSITION_HZ` above `cutoff_hz` on."""
 
-    def __init__(self, device: str = "cpu") -> None:
+    def __init__(self, device: str = "cpu", cutoff_hz: float = CUTOFF_HZ) -> None:
         import torch
 
-        self._filter = torch.from_numpy(resampling_filter()).to(device)
+        self._filter = torch.from_numpy(resampling_filter(min(cutoff_hz, CUTOFF_HZ))).to(device)
 
     def __call__(self, samples: Tensor) -> Tensor:
         """(batch, n) to (batch, two thirds of n, rounded up); the gradient flows back to the samples."""
@@ -68,14 +69,14 @@ def _hann_filters(step: int, phases: int) -> tuple[Tensor, int]:
     return sinc * (window * (cutoff / step)), reach
 
 
-def resampling_filter(reach: int = 64) -> NDArray[np.float32]:
+def resampling_filter(cutoff_hz: float = CUTOFF_HZ, reach: int = 64) -> NDArray[np.float32]:
     """Kaiser-windowed sinc, one row for each of two output samples: (2, taps), taps odd.
 
-    Passes up to 7.2 kHz and stops from 8.1 kHz on, 80 dB down.
+    Passes up to `TRANSITION_HZ` below `cutoff_hz` and stops as far above it, 80 dB down.
     """
     offsets = np.arange(-reach, reach + 1)  # in samples at 24 kHz
     phases = np.stack([offsets, offsets - 1.5])  # the second of the two lies one and a half input samples later
-    cutoff = 7650 / (INPUT_RATE / 2)
+    cutoff = cutoff_hz / (INPUT_RATE / 2)
     inside = 1 - (phases / (reach + 2)) ** 2
     window = np.i0(8 * np.sqrt(inside)) / np.i0(8)
     held = np.sinc(cutoff * phases) * window

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 ENGINE, BASE = "kokoro", "kokoro-fp32"
 LEAST_S = 6.0  # of usable clips
 FIT_SHARE = 0.88  # of the time of the default effort; the report takes the rest
+TWO_CORES_STEP_S = 1.33  # of the machine of `Effort.two_cores_s`
 FEWEST_HELD_OUT = 3  # clips that judges of the report need
 
 
@@ -56,12 +57,16 @@ class CloneOptions:
     description: str = ""
 
 
-def estimate_s(effort: str, threads: int) -> float:
-    """Seconds on two cores, from what was measured; one core takes twice as long, more than two were not measured.
+def estimate_s(effort: str, threads: int, step_s: float | None = None) -> float:
+    """Seconds, from what was measured: on this machine, where `step_s` is what a step takes here; else on two cores,
+    of which one takes twice as long, and more were not measured.
 
     Raises SpeechError `unknown_effort`.
     """
-    return _effort(effort).two_cores_s * (2 if threads < 2 else 1)
+    two_cores_s = _effort(effort).two_cores_s
+    if step_s is not None:
+        return two_cores_s * step_s / TWO_CORES_STEP_S
+    return two_cores_s * (2 if threads < 2 else 1)
 
 
 def clone(
@@ -172,6 +177,7 @@ def _judged(
         held_out=[report.Recording(audio, clip.text) for clip, audio in (held_out if is_unheard else sounds)],
         fit_encoders=fitted.encoders,
         warnings=[finding for clip, _ in sounds for finding in clip.findings],
+        top_hz=fitted.figures["top_hz"],
     )
     texts = report.sentences_for(meta.language, effort.sentences)
     measured, samples = report.measure(subject, report.load_judges(store), texts, reporter)

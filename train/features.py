@@ -12,7 +12,7 @@ from speech.engines.kokoro import alignment
 
 # FFT, window, hop and bands, as in StyleTTS 2's multi-resolution loss.
 RESOLUTIONS = ((512, 480, 120, 40), (1024, 960, 240, 64), (2048, 1920, 480, 80))
-LOWEST_HZ = 30.0
+LOWEST_HZ, HIGHEST_HZ = 30.0, 11000.0
 FLOOR = 1e-4
 
 
@@ -30,6 +30,11 @@ def spectrum(samples: Tensor, fft: int, window: int, hop: int) -> Tensor:
     shape = torch.hann_window(window, device=samples.device)
     transformed = torch.stft(samples, fft, hop, window, shape, return_complex=True)
     return torch.sqrt(transformed.real**2 + transformed.imag**2 + 1e-12)
+
+
+def bands_below(bands: int, top_hz: float, highest_hz: float) -> int:
+    """How many of `bands` up to `highest_hz` end at `top_hz` or below."""
+    return int((alignment.mel_edges(bands, LOWEST_HZ, highest_hz)[2:] <= top_hz).sum())
 
 
 @cache

@@ -27,6 +27,7 @@ from speech.models import ModelStore
 from train import corpus
 from train.checkpoints import load_checkpoint, save_checkpoint
 from train.corpus import Line, Utterance
+from train.features import HIGHEST_HZ
 from train.kokoro import KokoroFit, KokoroOptions, Leader, Material
 from train.loop import LoopOptions, fit
 from train.manifest import Clip
@@ -46,7 +47,7 @@ SHARES = (0.06, 0.1)  # of the time of the default effort when all is laid, and 
 LISTENING = 0.93  # of it, when the strength is chosen
 RENDERED = 4  # lines by which levels are compared
 INSIDE = 0.85  # of the measured bandwidth, where a recording is still whole
-HIGHEST_HZ, LEAST_HZ = 11000.0, 3000.0  # spectra are compared up to somewhere between
+LEAST_HZ = 3000.0  # up to which spectra are compared in any case
 CORPUS, CHECKPOINT = "corpus.pt", "checkpoint.pt"
 
 
@@ -80,18 +81,19 @@ def fit_voice(
     torch.manual_seed(options.seed)
     model = store.path("kokoro-fp32") / "kokoro-fp32.onnx"
     network = load_network(model)
-    leaders = _leaders(store, [audio for _, audio in sounds])
+    recordings = [audio for _, audio in sounds]
+    top_hz = bandwidth([clip for clip, _ in sounds])
     voices = store.path("kokoro-voices") / "voices"
-    begin = start(leaders[0].centre.numpy(), voices)
-    prepared = _prepared(network, sounds, language, begin, voices, options.texts, work_dir / CORPUS, reporter)
+    begin = start(centre(Resemblyzer(_resemblyzer(store)), recordings), voices)
+    prepared = _prepared(network, sounds, language, begin, voices, options.texts, top_hz, work_dir / CORPUS, reporter)
     material = Material(
         train=prepared.train,
         held_out=prepared.held_out,
         texts=prepared.texts,
         start=torch.from_numpy(begin.style),
         deviation=torch.from_numpy(begin.deviation),
-        top_hz=prepared.top_hz,
-        leaders=leaders,
+        top_hz=top_hz,
+        leaders=_leaders(store, recordings, top_hz),
     )
     made = KokoroFit(network, material, options)
     made.prosody = prepared.prosody
@@ -107,23 +109,28 @@ def fit_voice(
         held_out=frozenset(prepared.held_out_ids),
         start_voice=begin.nearest,
         start_shares=begin.shares,
-        encoders=tuple(leader.encoder.name for leader in leaders),
+        encoders=tuple(leader.encoder.name for leader in material.leaders),
         figures={
             **figures,
             "adapters_share": strength.adapters,
             "prosody_share": strength.prosody,
-            "top_hz": prepared.top_hz,
+            "top_hz": top_hz,
             "took_s": time.monotonic() - began,
         },
     )
 
 
-def _leaders(store: ModelStore, recordings: Sequence[Audio]) -> list[Leader]:
+def _leaders(store: ModelStore, recordings: Sequence[Audio], top_hz: float) -> list[Leader]:
+    """They hear nothing above `top_hz`, or they would ask for a voice as dull as a telephone's."""
     encoders = (
-        (Resemblyzer(store.path("speaker-resemblyzer") / "pretrained.pt"), RESEMBLYZER),
-        (Ecapa(store.path("speaker-ecapa") / "embedding_model.ckpt"), ECAPA),
+        (Resemblyzer(_resemblyzer(store), cutoff_hz=top_hz), RESEMBLYZER),
+        (Ecapa(store.path("speaker-ecapa") / "embedding_model.ckpt", cutoff_hz=top_hz), ECAPA),
     )
     return [Leader(one, torch.from_numpy(centre(one, recordings)), weight) for one, weight in encoders]
+
+
+def _resemblyzer(store: ModelStore) -> Path:
+    return store.path("speaker-resemblyzer") / "pretrained.pt"
 
 
 @dataclass
@@ -133,7 +140,6 @@ class _Prepared:
     held_out_ids: list[str]
     texts: list[Utterance]
     prosody: Tensor
-    top_hz: float
 
 
 def _prepared(
@@ -143,6 +149,7 @@ def _prepared(
     begin: Start,
     voices: Path,
     texts: int,
+    top_hz: float,
     path: Path,
     reporter: Reporter,
 ) -> _Prepared:
@@ -154,7 +161,6 @@ def _prepared(
     said = _lines(network, language, texts)
     saved = load_checkpoint(path)
     if saved is None:
-        top_hz = bandwidth([clip for clip, _, _ in known])
         aligning, melody = Part(reporter, 0.0, SHARES[0]), Part(reporter, *SHARES)
         guide = alignment.guide_voice(alignment.pitch(join(audio for _, audio, _ in known)))
         guided = torch.from_numpy(load_voice(voices / f"{guide}.bin"))
@@ -164,7 +170,7 @@ def _prepared(
         style = styled(table, torch.cat([torch.zeros(STYLE), prosody]))
         spoken = [corpus.render(network, line, style) for line in said]
         kept = {name: [corpus.packed(one) for one in ones] for name, ones in (("clips", laid), ("texts", spoken))}
-        saved = {**kept, "prosody": prosody, "top_hz": top_hz}
+        saved = {**kept, "prosody": prosody}
         save_checkpoint(path, saved)
     ids = held_out([clip for clip, _, _ in known])
     ones = [(clip, corpus.unpacked(one, line)) for one, (clip, _, line) in zip(saved["clips"], known, strict=True)]
@@ -174,7 +180,6 @@ def _prepared(
         held_out_ids=ids,
         texts=[corpus.unpacked(one, line) for one, line in zip(saved["texts"], said, strict=True)],
         prosody=saved["prosody"],
-        top_hz=saved["top_hz"],
     )
 
 

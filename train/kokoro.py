@@ -2,8 +2,8 @@
 
 Two kinds of steps. A recorded one rebuilds a crop of a recording: log mel spectra of three resolutions, up to the
 recording's own bandwidth, and speaker encoders. A spoken one says a text that nobody recorded, in the languages of
-the engine, as the voice will be used: the encoders ask for the speaker, and the stock voice's own rendering, band
-means removed, keeps the words.
+the engine, as the voice will be used: the encoders ask for the speaker, and the stock voice's own rendering keeps the
+words, band means removed, and the sound above what the recordings reach.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ import torch
 from torch import Tensor, nn
 
 from speech.engines.kokoro.network import STYLE, Kokoro
+from speech.resampling import CUTOFF_HZ
 from train import corpus
 from train.corpus import FRAME, Utterance
-from train.features import log_mels
+from train.features import HIGHEST_HZ, bands_below, log_mels
 from train.lora import LowRank, adapt
 from train.trainable import ParameterGroup
 
@@ -106,14 +107,17 @@ class KokoroFit:
 
     def losses(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
         options = self.options
-        is_spoken = bool(options.spoken_every and self.material.texts) and step % options.spoken_every == 2
+        is_spoken = (
+            bool(options.spoken_every and self.material.texts)
+            and step % options.spoken_every == options.spoken_every - 1
+        )
         chosen = self._draw(self.material.texts if is_spoken else self.material.train, generator)
         made, wanted = self._crop(chosen, *_window(chosen, options.crop, generator))
         terms = {"prior": options.prior * (self.timbre / self.material.deviation[:STYLE]).square().mean()}
         for leader in self.material.leaders:
             terms[leader.encoder.name] = leader.weight * leader.apart(made)
         if is_spoken:
-            terms["words"] = options.words * distance(made, wanted, self.material.top_hz, is_centred=True)
+            terms["words"] = options.words * difference(made, wanted, self.material.top_hz)
         else:
             terms["rebuilt"] = distance(made, wanted, self.material.top_hz)
         return terms
@@ -163,14 +167,25 @@ class KokoroFit:
         return made, one.samples[None, FRAME * first : FRAME * last]
 
 
-def distance(made: Tensor, wanted: Tensor, top_hz: float, is_centred: bool = False) -> Tensor:
-    """Mean difference of log mel spectra over `RESOLUTIONS`; `is_centred` takes each band's mean away first."""
-    total = torch.zeros(())
-    for a, b in zip(log_mels(made, top_hz), log_mels(wanted, top_hz)):
-        if is_centred:
-            a, b = a - a.mean(-1, keepdim=True), b - b.mean(-1, keepdim=True)
-        total = total + (a - b).abs().mean() / 3
-    return total
+def distance(made: Tensor, wanted: Tensor, top_hz: float) -> Tensor:
+    """Mean difference of log mel spectra up to `top_hz` over `RESOLUTIONS`."""
+    pairs = zip(log_mels(made, top_hz), log_mels(wanted, top_hz))
+    return torch.stack([(a - b).abs().mean() for a, b in pairs]).mean()
+
+
+def difference(made: Tensor, wanted: Tensor, top_hz: float) -> Tensor:
+    """The same with each band's mean taken away first, so that the timbre is free.
+
+    Of recordings that reach less far than the encoders hear, bands above `top_hz` are compared too, as they are.
+    """
+    highest_hz = top_hz if top_hz >= CUTOFF_HZ else HIGHEST_HZ
+    terms = []
+    for a, b in zip(log_mels(made, highest_hz), log_mels(wanted, highest_hz)):
+        apart = a - b
+        inside = bands_below(apart.shape[1], top_hz, highest_hz)
+        free = apart[:, :inside] - apart[:, :inside].mean(-1, keepdim=True)
+        terms.append(torch.cat([free, apart[:, inside:]], 1).abs().mean())
+    return torch.stack(terms).mean()
 
 
 def _window(one: Utterance, crop: int, generator: torch.Generator) -> tuple[int, int]:

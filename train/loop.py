@@ -6,6 +6,8 @@ It can be stopped at any step and goes on from its checkpoint with the same numb
 from __future__ import annotations
 
 import math
+import statistics
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,17 +56,21 @@ def fit(
     """Train until the held-out loss stops falling or the steps are done; the best averaged weights stay in place.
 
     `after` is called with the averaged weights in place, after every validation. Returns the best validation's
-    values and the steps done. Raises Stopped when the reporter says so, with everything in `checkpoint`.
+    values, the steps done and `step_s`, the median of their seconds in this call. Raises Stopped when the reporter
+    says so, with everything in `checkpoint`.
     """
     groups = trainable.parameters()
     parameters = [parameter for group in groups for parameter in group.parameters]
     state = _start(trainable, options, checkpoint, parameters)
+    took_s: list[float] = []
     while state.step < options.steps and state.since_best < options.patience:
         if reporter.should_stop():
             _save(checkpoint, trainable, state, parameters)
             raise Stopped
         trainable.milestone(state.step)
+        began = time.monotonic()
         values = _step(trainable, options, state, parameters)
+        took_s.append(time.monotonic() - began)
         state.step += 1
         reporter.metric(state.step, values)
         reporter.progress(state.step, options.steps, "clone.stage.fitting")
@@ -72,7 +78,8 @@ def fit(
             _validate(trainable, state, parameters, reporter, after)
             _save(checkpoint, trainable, state, parameters)
     _put(parameters, state.best)
-    return {**trainable.validate(), "steps": float(state.step)}
+    speed = {"step_s": statistics.median(took_s)} if took_s else {}
+    return {**trainable.validate(), "steps": float(state.step), **speed}
 
 
 def _start(trainable: Trainable, options: LoopOptions, checkpoint: Path, parameters: list[Any]) -> _State:

@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from speech.asr import Transcriber
-from speech.audio import Audio
+from speech.audio import Audio, resample
 from speech.errors import SpeechError
 from speech.metrics.wer import word_error_rate, words
 from speech.models import ModelStore
@@ -32,6 +32,7 @@ Say = Callable[[str, str], Audio]  # text and language to sound
 FEWEST_FOR_CEILING = 3  # held-out clips; fewer say too little of how alike they are
 SHORTEST_CLIP_S = 1.0  # that is judged
 SMALLEST_GAP = 0.05  # between ceiling and stock voice, for a share of it to mean anything
+HEARD_HZ = 7500.0  # by the judges of likeness; recordings that reach less far are compared up to there
 NOTE = "clone.step.report"
 EVERYBODYS = ("pt-BR", "en-US")  # spoken in every report, beside the speaker's own language
 
@@ -114,6 +115,7 @@ class Subject:
     held_out: Sequence[Recording]
     fit_encoders: Sequence[str]  # names of the encoders in the fit's loss
     warnings: Sequence[Finding] = ()  # of the recordings
+    top_hz: float | None = None  # that the recordings reach; None: all that the judges hear
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,7 @@ class Report:
     fit_encoders: tuple[str, ...]
     held_out_clips: int
     held_out_s: float
+    compared_up_to_hz: float | None  # likeness, when the recordings reach less far than the judges hear
     languages: tuple[LanguageReport, ...]
     missing: tuple[Missing, ...]
     warnings: tuple[Finding, ...]
@@ -261,8 +264,18 @@ def load_judges(store: ModelStore, threads: int = 2) -> ReportJudges:
     return ReportJudges(tuple(one for one in speakers if one is not None), transcriber, opinion, tuple(missing))
 
 
-def listen(judges: ReportJudges, audio: Audio, text: str, language: str) -> Heard:
-    """What the judges say of `audio`, which should say `text`.
+def below(audio: Audio, top_hz: float | None) -> Audio:
+    """The same without what is above `top_hz`: a telephone's recording can only be compared as over a telephone."""
+    return audio if top_hz is None else resample(audio, round(2 * top_hz))
+
+
+def compared_up_to(top_hz: float | None) -> float | None:
+    """`top_hz` of recordings where judges of likeness would hear more, else None."""
+    return top_hz if top_hz is not None and top_hz < HEARD_HZ else None
+
+
+def listen(judges: ReportJudges, audio: Audio, text: str, language: str, top_hz: float | None = None) -> Heard:
+    """What the judges say of `audio`, which should say `text`; likeness is judged `below` `top_hz`.
 
     The recogniser writes digits where it likes ("25"), so what it heard is written out as our texts are.
     """
@@ -270,7 +283,8 @@ def listen(judges: ReportJudges, audio: Audio, text: str, language: str) -> Hear
     if judges.transcriber:
         heard = normalize(judges.transcriber.transcribe(audio, language).text, language)
     score = judges.opinion(audio) if judges.opinion else None
-    return Heard(text, heard, score, {judge.name: judge.embed(audio) for judge in judges.speakers})
+    compared = below(audio, top_hz)
+    return Heard(text, heard, score, {judge.name: judge.embed(compared) for judge in judges.speakers})
 
 
 def measure(
@@ -286,13 +300,14 @@ def measure(
         raise ValueError(f"{', '.join(partial)} took part in the fit and cannot judge it")
     started = time.monotonic()
     clips = [clip.audio for clip in subject.held_out if clip.audio.duration_s >= SHORTEST_CLIP_S]
-    targets = {judge.name: target([judge.embed(clip) for clip in clips]) for judge in judges.speakers}
+    top_hz = compared_up_to(subject.top_hz)
+    targets = {judge.name: target([judge.embed(below(clip, top_hz)) for clip in clips]) for judge in judges.speakers}
     total = 2 * sum(len(texts) for texts in sentences.values())
     steps = _steps(total, reporter)
     languages = []
     for language, texts in sentences.items():
         sides = [
-            [listen(judges, say(text, language), text, language) for text in texts if next(steps)]
+            [listen(judges, say(text, language), text, language, top_hz) for text in texts if next(steps)]
             for say in (subject.say_stock, subject.say_fitted)
         ]
         languages.append(summary(language, targets, *sides))
@@ -303,6 +318,7 @@ def measure(
         fit_encoders=tuple(subject.fit_encoders),
         held_out_clips=len(clips),
         held_out_s=sum(clip.duration_s for clip in clips),
+        compared_up_to_hz=top_hz,
         languages=tuple(languages),
         missing=(*judges.missing, *_unmeasured(len(clips), languages)),
         warnings=tuple(subject.warnings),

@@ -108,9 +108,12 @@ class CloneStarted(BaseModel):
     poll_url: str
 
 
-@router.get("/voices/efforts", summary="The efforts of a fit, and how long each took on two cores")
+@router.get("/voices/efforts", summary="The efforts of a fit, and how long each takes")
 def efforts(services: Wired, reader: Language) -> list[EffortView]:
-    """Raises Problem `training_not_installed`, `cloning_models_missing`: then no voice can be fitted here yet."""
+    """By the speed of the last fit on this machine; before the first one, as measured on two cores.
+
+    Raises Problem `training_not_installed`, `cloning_models_missing`: then no voice can be fitted here yet.
+    """
     services.workshop.check()
     return [
         EffortView(

@@ -273,6 +273,8 @@ def _show(workshop: Workshop, meta: VoiceMeta, console: Console) -> None:
         widths = [max(len(row[column]) for row in rows) for column in range(4)]
         for row in rows:
             console.line("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+    if top_hz := meta.report.get("compared_up_to_hz"):
+        console.say("clone.report.narrow", khz=f"{top_hz / 1000:.1f}")
     for path in sorted((workshop.library().folder(meta.voice_id) / SAMPLES).glob("*.wav")):
         console.say("cli.clone.sample", path=os.fspath(path))
     console.say("cli.clone.done", title=meta.title, voice=meta.voice_id)

@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class _Slot:
-    """One place for a worker process: filled again when it dies, or, for queues `ON_DEMAND`, when there is a job to run.
+    """One place for a worker process: filled again when it dies, or, for a queue `ON_DEMAND`, when a job is to run.
 
     A process of those ends after its job, which is the sure way to give gigabytes back.
     """
@@ -61,7 +61,8 @@ class _Slot:
 
 class Supervisor:
     """Keeps `settings.workers` worker processes running while it is started, one such service a data folder, and
-    runs what is in the queue `train` in at most `settings.train_workers` more, what is in `intake` in one.
+    runs what is in the queue `train` in at most `settings.train_workers` more, what is in `intake` in one; neither
+    where that is 0.
 
     `entry` names the "module:function" that a process runs with (settings as a mapping, worker_id, tasks_path, queue);
     `tasks_path` the one that makes the task table from the settings.
@@ -83,9 +84,7 @@ class Supervisor:
         self._tasks_path = tasks_path
         self._slots = [_Slot() for _ in range(settings.workers)]
         self._slots += [_Slot("train") for _ in range(settings.train_workers)]
-        self._slots += (
-            [_Slot("intake")] if settings.train_workers else []
-        )  # where nothing is fitted, nothing is taken in
+        self._slots += [_Slot("intake") for _ in range(min(1, settings.train_workers))]
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._lock: TextIO | None = None

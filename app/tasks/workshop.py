@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import json
 import os
 import re
 import unicodedata
@@ -30,6 +31,7 @@ FIT_MODELS = ("kokoro-fp32", "kokoro-voices", "speaker-resemblyzer", "speaker-ec
 MODULES = ("torch", "safetensors")  # of requirements-train.txt
 INSTALL_COMMAND = "./run training"
 MANIFEST = "manifest.jsonl"
+SPEED = "fit-speed.json"  # beside the voices: how fast this machine fits
 UPLOADS, INTAKE, FIT, STAGED = "upload", "intake", "fit", "voices"  # folders in a job's work folder
 
 
@@ -39,6 +41,7 @@ class Workshop:
     def __init__(self, store: ModelStore, voices_dir: Path) -> None:
         self.store = store
         self.voices_dir = voices_dir
+        self._speed_path = voices_dir.parent / SPEED
 
     def library(self) -> VoiceLibrary:
         return VoiceLibrary(self.voices_dir)
@@ -62,10 +65,24 @@ class Workshop:
             raise Problem("cloning_models_missing", models=lacking, command=command)
 
     def estimate_s(self, effort: str) -> float:
-        """Seconds a fit takes, as measured on two cores."""
+        """Seconds a fit takes: by the speed of the last one on this machine, before that as measured on two cores."""
         from train.cloning import estimate_s
 
-        return float(estimate_s(effort, os.cpu_count() or 1))
+        return float(estimate_s(effort, os.cpu_count() or 1, self._step_s()))
+
+    def _step_s(self) -> float | None:
+        """None before the first fit here, or when its record cannot be read."""
+        try:
+            return float(json.loads(self._speed_path.read_text(encoding="utf-8"))["step_s"])
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+
+    def keep_speed(self, figures: Mapping[str, float]) -> None:
+        """What a fit's report says of its `step_s`, for later estimates."""
+        if "step_s" in figures:
+            temporary = self._speed_path.with_suffix(f".{os.getpid()}")
+            temporary.write_text(json.dumps({"step_s": figures["step_s"]}), encoding="utf-8")
+            temporary.replace(self._speed_path)
 
     def take_in(
         self, recordings: Sequence[Path], language: str, folder: Path, reporter: Reporter, text: str | None
@@ -91,7 +108,9 @@ class Workshop:
         """
         from train.cloning import CloneOptions, clone
 
-        return clone(folder, manifest, CloneOptions(**options), self.store, library, work, reporter)
+        made = clone(folder, manifest, CloneOptions(**options), self.store, library, work, reporter)
+        self.keep_speed(made.report["fit"])
+        return made
 
     def keep_reference(
         self, folder: Path, manifest: Manifest, options: Mapping[str, Any], library: VoiceLibrary

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from speech.resampling import Resampler
+from speech.resampling import CUTOFF_HZ, Resampler
 
 if TYPE_CHECKING:  # only fitting has torch
     from numpy.typing import NDArray
@@ -30,19 +30,19 @@ SMALLEST_VARIANCE = 1e-5  # PyTorch's batch normalisation
 
 
 class Ecapa:
-    """The model store's `speaker-ecapa` file; frozen, normalisation as in evaluation, needs torch.
+    """The model store's `speaker-ecapa` file; frozen, normalisation as in evaluation, needs torch; deaf above `cutoff_hz`.
 
     Raises ValueError when the file has tensors too few, too many or of other shapes.
     """
 
     name = "ecapa"
 
-    def __init__(self, model: Path, device: str = "cpu") -> None:
+    def __init__(self, model: Path, device: str = "cpu", cutoff_hz: float = CUTOFF_HZ) -> None:
         import torch
 
         layers = frozen(torch.load(model, weights_only=True, map_location="cpu"))
         self._layers = {name: tuple(part.to(device) for part in parts) for name, parts in layers.items()}
-        self._resampled = Resampler(device)
+        self._resampled = Resampler(device, cutoff_hz)
         self._mel = torch.from_numpy(mel_filters()).to(device)
         self._window = torch.hamming_window(WINDOW, device=device)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from speech.resampling import Resampler
+from speech.resampling import CUTOFF_HZ, Resampler
 
 if TYPE_CHECKING:  # only fitting has torch
     from numpy.typing import NDArray
@@ -26,11 +26,11 @@ NOT_OF_THE_NETWORK = {"similarity_weight", "similarity_bias"}  # of its training
 
 
 class Resemblyzer:
-    """The model store's `speaker-resemblyzer` file; frozen, in evaluation mode, needs torch."""
+    """The model store's `speaker-resemblyzer` file; frozen, in evaluation mode, needs torch; deaf above `cutoff_hz`."""
 
     name = "resemblyzer"
 
-    def __init__(self, model: Path, device: str = "cpu") -> None:
+    def __init__(self, model: Path, device: str = "cpu", cutoff_hz: float = CUTOFF_HZ) -> None:
         import torch
 
         state = torch.load(model, weights_only=True, map_location="cpu")["model_state"]
@@ -40,7 +40,7 @@ class Resemblyzer:
             {_renamed(name): value for name, value in state.items() if name not in NOT_OF_THE_NETWORK}
         )
         self._network.eval().requires_grad_(False).to(device)
-        self._resampled = Resampler(device)
+        self._resampled = Resampler(device, cutoff_hz)
         self._mel = torch.from_numpy(mel_filters()).to(device)
         self._window = torch.hann_window(WINDOW, device=device)
 

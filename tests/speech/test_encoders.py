@@ -89,6 +89,27 @@ def test_resampling_stops_what_would_fold_back() -> None:
     assert Resampler()(tone(9000))[:, 200:-200].abs().max() < 2e-4
 
 
+def test_resampling_stops_where_it_is_told_to() -> None:
+    low = Resampler(cutoff_hz=3825.0)
+    assert (low(tone(3300)) - tone(3300, 32000, 16000))[:, 200:-200].abs().max() < 2e-4
+    assert low(tone(4300))[:, 200:-200].abs().max() < 2e-4
+    assert (Resampler(cutoff_hz=11000.0)(tone(9000)))[:, 200:-200].abs().max() < 2e-4, "never above what 16 kHz holds"
+
+
+def test_an_encoder_deaf_above_a_cutoff_hears_no_difference_there(
+    weights: Path, spoken: dict[str, list[Audio]]
+) -> None:
+    whole = spoken["pf_dora"][0]
+    dull = resample(resample(whole, 9600), 24000)
+    both = [torch.from_numpy(audio.samples)[None] for audio in (whole, dull)]
+
+    def cosine(encoder: Resemblyzer) -> float:
+        first, second = (encoder(sound[:, : min(len(one[0]) for one in both)])[0] for sound in both)
+        return float(first @ second)
+
+    assert cosine(Resemblyzer(weights, cutoff_hz=3825.0)) > 0.9999 > 0.995 > cosine(Resemblyzer(weights))
+
+
 def test_resampling_of_any_length() -> None:
     for count in (47_999, 48_000, 48_001, 48_002):
         assert Resampler()(tone(440, count)).shape[1] == -(-count * 2 // 3)

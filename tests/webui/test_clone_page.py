@@ -89,6 +89,7 @@ def test_a_recording_becomes_a_voice_that_is_heard_chosen_and_deleted(clone_page
     assert page.eval_on_selector_all("[data-measure=words] td", cells) == ["0,0 %", "2,5 %", "–"]
     assert page.eval_on_selector_all("[data-measure=overall] td", cells)[:2] == [PT["page.report.unknown"]] * 2
     expect(page.locator(".report")).to_contain_text("speechmos")
+    expect(page.locator(".report")).to_contain_text(PT["clone.report.narrow"].replace("{khz}", "3,8"))
     page.click("[data-voice=use]")
     expect(page.locator("#voice_id")).to_have_value("ana_lucia")
     expect(page.locator(".consent blockquote")).to_have_text(PT["clone.consent_statement"])

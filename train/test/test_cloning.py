@@ -13,7 +13,7 @@ from speech.models import ModelStore
 from speech.synthesis import Speaker, SpeakerOptions
 from speech.voice_files import Consent, VoiceLibrary
 from train import cloning
-from train.cloning import CloneOptions, Effort, clone, estimate_s
+from train.cloning import TWO_CORES_STEP_S, CloneOptions, Effort, clone, estimate_s
 from train.manifest import Clip, Finding, Manifest
 from train.progress import Quiet
 
@@ -79,7 +79,7 @@ def test_a_voice_with_its_report(
     assert report["measured_against"] == "recordings", "one clip held out is too few"
     assert [one["code"] for one in report["warnings"]] == ["narrow_band"]
     assert report["start"] and sum(report["start"].values()) == pytest.approx(1)
-    assert report["fit"]["steps"] == 4
+    assert report["fit"]["steps"] == 4 and report["fit"]["step_s"] > 0
     assert reporter.shares == sorted(reporter.shares), "one progress for the whole"
     assert reporter.shares[-1] == 1 and all(note.startswith("clone.") for note in reporter.notes)
     assert {path.stem for path in (library.folder("alex_dois") / "samples").glob("*.wav")} >= {"stock", "fitted"}
@@ -126,4 +126,5 @@ def test_too_little_speech_says_which_clips_and_why(tmp_path: Path) -> None:
 
 def test_estimates_are_for_two_cores_and_double_on_one() -> None:
     assert estimate_s("fast", 2) < estimate_s("default", 2) < estimate_s("best", 2)
+    assert estimate_s("default", 2, step_s=2 * TWO_CORES_STEP_S) == 2 * estimate_s("default", 2)
     assert estimate_s("default", 1) == 2 * estimate_s("default", 2) == 2 * estimate_s("default", 16)

@@ -11,6 +11,7 @@ from speech.engines.kokoro import alignment
 from speech.models import ModelStore
 from train import corpus, features
 from train.fitting import styled
+from train.kokoro import difference
 
 
 def test_a_sequence_lies_on_itself() -> None:
@@ -61,6 +62,32 @@ def test_spectra_end_where_the_recording_ends() -> None:
         float((a - b).abs().mean()) > 0.01
         for a, b in zip(features.log_mels(low, 11000.0), features.log_mels(high, 11000.0))
     )
+
+
+def shelved(sound: torch.Tensor, low_hz: float, high_hz: float) -> torch.Tensor:
+    """The sound (1, n) with half of what lies between."""
+    spectrum = torch.fft.rfft(sound)
+    hertz = torch.linspace(0, 12000, spectrum.shape[1])
+    made: torch.Tensor = torch.fft.irfft(torch.where((hertz > low_hz) & (hertz < high_hz), 0.5 * spectrum, spectrum))
+    return made
+
+
+def test_a_spoken_step_frees_the_timbre_only_where_recordings_reach() -> None:
+    sound = torch.randn(1, 24000, generator=torch.Generator().manual_seed(0))
+    assert float(difference(shelved(sound, 500, 2500), sound, 4000.0)) < 0.03
+    assert float(difference(shelved(sound, 6000, 12000), sound, 4000.0)) > 0.1
+    assert float(difference(shelved(sound, 6000, 12000), sound, features.HIGHEST_HZ)) < 0.03
+    assert float(difference(sound, sound, 4000.0)) == 0
+
+
+def test_recordings_as_wide_as_the_encoders_hear_free_the_whole_timbre() -> None:
+    sound = torch.randn(1, 24000, generator=torch.Generator().manual_seed(0))
+    other = 3 * shelved(sound, 2000, 2600) + torch.sin(torch.arange(24000) * 2 * torch.pi * 10000 / 24000)
+    terms = []
+    for a, b in zip(features.log_mels(other, 7650.0), features.log_mels(sound, 7650.0)):
+        centred = (a - a.mean(-1, keepdim=True)) - (b - b.mean(-1, keepdim=True))
+        terms.append(float(centred.abs().mean()))
+    assert float(difference(other, sound, 7650.0)) == pytest.approx(np.mean(terms), rel=1e-4)
 
 
 def test_the_gradient_is_finite_at_silence() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -117,6 +118,35 @@ def test_every_figure_is_where_it_belongs() -> None:
     assert (found.overall.stock, found.overall.fitted, found.p808.fitted) == (3.0, 2.5, 3.5)
     assert [one.fitted for one in found.misheard] == ["um dois três", "cinco seis sete"]
     assert report.missing == () and report.held_out_clips == 4 and report.held_out_s == 8.0 and report.took_s > 0
+
+
+class Treble:
+    """Tells a sound by how much of it lies below and above 5 kHz."""
+
+    name = "treble"
+
+    def embed(self, audio: Audio) -> Embedding:
+        spectrum = np.abs(np.fft.rfft(audio.samples)) / len(audio.samples)
+        border = round(5000 * audio.duration_s)
+        row = np.array([spectrum[:border].sum(), spectrum[border:].sum()], np.float32)
+        return row / np.linalg.norm(row)
+
+
+def test_a_telephones_recordings_are_compared_as_over_a_telephone() -> None:
+    hiss = Audio(
+        FITTED.samples + 0.1 * np.sin(2.0 * np.arange(len(FITTED.samples))).astype(np.float32), RATE
+    )  # 7.6 kHz
+
+    def likeness(top_hz: float | None) -> tuple[float | None, float | None]:
+        known = replace(subject(CLIPS), say_fitted=lambda text, _: hiss, top_hz=top_hz)
+        report, _ = measure(known, ReportJudges((Treble(),), None, None), TEXTS, Quiet())
+        return report.languages[0].similarity["treble"].after, report.compared_up_to_hz
+
+    narrow, told = likeness(3825.0)
+    assert told == 3825.0 and narrow is not None and narrow > 0.999
+    wide, told = likeness(9000.0)
+    assert told is None and wide is not None and wide < 0.9
+    assert likeness(None) == (wide, None)
 
 
 def test_ceiling_is_each_clip_against_the_others() -> None:

@@ -161,14 +161,20 @@ def spectrum(samples: Samples, fft: int, window: int) -> NDArray[np.float64]:
     return magnitudes
 
 
-@cache
-def filters(fft: int, bands: int, low_hz: float, top_hz: float) -> NDArray[np.float64]:
-    """Triangles on the HTK mel scale with peaks of one: (bands, fft / 2 + 1)."""
+def mel_edges(bands: int, low_hz: float, top_hz: float) -> NDArray[np.float64]:
+    """Hz where each band on the HTK mel scale begins, peaks and ends: the i-th at i, i + 1 and i + 2, (bands + 2,)."""
 
     def mel(hertz: float) -> float:
         return float(2595 * np.log10(1 + hertz / 700))
 
-    edges = 700 * (10 ** (np.linspace(mel(low_hz), mel(top_hz), bands + 2) / 2595) - 1)
+    edges: NDArray[np.float64] = 700 * (10 ** (np.linspace(mel(low_hz), mel(top_hz), bands + 2) / 2595) - 1)
+    return edges
+
+
+@cache
+def filters(fft: int, bands: int, low_hz: float, top_hz: float) -> NDArray[np.float64]:
+    """Triangles on the HTK mel scale with peaks of one: (bands, fft / 2 + 1)."""
+    edges = mel_edges(bands, low_hz, top_hz)
     ramps = edges[:, None] - np.linspace(0, SAMPLE_RATE / 2, fft // 2 + 1)
     widths = np.diff(edges)[:, None]
     triangles: NDArray[np.float64] = np.maximum(0, np.minimum(-ramps[:-2] / widths[:-1], ramps[2:] / widths[1:]))

@@ -67,6 +67,8 @@ function reportView(app, wizard, voice, report) {
       { class: "card" },
       el("h2", {}, texts.t("page.report.measured")),
       el("p", { class: "fine" }, texts.t(languages.length > 0 ? "page.report.judges" : "page.report.unmeasured")),
+      report?.compared_up_to_hz &&
+        el("p", { class: "fine" }, texts.t("clone.report.narrow", { khz: texts.number(report.compared_up_to_hz / 1000, 1) })),
       languages.map((/** @type {any} */ each) => languageTable(texts, each)),
       notes(texts, report),
     ),

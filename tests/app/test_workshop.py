@@ -1,0 +1,33 @@
+"""The workshop's estimates: by what was measured on this machine, once something was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app.tasks.workshop import Workshop
+from speech.models import ModelStore
+from train.cloning import TWO_CORES_STEP_S
+
+
+def test_estimates_go_by_the_speed_of_the_last_fit_here(tmp_path: Path) -> None:
+    workshop = Workshop(ModelStore(tmp_path / "models"), tmp_path / "voices")
+    before = workshop.estimate_s("default")
+    workshop.keep_speed({"loss": 0.7})  # a fit that only went on from its last step has no speed
+    assert workshop.estimate_s("default") == before and list(tmp_path.iterdir()) == []
+    workshop.keep_speed({"step_s": 3 * TWO_CORES_STEP_S})
+    one, same = workshop, Workshop(workshop.store, workshop.voices_dir)
+    assert one.estimate_s("fast") == same.estimate_s("fast") < same.estimate_s("default")
+    workshop.keep_speed({"step_s": TWO_CORES_STEP_S})
+    assert same.estimate_s("best") == pytest.approx(one.estimate_s("best"))
+    assert one.estimate_s("default") == pytest.approx(420)
+    assert [path.name for path in tmp_path.iterdir()] == ["fit-speed.json"]
+
+
+def test_a_record_that_cannot_be_read_is_none(tmp_path: Path) -> None:
+    workshop = Workshop(ModelStore(tmp_path / "models"), tmp_path / "voices")
+    before = workshop.estimate_s("default")
+    for damaged in ("", "[]", '{"step_s": "fast"}', "{}"):
+        (tmp_path / "fit-speed.json").write_text(damaged)
+        assert workshop.estimate_s("default") == before
