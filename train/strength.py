@@ -18,6 +18,7 @@ from torch import Tensor
 
 from speech.audio import Audio
 from speech.engines.kokoro.network import STYLE
+from speech.resampling import CUTOFF_HZ
 from train import corpus
 from train.corpus import Line
 from train.kokoro import KokoroFit
@@ -39,6 +40,8 @@ class Strength:
 
 WHOLE = Strength(1.0, 1.0)
 LADDER = (WHOLE, Strength(0.8, 0.5), Strength(0.65, 0.3))
+# The energy of hisses is not in a telephone's recordings, so what they say of prosody is half believed.
+NARROW_LADDER = (Strength(1.0, 0.5), *LADDER[1:])
 
 
 @dataclass(frozen=True)
@@ -72,14 +75,15 @@ class Dial:
 
 
 def settle(made: KokoroFit, nearest: Tensor, opinion: Opinion, reporter: Reporter) -> Rung:
-    """Set `made` to the rung of `LADDER` that `choose` takes. Raises Stopped."""
+    """Set `made` to the rung that `choose` takes of `LADDER`, or of `NARROW_LADDER`. Raises Stopped."""
+    ladder = LADDER if made.material.top_hz >= CUTOFF_HZ else NARROW_LADDER
     texts = made.material.texts
     lines = [texts[index].line for index in np.linspace(0, len(texts) - 1, min(LISTENED, len(texts))).astype(int)]
     dial = Dial(made, nearest)
     dial.set(Strength(0.0, 0.0))
     heard = [_heard(made, Strength(0.0, 0.0), lambda phonemes: nearest[phonemes - 1][None], lines, opinion, reporter)]
-    for number, strength in enumerate(LADDER, 1):
-        reporter.progress(number, len(LADDER) + 1, "clone.stage.listening")
+    for number, strength in enumerate(ladder, 1):
+        reporter.progress(number, len(ladder) + 1, "clone.stage.listening")
         dial.set(strength)
         heard.append(_heard(made, strength, made.style, lines, opinion, reporter))
         if is_good(heard[0], heard[1], heard[-1]):
@@ -90,9 +94,9 @@ def settle(made: KokoroFit, nearest: Tensor, opinion: Opinion, reporter: Reporte
 
 
 def choose(stock: Rung, rungs: Sequence[Rung]) -> Rung:
-    """The first that costs little of the stock voice's opinion score and keeps the likeness of the whole fit.
+    """The first that costs little of the stock voice's opinion score and keeps the likeness of the strongest.
 
-    The whole fit is the first of `rungs`; it is taken when none is good.
+    The strongest is the first of `rungs`; it is taken when none is good.
     """
     return next((rung for rung in rungs if is_good(stock, rungs[0], rung)), rungs[0])
 

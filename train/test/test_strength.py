@@ -97,6 +97,15 @@ def test_what_is_heard_decides(made: tuple[KokoroFit, torch.Tensor]) -> None:
     assert settle(fit, nearest, lambda audio: 4.0, Quiet()).strength == WHOLE
 
 
+def test_prosody_of_a_telephone_is_half_believed(made: tuple[KokoroFit, torch.Tensor]) -> None:
+    fit, nearest = made
+    wide_hz, fit.material.top_hz = fit.material.top_hz, 3825.0
+    try:
+        assert settle(fit, nearest, lambda audio: 4.0, Quiet()).strength == Strength(1.0, 0.5)
+    finally:
+        fit.material.top_hz = wide_hz
+
+
 def test_it_stops_when_asked(made: tuple[KokoroFit, torch.Tensor]) -> None:
     class Asked(Quiet):
         def should_stop(self) -> bool:
