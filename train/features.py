@@ -34,7 +34,8 @@ def spectrum(samples: Tensor, fft: int, window: int, hop: int) -> Tensor:
 
 def bands_below(bands: int, top_hz: float, highest_hz: float) -> int:
     """How many of `bands` up to `highest_hz` end at `top_hz` or below."""
-    return int((alignment.mel_edges(bands, LOWEST_HZ, highest_hz)[2:] <= top_hz).sum())
+    ends = alignment.mel_edges(bands, LOWEST_HZ, highest_hz)[2:]
+    return int((ends < top_hz + 1e-3).sum())  # the last one ends at `highest_hz` but for rounding
 
 
 @cache
