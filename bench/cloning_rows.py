@@ -43,8 +43,9 @@ class Piece:
 def measured(section: str = "voices") -> dict[str, Any]:
     """The rows of a section by their keys."""
     path = RESULTS / "cloning.json"
-    held: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return held.get(section, {})
+    held = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    rows: dict[str, Any] = held.get(section, {})
+    return rows
 
 
 def shortfalls(row: Mapping[str, Any]) -> list[str]:

@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.settings import load_settings
 from bench.prompts import SAMPLE_RATE, SPEAKERS, prompts
 from bench.record import write
-from speech.audio import Audio, Samples, resample, save
+from speech.audio import Audio, resample, save
 from speech.errors import SpeechError
 from speech.models import ModelStore
 from train.intake import Judges, load_judges, take_in
@@ -83,7 +84,7 @@ def level(sound: Audio) -> float:
     return float(np.sqrt(np.mean(np.sort(sound.samples**2)[len(sound.samples) // 2 :])))
 
 
-def added(sound: Audio, other: Samples) -> Audio:
+def added(sound: Audio, other: NDArray[np.floating]) -> Audio:
     return Audio((sound.samples + other).astype(np.float32), sound.sample_rate)
 
 

@@ -50,10 +50,11 @@ class Run:
         return self.total_s / self.audio_s
 
 
-def ours(speaker: Speaker, text: str) -> Run:
+def spoken(speaker: Speaker, text: str, voice: str = VOICE) -> Run:
+    """By our engine."""
     started = time.perf_counter()
     first_s, samples = 0.0, 0
-    for chunk in speaker.speak(speaker.plan(text, engine="kokoro", language=LANGUAGE, voice=VOICE)):
+    for chunk in speaker.speak(speaker.plan(text, engine="kokoro", language=LANGUAGE, voice=voice)):
         first_s = first_s or time.perf_counter() - started
         samples += len(chunk.samples)
     return Run(first_s, time.perf_counter() - started, samples / SAMPLE_RATE)
@@ -83,14 +84,15 @@ def compare(left: Callable[[], Run], right: Callable[[], Run], runs: int) -> dic
     left(), right()
     pairs = [(left(), right()) for _ in range(runs)]
     return {
-        "ours": asdict(_middle([pair[0] for pair in pairs])),
-        "theirs": asdict(_middle([pair[1] for pair in pairs])),
+        "ours": asdict(middle([pair[0] for pair in pairs])),
+        "theirs": asdict(middle([pair[1] for pair in pairs])),
         "first_sound_ratio": median(a.first_s / b.first_s for a, b in pairs),
         "real_time_factor_ratio": median(a.real_time_factor / b.real_time_factor for a, b in pairs),
     }
 
 
-def _middle(runs: list[Run]) -> Run:
+def middle(runs: list[Run]) -> Run:
+    """The median of each figure."""
     return Run(*(median(getattr(run, name) for run in runs) for name in ("first_s", "total_s", "audio_s")))
 
 
@@ -104,7 +106,7 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         kokoro = their_kokoro(speaker.store, asked.precision, Path(folder))
         for name, text in TEXTS.items():
-            row = compare(lambda: ours(speaker, text), lambda: asyncio.run(theirs(kokoro, text)), asked.runs)
+            row = compare(lambda: spoken(speaker, text), lambda: asyncio.run(theirs(kokoro, text)), asked.runs)
             figures[name] = row
             print(
                 f"{name:13} first sound {row['ours']['first_s']:.2f} s against {row['theirs']['first_s']:.2f} s, ratio "
