@@ -30,7 +30,8 @@ SMALLEST_VARIANCE = 1e-5  # PyTorch's batch normalisation
 
 
 class Ecapa:
-    """The model store's `speaker-ecapa` file; frozen, normalisation as in evaluation, needs torch; deaf above `cutoff_hz`.
+    """The model store's `speaker-ecapa` file; frozen, normalisation as in evaluation; deaf above `cutoff_hz`. Needs
+    torch.
 
     Raises ValueError when the file has tensors too few, too many or of other shapes.
     """
