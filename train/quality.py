@@ -1,7 +1,8 @@
 """What is wrong with a clip, measured: level, noise, clipping, bandwidth, what sounds behind the voice.
 
 Every measure takes sound and gives a number; `judge` alone turns numbers into findings. The thresholds were chosen on
-Debian's prompts (five speakers), Kokoro's voices, and copies of them made worse on purpose: docs/BENCHMARKS.md.
+Debian's prompts (five speakers), Kokoro's voices, and copies of them made worse on purpose; `bench/intake.py` counts
+what they find there.
 """
 
 from __future__ import annotations
