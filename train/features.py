@@ -12,7 +12,7 @@ from speech.engines.kokoro import alignment
 
 # FFT, window, hop and bands, as in StyleTTS 2's multi-resolution loss.
 RESOLUTIONS = ((512, 480, 120, 40), (1024, 960, 240, 64), (2048, 1920, 480, 80))
-LOWEST_HZ, HIGHEST_HZ = 30.0, 11000.0
+LOWEST_HZ = 30.0
 FLOOR = 1e-4
 
 

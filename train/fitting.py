@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,10 +23,11 @@ from speech.errors import SpeechError
 from speech.metrics.ecapa import Ecapa
 from speech.metrics.resemblyzer import Resemblyzer
 from speech.models import ModelStore
+from speech.resampling import CUTOFF_HZ
 from train import corpus
+from train.bandwidth import is_narrow, reach
 from train.checkpoints import load_checkpoint, save_checkpoint
 from train.corpus import Line, Utterance
-from train.features import HIGHEST_HZ
 from train.kokoro import KokoroFit, KokoroOptions, Leader, Material
 from train.loop import LoopOptions, fit
 from train.manifest import Clip
@@ -46,8 +46,6 @@ RESEMBLYZER, ECAPA = 0.25, 0.3  # weights of 1 - cosine by the encoders that lea
 SHARES = (0.06, 0.1)  # of the time of the default effort when all is laid, and when the prosody is fitted
 LISTENING = 0.93  # of it, when the strength is chosen
 RENDERED = 4  # lines by which levels are compared
-INSIDE = 0.85  # of the measured bandwidth, where a recording is still whole
-LEAST_HZ = 3000.0  # up to which spectra are compared in any case
 CORPUS, CHECKPOINT = "corpus.pt", "checkpoint.pt"
 
 
@@ -82,7 +80,7 @@ def fit_voice(
     model = store.path("kokoro-fp32") / "kokoro-fp32.onnx"
     network = load_network(model)
     recordings = [audio for _, audio in sounds]
-    top_hz = bandwidth([clip for clip, _ in sounds])
+    top_hz = reach([clip for clip, _ in sounds])
     voices = store.path("kokoro-voices") / "voices"
     begin = start(centre(Resemblyzer(_resemblyzer(store)), recordings), voices)
     prepared = _prepared(network, sounds, language, begin, voices, options.texts, top_hz, work_dir / CORPUS, reporter)
@@ -93,7 +91,7 @@ def fit_voice(
         start=torch.from_numpy(begin.style),
         deviation=torch.from_numpy(begin.deviation),
         top_hz=top_hz,
-        leaders=_leaders(store, recordings, top_hz),
+        leaders=leaders(store, recordings, top_hz),
     )
     made = KokoroFit(network, material, options)
     made.prosody = prepared.prosody
@@ -120,11 +118,12 @@ def fit_voice(
     )
 
 
-def _leaders(store: ModelStore, recordings: Sequence[Audio], top_hz: float) -> list[Leader]:
-    """They hear nothing above `top_hz`, or they would ask for a voice as dull as a telephone's."""
+def leaders(store: ModelStore, recordings: Sequence[Audio], top_hz: float) -> list[Leader]:
+    """Of a telephone's recordings they hear nothing above `top_hz`, or they would ask for a voice as dull."""
+    cutoff_hz = top_hz if is_narrow(top_hz) else CUTOFF_HZ
     encoders = (
-        (Resemblyzer(_resemblyzer(store), cutoff_hz=top_hz), RESEMBLYZER),
-        (Ecapa(store.path("speaker-ecapa") / "embedding_model.ckpt", cutoff_hz=top_hz), ECAPA),
+        (Resemblyzer(_resemblyzer(store), cutoff_hz=cutoff_hz), RESEMBLYZER),
+        (Ecapa(store.path("speaker-ecapa") / "embedding_model.ckpt", cutoff_hz=cutoff_hz), ECAPA),
     )
     return [Leader(one, torch.from_numpy(centre(one, recordings)), weight) for one, weight in encoders]
 
@@ -206,12 +205,6 @@ def held_out(clips: Sequence[Clip]) -> list[str]:
     """Ids of clips that are not trained on, spread over the recording: one in eight, at least one."""
     count = min(MOST_HELD_OUT, max(1, round(HELD_OUT_SHARE * len(clips))))
     return [clips[int((index + 0.5) * len(clips) / count)].clip_id for index in range(count)]
-
-
-def bandwidth(clips: Sequence[Clip]) -> float:
-    """Up to where the recordings have sound (their median, less a margin), as far as that was measured."""
-    measured = [clip.measures["bandwidth_hz"] for clip in clips if "bandwidth_hz" in clip.measures]
-    return float(np.clip(INSIDE * np.median(measured), LEAST_HZ, HIGHEST_HZ)) if measured else HIGHEST_HZ
 
 
 def _lines(network: Kokoro, language: str, count: int) -> list[Line]:

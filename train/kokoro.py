@@ -16,10 +16,10 @@ import torch
 from torch import Tensor, nn
 
 from speech.engines.kokoro.network import STYLE, Kokoro
-from speech.resampling import CUTOFF_HZ
 from train import corpus
+from train.bandwidth import HIGHEST_HZ, is_narrow
 from train.corpus import FRAME, Utterance
-from train.features import HIGHEST_HZ, bands_below, log_mels
+from train.features import bands_below, log_mels
 from train.lora import LowRank, adapt
 from train.trainable import ParameterGroup
 
@@ -176,9 +176,9 @@ def distance(made: Tensor, wanted: Tensor, top_hz: float) -> Tensor:
 def difference(made: Tensor, wanted: Tensor, top_hz: float) -> Tensor:
     """The same with each band's mean taken away first, so that the timbre is free.
 
-    Of recordings that reach less far than the encoders hear, bands above `top_hz` are compared too, as they are.
+    Of a telephone's recordings bands above `top_hz` are compared too, as they are.
     """
-    highest_hz = top_hz if top_hz >= CUTOFF_HZ else HIGHEST_HZ
+    highest_hz = HIGHEST_HZ if is_narrow(top_hz) else top_hz
     terms = []
     for a, b in zip(log_mels(made, highest_hz), log_mels(wanted, highest_hz)):
         apart = a - b

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from speech.audio import Audio
+from train.bandwidth import NARROW_HZ
 from train.manifest import Finding, Severity
 
 if TYPE_CHECKING:
@@ -168,7 +169,7 @@ RULES = (
     Rule("noisy", "snr_db", True, 15.0, None),
     Rule("noisy", "pause_snr_db", True, 12.0, None),
     Rule("clipped", "clipped_share", False, 0.01, 0.2),
-    Rule("narrow_band", "bandwidth_hz", True, 4600.0, None),
+    Rule("narrow_band", "bandwidth_hz", True, NARROW_HZ, None),
     Rule("second_speaker", "speaker_similarity", True, 0.6, 0.5),
     Rule("second_speaker", "speaker_similarity_least", True, None, 0.35),
     Rule("music", "music_snr_db", True, 22.0, 16.0),

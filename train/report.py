@@ -20,6 +20,7 @@ from speech.errors import SpeechError
 from speech.metrics.wer import word_error_rate, words
 from speech.models import ModelStore
 from speech.text.normalize import normalize
+from train.bandwidth import is_narrow
 from train.manifest import Finding
 from train.progress import Reporter, Stopped
 
@@ -32,7 +33,6 @@ Say = Callable[[str, str], Audio]  # text and language to sound
 FEWEST_FOR_CEILING = 3  # held-out clips; fewer say too little of how alike they are
 SHORTEST_CLIP_S = 1.0  # that is judged
 SMALLEST_GAP = 0.05  # between ceiling and stock voice, for a share of it to mean anything
-HEARD_HZ = 7500.0  # by the judges of likeness; recordings that reach less far are compared up to there
 NOTE = "clone.step.report"
 EVERYBODYS = ("pt-BR", "en-US")  # spoken in every report, beside the speaker's own language
 
@@ -270,8 +270,8 @@ def below(audio: Audio, top_hz: float | None) -> Audio:
 
 
 def compared_up_to(top_hz: float | None) -> float | None:
-    """`top_hz` of recordings where judges of likeness would hear more, else None."""
-    return top_hz if top_hz is not None and top_hz < HEARD_HZ else None
+    """`top_hz` of a telephone's recordings, else None: all that the judges of likeness hear."""
+    return top_hz if top_hz is not None and is_narrow(top_hz) else None
 
 
 def listen(judges: ReportJudges, audio: Audio, text: str, language: str, top_hz: float | None = None) -> Heard:

@@ -18,8 +18,8 @@ from torch import Tensor
 
 from speech.audio import Audio
 from speech.engines.kokoro.network import STYLE
-from speech.resampling import CUTOFF_HZ
 from train import corpus
+from train.bandwidth import is_narrow
 from train.corpus import Line
 from train.kokoro import KokoroFit
 from train.progress import Reporter, Stopped
@@ -76,7 +76,7 @@ class Dial:
 
 def settle(made: KokoroFit, nearest: Tensor, opinion: Opinion, reporter: Reporter) -> Rung:
     """Set `made` to the rung that `choose` takes of `LADDER`, or of `NARROW_LADDER`. Raises Stopped."""
-    ladder = LADDER if made.material.top_hz >= CUTOFF_HZ else NARROW_LADDER
+    ladder = NARROW_LADDER if is_narrow(made.material.top_hz) else LADDER
     texts = made.material.texts
     lines = [texts[index].line for index in np.linspace(0, len(texts) - 1, min(LISTENED, len(texts))).astype(int)]
     dial = Dial(made, nearest)

@@ -18,7 +18,7 @@ from speech.engines.kokoro.weights import load_network, places
 from speech.errors import SpeechError
 from speech.models import ModelStore
 from speech.synthesis import Speaker
-from train.fitting import Fitted, bandwidth, fit_voice, held_out
+from train.fitting import Fitted, fit_voice, held_out
 from train.kokoro import KokoroOptions
 from train.manifest import Clip
 from train.progress import Quiet, Stopped
@@ -146,10 +146,3 @@ def test_clips_are_held_out_all_over_the_recording(count: int, wanted: int) -> N
     assert len(held) == len(set(held)) == wanted
     places = [int(one[1:]) for one in held]
     assert min(places) <= count // 2 and (wanted < 3 or max(places) > count // 2)
-
-
-def test_the_bandwidth_is_that_of_most_clips() -> None:
-    measured = [clip("c1", bandwidth_hz=4400.0), clip("c2", bandwidth_hz=4500.0), clip("c3", bandwidth_hz=11900.0)]
-    assert bandwidth(measured) == pytest.approx(0.85 * 4500.0)
-    assert bandwidth([clip("c1")]) == 11000.0
-    assert bandwidth([clip("c1", bandwidth_hz=500.0)]) == 3000.0
