@@ -245,6 +245,7 @@ def _make(
     _tell_clips(manifest, console)
     is_fitted = request["engine"] == ENGINE
     if is_fitted:
+        workshop.measure_speed(reporter)
         estimate = clock(workshop.estimate_s(request["effort"]))
         console.note(console.text("cli.clone.begins", effort=request["effort"], time=estimate))
     options: dict[str, Any] = {name: request[name] for name in ("voice_id", "title", "language", "effort")}

@@ -28,11 +28,14 @@ class IntakeParams(BaseModel):
 def take_in(workshop: Workshop, context: JobContext, params: Mapping[str, Any]) -> dict[str, Any]:
     """Cut and judge; the clips and their manifest stay in the job's kept folder.
 
+    The first one also measures how fast a fit would be, since that is what its reader is shown next.
+
     Raises SpeechError for recordings that cannot be used, Stopped when the job is to stop.
     """
     wanted = IntakeParams.model_validate(params)
     recordings = uploaded(context.work_dir)
     manifest = workshop.take_in(recordings, wanted.language, context.kept_dir, context, wanted.ref_text)
+    workshop.measure_speed(context)
     return result_of(manifest)
 
 

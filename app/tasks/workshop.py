@@ -65,21 +65,29 @@ class Workshop:
             raise Problem("cloning_models_missing", models=lacking, command=command)
 
     def estimate_s(self, effort: str) -> float:
-        """Seconds a fit takes: by the speed of the last one on this machine, before that as measured on two cores."""
+        """Seconds a fit takes: by the speed of the last one here or by `measure_speed`; before, as elsewhere."""
         from train.cloning import estimate_s
 
         return float(estimate_s(effort, os.cpu_count() or 1, self._step_s()))
 
     def _step_s(self) -> float | None:
-        """None before the first fit here, or when its record cannot be read."""
+        """None before anything was measured here, or when its record cannot be read."""
         try:
             return float(json.loads(self._speed_path.read_text(encoding="utf-8"))["step_s"])
         except (OSError, ValueError, TypeError, KeyError):
             return None
 
+    def measure_speed(self, reporter: Reporter) -> None:
+        """Measure how fast this machine fits, unless that is known or it cannot fit. Raises Stopped."""
+        if self._step_s() is None and all(self.store.is_installed(name) for name in FIT_MODELS):
+            from train.speed import measure_step_s
+
+            self.keep_speed({"step_s": measure_step_s(self.store, reporter)})
+
     def keep_speed(self, figures: Mapping[str, float]) -> None:
         """What a fit's report says of its `step_s`, for later estimates."""
         if "step_s" in figures:
+            self._speed_path.parent.mkdir(parents=True, exist_ok=True)
             temporary = self._speed_path.with_suffix(f".{os.getpid()}")
             temporary.write_text(json.dumps({"step_s": figures["step_s"]}), encoding="utf-8")
             temporary.replace(self._speed_path)

@@ -36,6 +36,9 @@ class Rehearsal(Workshop):
     def estimate_s(self, effort: str) -> float:
         return {"fast": 1.0, "default": 2.0, "best": 3.0}[effort]
 
+    def measure_speed(self, reporter: Reporter) -> None:
+        return None
+
     def take_in(
         self, recordings: Sequence[Path], language: str, folder: Path, reporter: Reporter, text: str | None
     ) -> Manifest:

@@ -9,6 +9,7 @@ import pytest
 from app.tasks.workshop import Workshop
 from speech.models import ModelStore
 from train.cloning import TWO_CORES_STEP_S
+from train.progress import Quiet
 
 
 def test_estimates_go_by_the_speed_of_the_last_fit_here(tmp_path: Path) -> None:
@@ -31,3 +32,20 @@ def test_a_record_that_cannot_be_read_is_none(tmp_path: Path) -> None:
     for damaged in ("", "[]", '{"step_s": "fast"}', "{}"):
         (tmp_path / "fit-speed.json").write_text(damaged)
         assert workshop.estimate_s("default") == before
+
+
+def test_speed_is_measured_once_and_only_where_a_fit_can_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[ModelStore] = []
+
+    def measured(store: ModelStore, reporter: Quiet) -> float:
+        asked.append(store)
+        return 2 * TWO_CORES_STEP_S
+
+    monkeypatch.setattr("train.speed.measure_step_s", measured)
+    workshop = Workshop(ModelStore(tmp_path / "models"), tmp_path / "data" / "voices")
+    workshop.measure_speed(Quiet())
+    assert asked == [] and list(tmp_path.iterdir()) == []
+    monkeypatch.setattr(workshop.store, "is_installed", lambda name: True)
+    workshop.measure_speed(Quiet())
+    workshop.measure_speed(Quiet())
+    assert asked == [workshop.store] and workshop.estimate_s("default") == pytest.approx(840)
