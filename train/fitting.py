@@ -59,7 +59,7 @@ class Fitted:
     start_voice: str
     start_shares: tuple[tuple[str, float], ...]
     encoders: tuple[str, ...]  # that led the fit
-    figures: Mapping[str, float]  # of the held-out clips, and what it took
+    figures: Mapping[str, float]  # of the held-out clips, and what this call took
 
 
 def fit_voice(
