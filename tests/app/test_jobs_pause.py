@@ -101,18 +101,18 @@ def test_a_waiting_job_pauses_at_once_and_twice_is_once(database: Database, stor
 
 
 def test_a_job_resumed_while_it_saves_runs_on(database: Database, files: Files, store: JobStore) -> None:
-    job_id, may_end = add(store), threading.Event()
+    job_id, is_saving, may_end = add(store), threading.Event(), threading.Event()
 
     def task(context: JobContext, params: Mapping[str, Any]) -> Mapping[str, Any]:
         wait_for(context.should_stop)
+        is_saving.set()
         may_end.wait(10)
         raise Stopped
 
     _, thread = running(database, files, task)
     wait_for(lambda: store.get(job_id).status == "processing")
     store.pause(job_id)
-    wait_for(lambda: store.get(job_id).pause_requested_at is not None)
-    time.sleep(0.1)  # the beat passes the pause on before it is taken back
+    assert is_saving.wait(10)
     store.resume(job_id)
     may_end.set()
     thread.join(10)
