@@ -17,7 +17,7 @@ from urllib.request import urlopen
 
 import pytest
 from page_faults import Faults
-from playwright.sync_api import Browser, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 from speech.models import ModelStore
 
@@ -38,6 +38,7 @@ CHROMIUM_OPTIONS = (
 HERE = Path(__file__).parent
 REHEARSING = str(HERE / "rehearsing_service.py")
 START_S = 30.0
+WAIT_MS = 20_000  # a busy machine is slow; a page that never shows it fails
 
 
 def _missing(reason: str) -> NoReturn:
@@ -172,7 +173,8 @@ def opened(browser: Browser, address: str, faults: Faults, path: str) -> Iterato
     """A page for a Brazilian reader, that hears the service live."""
     context = browser.new_context(base_url=address, locale="pt-BR", viewport={"width": 1280, "height": 800})
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(WAIT_MS)
+    expect.set_options(timeout=WAIT_MS)
     page.on("console", faults.console)
     page.on("pageerror", lambda error: faults.found.append(str(error)))
     page.on("response", faults.answered)
