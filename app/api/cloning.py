@@ -110,7 +110,7 @@ class CloneStarted(BaseModel):
 
 @router.get("/voices/efforts", summary="The efforts of a fit, and how long each takes")
 def efforts(services: Wired, reader: Language) -> list[EffortView]:
-    """By the speed of the last fit on this machine, or of the steps that the first intake tries; before, of another one.
+    """By the speed of the last fit here, or of the steps that the first intake tries; before, of another machine.
 
     Raises Problem `training_not_installed`, `cloning_models_missing`: then no voice can be fitted here yet.
     """

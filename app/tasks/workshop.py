@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import logging
 import os
 import re
 import unicodedata
@@ -14,13 +15,15 @@ from typing import TYPE_CHECKING, Any
 from app.errors import Problem
 from speech.models import ModelStore
 from speech.voice_files import RESERVED, VoiceLibrary
-from train.progress import Reporter
+from train.progress import Reporter, Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from speech.voice_files import VoiceMeta
     from train.manifest import Manifest
+
+log = logging.getLogger(__name__)
 
 ENGINE = "kokoro"  # that voices are fitted for
 REFERENCE_ENGINE = "xtts"  # that hears a speaker in clips of theirs: nothing is fitted
@@ -78,11 +81,20 @@ class Workshop:
             return None
 
     def measure_speed(self, reporter: Reporter) -> None:
-        """Measure how fast this machine fits, unless that is known or it cannot fit. Raises Stopped."""
-        if self._step_s() is None and all(self.store.is_installed(name) for name in FIT_MODELS):
-            from train.speed import measure_step_s
+        """Measure how fast this machine fits, unless that is known or it cannot fit. Raises Stopped.
 
+        A trial that fails leaves the estimate as it was: the clips that were just taken in are good all the same.
+        """
+        if self._step_s() is not None or not all(self.store.is_installed(name) for name in FIT_MODELS):
+            return
+        from train.speed import measure_step_s
+
+        try:
             self.keep_speed({"step_s": measure_step_s(self.store, reporter)})
+        except Stopped:
+            raise
+        except Exception:  # too little memory, a damaged weight, a full disk: the fit itself will say so
+            log.warning("How fast this machine fits could not be measured", exc_info=True)
 
     def keep_speed(self, figures: Mapping[str, float]) -> None:
         """What a fit's report says of its `step_s`, for later estimates."""

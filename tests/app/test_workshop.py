@@ -9,7 +9,7 @@ import pytest
 from app.tasks.workshop import Workshop
 from speech.models import ModelStore
 from train.cloning import TWO_CORES_STEP_S
-from train.progress import Quiet
+from train.progress import Quiet, Stopped
 
 
 def test_estimates_go_by_the_speed_of_the_last_fit_here(tmp_path: Path) -> None:
@@ -49,3 +49,30 @@ def test_speed_is_measured_once_and_only_where_a_fit_can_be(tmp_path: Path, monk
     workshop.measure_speed(Quiet())
     workshop.measure_speed(Quiet())
     assert asked == [workshop.store] and workshop.estimate_s("default") == pytest.approx(840)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("can't allocate memory"), OSError(28, "full")])
+def test_a_trial_that_fails_leaves_the_estimate_and_is_logged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    def fails(store: ModelStore, reporter: Quiet) -> float:
+        raise error
+
+    workshop = Workshop(ModelStore(tmp_path / "models"), tmp_path / "voices")
+    before = workshop.estimate_s("default")
+    monkeypatch.setattr("train.speed.measure_step_s", fails)
+    monkeypatch.setattr(workshop.store, "is_installed", lambda name: True)
+    workshop.measure_speed(Quiet())
+    assert workshop.estimate_s("default") == before and list(tmp_path.iterdir()) == []
+    assert "could not be measured" in caplog.text
+
+
+def test_a_trial_stops_when_its_job_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stops(store: ModelStore, reporter: Quiet) -> float:
+        raise Stopped
+
+    workshop = Workshop(ModelStore(tmp_path / "models"), tmp_path / "voices")
+    monkeypatch.setattr("train.speed.measure_step_s", stops)
+    monkeypatch.setattr(workshop.store, "is_installed", lambda name: True)
+    with pytest.raises(Stopped):
+        workshop.measure_speed(Quiet())
