@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 ENGINE, BASE = "kokoro", "kokoro-fp32"
 LEAST_S = 6.0  # of usable clips
 FIT_SHARE = 0.88  # of the time of the default effort; the report takes the rest
-TWO_CORES_STEP_S = 1.33  # of the machine of `Effort.two_cores_s`
+TWO_CORES_STEP_S = 1.33  # of the machine of the first figures of docs/BENCHMARKS.md
 FEWEST_HELD_OUT = 3  # clips that judges of the report need
 
 
@@ -33,14 +33,14 @@ class Effort:
     """How much work goes into a voice."""
 
     steps: int  # of the decoder, at most
-    two_cores_s: float  # report included: `fast` as measured (bench/results/cloning.json), the others by their steps
+    rest_steps: int  # what alignment, prosody, listening and report take is as long as so many steps: measured
     sentences: int  # of the report, in the speaker's own language
 
 
 EFFORTS: Mapping[str, Effort] = {
-    "fast": Effort(steps=80, two_cores_s=207, sentences=2),
-    "default": Effort(steps=240, two_cores_s=420, sentences=4),
-    "best": Effort(steps=1200, two_cores_s=1660, sentences=4),
+    "fast": Effort(steps=80, rest_steps=112, sentences=2),
+    "default": Effort(steps=240, rest_steps=157, sentences=4),
+    "best": Effort(steps=1200, rest_steps=157, sentences=4),  # the rest is that of `default`
 }
 
 
@@ -63,10 +63,10 @@ def estimate_s(effort: str, threads: int, step_s: float | None = None) -> float:
 
     Raises SpeechError `unknown_effort`.
     """
-    two_cores_s = _effort(effort).two_cores_s
-    if step_s is not None:
-        return two_cores_s * step_s / TWO_CORES_STEP_S
-    return two_cores_s * (2 if threads < 2 else 1)
+    asked = _effort(effort)
+    if step_s is None:
+        step_s = TWO_CORES_STEP_S * (2 if threads < 2 else 1)
+    return (asked.steps + asked.rest_steps) * step_s
 
 
 def clone(

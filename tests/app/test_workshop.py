@@ -8,8 +8,10 @@ import pytest
 
 from app.tasks.workshop import Workshop
 from speech.models import ModelStore
-from train.cloning import TWO_CORES_STEP_S
+from train.cloning import EFFORTS, TWO_CORES_STEP_S
 from train.progress import Quiet, Stopped
+
+DEFAULT_S = (EFFORTS["default"].steps + EFFORTS["default"].rest_steps) * TWO_CORES_STEP_S
 
 
 def test_estimates_go_by_the_speed_of_the_last_fit_here(tmp_path: Path) -> None:
@@ -22,7 +24,7 @@ def test_estimates_go_by_the_speed_of_the_last_fit_here(tmp_path: Path) -> None:
     assert one.estimate_s("fast") == same.estimate_s("fast") < same.estimate_s("default")
     workshop.keep_speed({"step_s": TWO_CORES_STEP_S})
     assert same.estimate_s("best") == pytest.approx(one.estimate_s("best"))
-    assert one.estimate_s("default") == pytest.approx(420)
+    assert one.estimate_s("default") == pytest.approx(DEFAULT_S)
     assert [path.name for path in tmp_path.iterdir()] == ["fit-speed.json"]
 
 
@@ -48,7 +50,7 @@ def test_speed_is_measured_once_and_only_where_a_fit_can_be(tmp_path: Path, monk
     monkeypatch.setattr(workshop.store, "is_installed", lambda name: True)
     workshop.measure_speed(Quiet())
     workshop.measure_speed(Quiet())
-    assert asked == [workshop.store] and workshop.estimate_s("default") == pytest.approx(840)
+    assert asked == [workshop.store] and workshop.estimate_s("default") == pytest.approx(2 * DEFAULT_S)
 
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("can't allocate memory"), OSError(28, "full")])
