@@ -117,18 +117,16 @@ class Stock:
 
     def beside(self, found: LanguageReport, targets: Mapping[str, Target]) -> dict[str, Any]:
         """Figures of a row: these, and those of the fitted voice in `found`."""
-        alike = {name: self._likeness(name, found.similarity[name].after, targets[name].ceiling) for name in targets}
+        alike = {
+            name: Likeness.between(self.before[name], found.similarity[name].after, known.ceiling)
+            for name, known in targets.items()
+        }
         scores = {name: {"stock": self.scores[name], "fitted": getattr(found, name).fitted} for name in SCORES}
         return {
             "best_stock": dict(self.best),
             "similarity": {name: rounded(vars(one)) for name, one in alike.items()},
             **{name: rounded(one) for name, one in scores.items()},
         }
-
-    def _likeness(self, judge: str, after: float | None, ceiling: float | None) -> Likeness:
-        before = self.before[judge]
-        share = (after - before) / (ceiling - before) if after is not None and ceiling is not None else None
-        return Likeness(before, after, ceiling, share)
 
 
 def stock_of(

@@ -127,6 +127,14 @@ class Likeness:
     ceiling: float | None
     share: float | None
 
+    @classmethod
+    def between(cls, before: float, after: float | None, ceiling: float | None) -> Likeness:
+        """Without a share where `before` and the ceiling are too near for one to mean anything."""
+        share = None
+        if after is not None and ceiling is not None and ceiling - before >= SMALLEST_GAP:
+            share = (after - before) / (ceiling - before)
+        return cls(before, after, ceiling, share)
+
 
 @dataclass(frozen=True)
 class Contrast:
@@ -192,10 +200,7 @@ class Target:
         if self.centre is None or not stock or not fitted:
             return Likeness(None, None, self.ceiling, None)
         before, after = (sum(float(each @ self.centre) for each in ones) / len(ones) for ones in (stock, fitted))
-        share = None
-        if self.ceiling is not None and self.ceiling - before >= SMALLEST_GAP:
-            share = (after - before) / (self.ceiling - before)
-        return Likeness(before, after, self.ceiling, share)
+        return Likeness.between(before, after, self.ceiling)
 
 
 def target(embeddings: Sequence[Embedding]) -> Target:
