@@ -71,6 +71,7 @@ def fit(ears: Ears, piece: Piece) -> None:
             raise
     found = prompts(piece.speaker_id, piece.reference_s)
     work = ears.cache / "work" / piece.voice_id
+    is_resumed = (work / "fit").exists()  # then this call took only the rest of it
     manifest = as_manifest(found, work)
     options = CloneOptions(
         voice_id=piece.voice_id,
@@ -81,7 +82,7 @@ def fit(ears: Ears, piece: Piece) -> None:
     )
     started = time.monotonic()
     clone(work, manifest, options, ears.store, ears.library, work / "fit", Progress(piece.voice_id))
-    took_s = round(time.monotonic() - started, 1)
+    took_s = None if is_resumed else round(time.monotonic() - started, 1)
     row = {**piece.named(), "clips": len(manifest.clips), "given_s": round(manifest.duration_s, 1), "took_s": took_s}
     merge("fits", piece.voice_id, {**row, "threads": ears.threads})
 

@@ -70,8 +70,10 @@ def merge(section: str, key: str, row: Mapping[str, Any]) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         held = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        section_rows = dict(sorted({**held.get(section, {}), key: row}.items()))
-        write_whole(path, {**held, "machine": machine(), section: section_rows}, indent=2)
+        here = machine()
+        own = {**row, "processor": here["processor"]}  # rows of one file may be of several machines
+        section_rows = dict(sorted({**held.get(section, {}), key: own}.items()))
+        write_whole(path, {**held, "machine": here, section: section_rows}, indent=2)
     finally:
         os.close(lock)
 
