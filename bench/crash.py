@@ -32,15 +32,16 @@ SILENCE = '{"silence": "speech.engines.silence:Silence"}'
 
 
 class Service:
-    """`papagaio serve` on a folder and a port of its own, started again when it was killed."""
+    """`papagaio serve` on a folder and a port of its own, started again when it was killed; `more`: other settings."""
 
-    def __init__(self, folder: Path, engine: str) -> None:
+    def __init__(self, folder: Path, engine: str, **more: str) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         own = {"DATA_DIR": str(folder), "PORT": str(self.port), "DEFAULT_ENGINE": engine, "EXTRA_ENGINES": SILENCE}
         own["MODELS_DIR"] = str(load_settings().models_path)
-        self.environment = {**os.environ, **{f"PAPAGAIO_{key}": value for key, value in own.items()}}
+        settings = own | more
+        self.environment = {**os.environ, **{f"PAPAGAIO_{key}": value for key, value in settings.items()}}
         self.log = (folder / "service.log").open("ab")
         self.start()
 
