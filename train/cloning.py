@@ -159,13 +159,14 @@ def _judged(
     """The report and sounds of a voice that is not in any library yet, spoken as a listener will hear it."""
     from speech.synthesis import Speaker, SpeakerOptions
     from train import report
+    from train.spoken import installed_precision
 
     staged = VoiceLibrary(work_dir / "judged")
     if (work_dir / "judged").exists():
         shutil.rmtree(work_dir / "judged")
     staged.add(meta, tensors, {})
     speaker = Speaker(
-        SpeakerOptions(models_dir=store.root, precision=_precision(store), voices_dir=work_dir / "judged")
+        SpeakerOptions(models_dir=store.root, precision=installed_precision(store), voices_dir=work_dir / "judged")
     )
     held_out = [(clip, audio) for clip, audio in sounds if clip.clip_id in fitted.held_out]
     is_unheard = len(held_out) >= FEWEST_HELD_OUT
@@ -188,10 +189,6 @@ def _judged(
         "fit": dict(fitted.figures),
     }
     return mapping, samples
-
-
-def _precision(store: ModelStore) -> str:
-    return "int8" if store.is_installed("kokoro-int8") else "fp32"
 
 
 def _say(speaker: Speaker, voice: str) -> Callable[[str, str], Audio]:

@@ -19,7 +19,7 @@ from speech.engines.kokoro.adapter import Adapter
 from speech.engines.kokoro.network import STYLE, Kokoro
 from speech.engines.kokoro.onnx_file import OnnxFile
 from speech.engines.kokoro.runtime import load_voice
-from speech.engines.kokoro.weights import load_network, places
+from speech.engines.kokoro.weights import load_network
 from speech.errors import SpeechError
 from speech.metrics.ecapa import Ecapa
 from speech.metrics.resemblyzer import Resemblyzer
@@ -34,6 +34,7 @@ from train.loop import LoopOptions, fit
 from train.manifest import Clip
 from train.progress import Part, Reporter, Stopped
 from train.prosody import fit_prosody
+from train.spoken import Stage, exported
 from train.start import Start, centre, start
 from train.strength import WHOLE, Opinion, settle
 
@@ -102,7 +103,7 @@ def fit_voice(
     strength = WHOLE
     if opinion:
         nearest = torch.from_numpy(load_voice(voices / f"{begin.nearest}.bin"))
-        strength = settle(made, nearest, opinion, Part(reporter, LISTENING, 1.0)).strength
+        strength = settle(made, nearest, Stage.of(store), opinion, Part(reporter, LISTENING, 1.0)).strength
     return Fitted(
         adapter=exported(made, OnnxFile(model)),
         held_out=frozenset(prepared.held_out_ids),
@@ -235,17 +236,3 @@ def _samples(made: KokoroFit, steps: int, reporter: Reporter) -> Callable[[int],
             reporter.sample(f"quarter_{quarter}", Audio(sound, 24000))
 
     return tell
-
-
-def exported(made: KokoroFit, file: OnnxFile) -> Adapter:
-    """What was fitted, by the names of the export's initializers."""
-    found = places(file)
-    low_rank, deltas = {}, {}
-    for name, adapter in made.adapters.items():
-        factors = adapter.up.detach().numpy(), adapter.down.detach().numpy()
-        low_rank[found[f"decoder.{name}.weight"].initializer] = factors
-    for name, bias in made.biases.items():
-        plain = name.replace(".base.bias", ".bias")  # a convolution's own, inside its adapter
-        deltas[found[f"decoder.{plain}"].initializer] = (bias - made.original[name]).detach().numpy()
-    offset = torch.cat([made.timbre.detach(), made.prosody])
-    return Adapter((made.material.start + offset).numpy(), low_rank, deltas)

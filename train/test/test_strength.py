@@ -9,15 +9,20 @@ import pytest
 import torch
 
 from speech.audio import Audio
+from speech.engines.kokoro.fitted import FittedVoices
 from speech.engines.kokoro.network import STYLE
+from speech.engines.kokoro.onnx_file import OnnxFile
 from speech.engines.kokoro.runtime import load_voice
 from speech.engines.kokoro.weights import load_network
 from speech.models import ModelStore
+from speech.voice_files import Consent, VoiceLibrary
 from train import corpus
+from train.cloning import CloneOptions, new_meta
 from train.fitting import styled
 from train.kokoro import KokoroFit, KokoroOptions, Leader, Material
 from train.progress import Quiet, Stopped
-from train.strength import LADDER, WHOLE, Dial, Rung, Strength, choose, settle
+from train.spoken import Stage, exported
+from train.strength import BEYOND, LADDER, WHOLE, Dial, Rung, Strength, choose, is_nearer, settle
 
 STOCK = Rung(Strength(0.0, 0.0), 0.2, 4.0)
 
@@ -39,6 +44,14 @@ def test_the_first_rung_that_costs_little_is_taken(heard: tuple[tuple[float, flo
     assert choose(STOCK, rungs(*heard)).strength == LADDER[taken]
 
 
+@pytest.mark.parametrize(("likeness", "opinion", "taken"), [(0.81, 3.95, True), (0.79, 4.1, False), (0.9, 3.85, False)])
+def test_a_further_rung_is_taken_where_it_is_nearer_and_costs_little(
+    likeness: float, opinion: float, taken: bool
+) -> None:
+    whole, further = Rung(WHOLE, 0.8, 4.0), Rung(Strength(BEYOND, 1.0), likeness, opinion)
+    assert is_nearer(STOCK, whole, further) is taken
+
+
 class Brightness:
     """Stands where a speaker encoder stands: eight band energies of a sound, as a unit vector."""
 
@@ -47,6 +60,11 @@ class Brightness:
     def __call__(self, samples: torch.Tensor) -> torch.Tensor:
         bands = torch.fft.rfft(samples).abs().unfold(-1, 512, 512)[..., :8, :].mean(-1)
         return torch.nn.functional.normalize(bands, dim=-1)
+
+
+@pytest.fixture(scope="module")
+def stage(fit_store: ModelStore) -> Stage:
+    return Stage.of(fit_store)
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +98,7 @@ def test_a_dial_goes_back_and_forth(made: tuple[KokoroFit, torch.Tensor]) -> Non
     assert torch.equal(fit.adapters[name].up, up) and torch.allclose(fit.style(40), style, atol=1e-6)
 
 
-def test_what_is_heard_decides(made: tuple[KokoroFit, torch.Tensor]) -> None:
+def test_what_is_heard_decides(made: tuple[KokoroFit, torch.Tensor], stage: Stage) -> None:
     fit, nearest = made
     heard: list[Audio] = []
 
@@ -89,30 +107,67 @@ def test_what_is_heard_decides(made: tuple[KokoroFit, torch.Tensor]) -> None:
         heard.append(audio)
         return 4.0 - len(heard)
 
-    chosen = settle(fit, nearest, strict, Quiet())
+    chosen = settle(fit, nearest, stage, strict, Quiet())
     assert len(heard) == 1 + len(LADDER)
     assert all(np.abs(audio.samples).max() > 0.01 for audio in heard)
     assert chosen.strength == WHOLE and chosen.opinion == 2.0
     heard.clear()
-    assert settle(fit, nearest, lambda audio: 4.0, Quiet()).strength == WHOLE
+    assert settle(fit, nearest, stage, lambda audio: 4.0, Quiet()).strength == WHOLE
+
+
+def test_what_costs_nothing_goes_further(made: tuple[KokoroFit, torch.Tensor], stage: Stage) -> None:
+    """The speaker lies beyond what was fitted: every bit more is nearer."""
+    fit, nearest = made
+    before, ups = fit.material.leaders, {name: one.up.detach().clone() for name, one in fit.adapters.items()}
+    dial = Dial(fit, nearest)
+    dial.set(Strength(2.0, 1.0))
+    far = torch.from_numpy(stage.fitted(fit)(fit.material.texts[0].line).samples)
+    dial.set(WHOLE)
+    fit.material.leaders = [Leader(Brightness(), Brightness()(far[None])[0], 1.0)]
+    try:
+        assert settle(fit, nearest, stage, lambda audio: 4.0, Quiet()).strength == Strength(BEYOND, 1.0)
+        assert all(torch.allclose(one.up, BEYOND * ups[name]) for name, one in fit.adapters.items())
+    finally:
+        fit.material.leaders = before
+        dial.set(WHOLE)
 
 
 @pytest.mark.parametrize(("top_hz", "prosody"), [(3825.0, 0.5), (6587.0, 1.0)])  # a telephone's, noise over 16 kHz
 def test_only_prosody_of_a_telephone_is_half_believed(
-    made: tuple[KokoroFit, torch.Tensor], top_hz: float, prosody: float
+    made: tuple[KokoroFit, torch.Tensor], stage: Stage, top_hz: float, prosody: float
 ) -> None:
     fit, nearest = made
     wide_hz, fit.material.top_hz = fit.material.top_hz, top_hz
     try:
-        assert settle(fit, nearest, lambda audio: 4.0, Quiet()).strength == Strength(1.0, prosody)
+        assert settle(fit, nearest, stage, lambda audio: 4.0, Quiet()).strength == Strength(1.0, prosody)
     finally:
         fit.material.top_hz = wide_hz
 
 
-def test_it_stops_when_asked(made: tuple[KokoroFit, torch.Tensor]) -> None:
+def test_it_stops_when_asked(made: tuple[KokoroFit, torch.Tensor], stage: Stage) -> None:
     class Asked(Quiet):
         def should_stop(self) -> bool:
             return True
 
     with pytest.raises(Stopped):
-        settle(*made, lambda audio: 4.0, Asked())
+        settle(*made, stage, lambda audio: 4.0, Asked())
+
+
+def test_what_is_listened_to_is_what_the_library_will_speak(
+    made: tuple[KokoroFit, torch.Tensor], stage: Stage, fit_store: ModelStore, tmp_path: Path
+) -> None:
+    fit, nearest = made
+    line = fit.material.texts[0].line
+    whole, stock = stage.fitted(fit)(line), stage.stock(nearest.numpy())(line)
+    consent = Consent("Eu concordo.", "2026-11-27T11:00:00Z")
+    base = fit_store.info("kokoro-fp32").files[0].sha256
+    named = CloneOptions("ana", "Ana", "pt-BR", consent)
+    VoiceLibrary(tmp_path).add(
+        new_meta(named, "kokoro", "kokoro-fp32", base, "fast", 10.0),
+        exported(fit, OnnxFile(stage.weights)).to_tensors(),
+        {},
+    )
+    kept = FittedVoices(tmp_path, stage.precision, 1, 8 << 30).model("ana", lambda: stage.spoken, 0)
+    spoken = kept.runtimes.first.synthesize(line.tokens[0, 1:-1].tolist(), kept.style, 1.0)
+    assert np.array_equal(whole.samples, spoken)
+    assert not np.array_equal(whole.samples, stock.samples)

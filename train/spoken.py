@@ -1,0 +1,73 @@
+"""A voice that is being fitted, as its listeners will hear it: by the runtime and the weights that will speak it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from speech.audio import Audio
+from speech.engines.kokoro.adapter import Adapter, merge
+from speech.engines.kokoro.onnx_file import OnnxFile
+from speech.engines.kokoro.runtime import SAMPLE_RATE, Runtime, Style
+from speech.engines.kokoro.weights import places
+from speech.models import ModelStore
+from train.corpus import Line
+from train.kokoro import KokoroFit
+
+Voice = Callable[[Line], Audio]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where a voice is heard that no library holds yet."""
+
+    weights: Path  # the fp32 export, whose initializers an adapter names
+    spoken: Path  # the export that speaks
+    precision: str  # of `spoken`
+    threads: int
+
+    @classmethod
+    def of(cls, store: ModelStore) -> Stage:
+        """Raises SpeechError `model_missing`."""
+        name = f"kokoro-{installed_precision(store)}"
+        return cls(
+            weights=store.path("kokoro-fp32") / "kokoro-fp32.onnx",
+            spoken=store.path(name) / f"{name}.onnx",
+            precision=installed_precision(store),
+            threads=torch.get_num_threads(),
+        )
+
+    def stock(self, style: Style) -> Voice:
+        """The network as it is, with a style (510, 256)."""
+        return self.voice(Adapter(style, {}, {}))
+
+    def fitted(self, made: KokoroFit) -> Voice:
+        """A fit as it stands, rounded as its file will be; what becomes of the fit later is not heard."""
+        return self.voice(Adapter.from_tensors(exported(made, OnnxFile(self.weights)).to_tensors()))
+
+    def voice(self, adapter: Adapter) -> Voice:
+        runtime = Runtime(merge(self.spoken, adapter, self.precision), self.threads)
+        style = adapter.style
+        return lambda line: Audio(runtime.synthesize(line.tokens[0, 1:-1].tolist(), style, 1.0), SAMPLE_RATE)
+
+
+def installed_precision(store: ModelStore) -> str:
+    """Of the weights that speak on this machine."""
+    return "int8" if store.is_installed("kokoro-int8") else "fp32"
+
+
+def exported(made: KokoroFit, file: OnnxFile) -> Adapter:
+    """What was fitted, by the names of the export's initializers."""
+    found = places(file)
+    low_rank, deltas = {}, {}
+    for name, adapter in made.adapters.items():
+        factors = adapter.up.detach().numpy(), adapter.down.detach().numpy()
+        low_rank[found[f"decoder.{name}.weight"].initializer] = factors
+    for name, bias in made.biases.items():
+        plain = name.replace(".base.bias", ".bias")  # a convolution's own, inside its adapter
+        deltas[found[f"decoder.{plain}"].initializer] = (bias - made.original[name]).detach().numpy()
+    offset = torch.cat([made.timbre.detach(), made.prosody])
+    return Adapter((made.material.start + offset).numpy(), low_rank, deltas)
