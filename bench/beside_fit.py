@@ -76,8 +76,7 @@ class Studio:
     def _started(self, path: str, **body: Any) -> str:
         response = self.client.post(path, **body)
         response.raise_for_status()
-        told = response.json()
-        return str(told.get("id") or told["job_id"])
+        return str(response.json()["id"])
 
     def _wait(self, job_id: str, progress: float, statuses: tuple[str, ...]) -> None:
         deadline = time.monotonic() + MOST_S
