@@ -36,6 +36,7 @@ def rungs(*heard: tuple[float, float]) -> list[Rung]:
     [
         (((0.8, 3.95), (0.79, 4.0), (0.78, 4.1)), 0),  # costs little: the whole of it
         (((0.8, 3.7), (0.79, 3.93), (0.78, 4.0)), 1),  # the first that costs little
+        (((0.8, 3.7), (0.79, 3.91), (0.78, 4.0)), 2),
         (((0.8, 3.4), (0.79, 3.6), (0.78, 3.8)), 0),  # none does: it is not the strength that costs
         (((0.8, 3.4), (0.65, 3.95), (0.6, 4.0)), 0),  # the likeness would be lost
     ],
@@ -44,7 +45,7 @@ def test_the_first_rung_that_costs_little_is_taken(heard: tuple[tuple[float, flo
     assert choose(STOCK, rungs(*heard)).strength == LADDER[taken]
 
 
-@pytest.mark.parametrize(("likeness", "opinion", "taken"), [(0.81, 3.95, True), (0.79, 4.1, False), (0.9, 3.85, False)])
+@pytest.mark.parametrize(("likeness", "opinion", "taken"), [(0.81, 3.95, True), (0.79, 4.1, False), (0.9, 3.91, False)])
 def test_a_further_rung_is_taken_where_it_is_nearer_and_costs_little(
     likeness: float, opinion: float, taken: bool
 ) -> None:
