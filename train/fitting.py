@@ -17,7 +17,6 @@ from speech.audio import Audio, join
 from speech.engines.kokoro import alignment
 from speech.engines.kokoro.adapter import Adapter
 from speech.engines.kokoro.network import STYLE, Kokoro
-from speech.engines.kokoro.onnx_file import OnnxFile
 from speech.engines.kokoro.runtime import load_voice
 from speech.engines.kokoro.weights import load_network
 from speech.errors import SpeechError
@@ -100,12 +99,12 @@ def fit_voice(
     tell = _samples(made, steps, reporter)
     learning = Part(reporter, SHARES[1], LISTENING)
     figures = fit(made, LoopOptions(steps, seed=options.seed), work_dir / CHECKPOINT, learning, tell)
-    strength = WHOLE
+    strength, stage = WHOLE, Stage.of(store)
     if opinion:
         nearest = torch.from_numpy(load_voice(voices / f"{begin.nearest}.bin"))
-        strength = settle(made, nearest, Stage.of(store), opinion, Part(reporter, LISTENING, 1.0)).strength
+        strength = settle(made, nearest, stage, opinion, Part(reporter, LISTENING, 1.0)).strength
     return Fitted(
-        adapter=exported(made, OnnxFile(model)),
+        adapter=exported(made, stage.places),
         held_out=frozenset(prepared.held_out_ids),
         start_voice=begin.nearest,
         start_shares=begin.shares,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from speech.audio import Audio
 from speech.engines.kokoro.adapter import Adapter, merge
 from speech.engines.kokoro.onnx_file import OnnxFile
 from speech.engines.kokoro.runtime import SAMPLE_RATE, Runtime, Style
-from speech.engines.kokoro.weights import places
+from speech.engines.kokoro.weights import Place, places
 from speech.models import ModelStore
 from train.corpus import Line
 from train.kokoro import KokoroFit
@@ -24,7 +24,7 @@ Voice = Callable[[Line], Audio]
 class Stage:
     """Where a voice is heard that no library holds yet."""
 
-    weights: Path  # the fp32 export, whose initializers an adapter names
+    places: Mapping[str, Place]  # of the fp32 export, whose initializers an adapter names
     spoken: Path  # the export that speaks
     precision: str  # of `spoken`
     threads: int
@@ -32,11 +32,12 @@ class Stage:
     @classmethod
     def of(cls, store: ModelStore) -> Stage:
         """Raises SpeechError `model_missing`."""
-        name = f"kokoro-{installed_precision(store)}"
+        precision = installed_precision(store)
+        name = f"kokoro-{precision}"
         return cls(
-            weights=store.path("kokoro-fp32") / "kokoro-fp32.onnx",
+            places=places(OnnxFile(store.path("kokoro-fp32") / "kokoro-fp32.onnx")),
             spoken=store.path(name) / f"{name}.onnx",
-            precision=installed_precision(store),
+            precision=precision,
             threads=torch.get_num_threads(),
         )
 
@@ -46,7 +47,7 @@ class Stage:
 
     def fitted(self, made: KokoroFit) -> Voice:
         """A fit as it stands, rounded as its file will be; what becomes of the fit later is not heard."""
-        return self.voice(Adapter.from_tensors(exported(made, OnnxFile(self.weights)).to_tensors()))
+        return self.voice(Adapter.from_tensors(exported(made, self.places).to_tensors()))
 
     def voice(self, adapter: Adapter) -> Voice:
         runtime = Runtime(merge(self.spoken, adapter, self.precision), self.threads)
@@ -59,9 +60,8 @@ def installed_precision(store: ModelStore) -> str:
     return "int8" if store.is_installed("kokoro-int8") else "fp32"
 
 
-def exported(made: KokoroFit, file: OnnxFile) -> Adapter:
-    """What was fitted, by the names of the export's initializers."""
-    found = places(file)
+def exported(made: KokoroFit, found: Mapping[str, Place]) -> Adapter:
+    """What was fitted, by the names of the export's initializers, which `found` has by the network's."""
     low_rank, deltas = {}, {}
     for name, adapter in made.adapters.items():
         factors = adapter.up.detach().numpy(), adapter.down.detach().numpy()

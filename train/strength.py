@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 
 import numpy as np
 import torch
@@ -83,22 +84,25 @@ def settle(made: KokoroFit, nearest: Tensor, stage: Stage, opinion: Opinion, rep
     """
     ladder = NARROW_LADDER if is_narrow(made.material.top_hz) else LADDER
     lines, leaders = [text.line for text in made.material.texts], made.material.leaders
-    dial = Dial(made, nearest)
+    dial, numbers = Dial(made, nearest), count()
 
-    def heard(strength: Strength) -> Rung:
+    def heard(strength: Strength, voice: Voice) -> Rung:
+        reporter.progress(next(numbers), len(ladder) + 1, "clone.stage.listening")
+        return _heard(strength, voice, lines, leaders, opinion, reporter)
+
+    def fitted(strength: Strength) -> Rung:
         dial.set(strength)
-        return _heard(strength, stage.fitted(made), lines, leaders, opinion, reporter)
+        return heard(strength, stage.fitted(made))
 
-    stock = _heard(Strength(0.0, 0.0), stage.stock(nearest.numpy()), lines, leaders, opinion, reporter)
+    stock = heard(Strength(0.0, 0.0), stage.stock(nearest.numpy()))
     rungs: list[Rung] = []
-    for number, strength in enumerate(ladder, 1):
-        reporter.progress(number, len(ladder) + 1, "clone.stage.listening")
-        rungs.append(heard(strength))
+    for strength in ladder:
+        rungs.append(fitted(strength))
         if is_good(stock, rungs[0], rungs[-1]):
             break
     chosen = choose(stock, rungs)
     if chosen is rungs[0] and chosen.opinion >= stock.opinion - NOTHING_LOST:
-        further = heard(replace(chosen.strength, adapters=BEYOND * chosen.strength.adapters))
+        further = fitted(replace(chosen.strength, adapters=BEYOND * chosen.strength.adapters))
         chosen = further if is_nearer(stock, chosen, further) else chosen
     dial.set(chosen.strength)
     return chosen
@@ -114,11 +118,15 @@ def choose(stock: Rung, rungs: Sequence[Rung]) -> Rung:
 
 def is_good(stock: Rung, whole: Rung, rung: Rung) -> bool:
     kept = rung.likeness - stock.likeness >= LEAST_KEPT * (whole.likeness - stock.likeness)
-    return kept and rung.opinion >= stock.opinion - MOST_LOST
+    return kept and _costs_little(stock, rung)
 
 
 def is_nearer(stock: Rung, whole: Rung, further: Rung) -> bool:
-    return further.likeness > whole.likeness and further.opinion >= stock.opinion - MOST_LOST
+    return further.likeness > whole.likeness and _costs_little(stock, further)
+
+
+def _costs_little(stock: Rung, rung: Rung) -> bool:
+    return rung.opinion >= stock.opinion - MOST_LOST
 
 
 @torch.no_grad()

@@ -11,7 +11,6 @@ import torch
 from speech.audio import Audio
 from speech.engines.kokoro.fitted import FittedVoices
 from speech.engines.kokoro.network import STYLE
-from speech.engines.kokoro.onnx_file import OnnxFile
 from speech.engines.kokoro.runtime import load_voice
 from speech.engines.kokoro.weights import load_network
 from speech.models import ModelStore
@@ -63,6 +62,16 @@ class Brightness:
         return torch.nn.functional.normalize(bands, dim=-1)
 
 
+class Told(Quiet):
+    """Keeps how far it was told to be."""
+
+    def __init__(self) -> None:
+        self.parts: list[tuple[int, int]] = []
+
+    def progress(self, done: int, total: int, note: str = "") -> None:
+        self.parts.append((done, total))
+
+
 @pytest.fixture(scope="module")
 def stage(fit_store: ModelStore) -> Stage:
     return Stage.of(fit_store)
@@ -108,7 +117,9 @@ def test_what_is_heard_decides(made: tuple[KokoroFit, torch.Tensor], stage: Stag
         heard.append(audio)
         return 4.0 - len(heard)
 
-    chosen = settle(fit, nearest, stage, strict, Quiet())
+    told = Told()
+    chosen = settle(fit, nearest, stage, strict, told)
+    assert told.parts == [(number, 1 + len(LADDER)) for number in range(1 + len(LADDER))]
     assert len(heard) == 1 + len(LADDER)
     assert all(np.abs(audio.samples).max() > 0.01 for audio in heard)
     assert chosen.strength == WHOLE and chosen.opinion == 2.0
@@ -126,7 +137,9 @@ def test_what_costs_nothing_goes_further(made: tuple[KokoroFit, torch.Tensor], s
     dial.set(WHOLE)
     fit.material.leaders = [Leader(Brightness(), Brightness()(far[None])[0], 1.0)]
     try:
-        assert settle(fit, nearest, stage, lambda audio: 4.0, Quiet()).strength == Strength(BEYOND, 1.0)
+        told = Told()
+        assert settle(fit, nearest, stage, lambda audio: 4.0, told).strength == Strength(BEYOND, 1.0)
+        assert told.parts == [(0, 4), (1, 4), (2, 4)]  # the stock voice, all of the fit, more than it
         assert all(torch.allclose(one.up, BEYOND * ups[name]) for name, one in fit.adapters.items())
     finally:
         fit.material.leaders = before
@@ -165,7 +178,7 @@ def test_what_is_listened_to_is_what_the_library_will_speak(
     named = CloneOptions("ana", "Ana", "pt-BR", consent)
     VoiceLibrary(tmp_path).add(
         new_meta(named, "kokoro", "kokoro-fp32", base, "fast", 10.0),
-        exported(fit, OnnxFile(stage.weights)).to_tensors(),
+        exported(fit, stage.places).to_tensors(),
         {},
     )
     kept = FittedVoices(tmp_path, stage.precision, 1, 8 << 30).model("ana", lambda: stage.spoken, 0)
