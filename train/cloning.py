@@ -25,6 +25,8 @@ ENGINE, BASE = "kokoro", "kokoro-fp32"
 LEAST_S = 6.0  # of usable clips
 FIT_SHARE = 0.88  # of the time of the default effort; the report takes the rest
 TWO_CORES_STEP_S = 1.33  # of the machine of the first figures of docs/BENCHMARKS.md
+# `Effort.rest_steps` are those of fifty seconds of speech; laying text over another one, twice, is so many of a step.
+MEASURED_SPEECH_S, STEPS_PER_SPEECH_S = 50.0, 0.57
 FEWEST_HELD_OUT = 3  # clips that judges of the report need
 
 
@@ -57,16 +59,17 @@ class CloneOptions:
     description: str = ""
 
 
-def estimate_s(effort: str, threads: int, step_s: float | None = None) -> float:
-    """Seconds, from what was measured: on this machine, where `step_s` is what a step takes here; else on two cores,
-    of which one takes twice as long, and more were not measured.
+def estimate_s(effort: str, threads: int, step_s: float | None = None, speech_s: float = MEASURED_SPEECH_S) -> float:
+    """Seconds a fit to `speech_s` of clips takes, from what was measured: on this machine, where `step_s` is what a
+    step takes here; else on two cores, of which one takes twice as long, and more were not measured.
 
     Raises SpeechError `unknown_effort`.
     """
     asked = _effort(effort)
     if step_s is None:
         step_s = TWO_CORES_STEP_S * (2 if threads < 2 else 1)
-    return (asked.steps + asked.rest_steps) * step_s
+    rest_steps = asked.rest_steps + STEPS_PER_SPEECH_S * (speech_s - MEASURED_SPEECH_S)
+    return (asked.steps + rest_steps) * step_s
 
 
 def clone(

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field, StringConstraints
 from starlette.responses import FileResponse
 
@@ -42,6 +42,7 @@ Description = Annotated[str, Field(max_length=2000)]
 LanguageTag = Annotated[str, Field(min_length=2, max_length=35)]
 Files = Annotated[list[Upload], Field(min_length=1, max_length=10)]
 Words = Annotated[str | None, Field(max_length=20_000)]
+SpeechSeconds = Annotated[float | None, Query(ge=0, le=3600, allow_inf_nan=False)]
 Statement = Annotated[str | None, Field(min_length=1, max_length=2000)]
 
 
@@ -109,8 +110,10 @@ class CloneStarted(BaseModel):
 
 
 @router.get("/voices/efforts", summary="The efforts of a fit, and how long each takes")
-def efforts(services: Wired, reader: Language) -> list[EffortView]:
+def efforts(services: Wired, reader: Language, speech_s: SpeechSeconds = None) -> list[EffortView]:
     """By the speed of the last fit here, or of the steps that the first intake tries; before, of another machine.
+
+    For `speech_s` seconds of usable clips, or for fifty.
 
     Raises Problem `training_not_installed`, `cloning_models_missing`: then no voice can be fitted here yet.
     """
@@ -118,7 +121,7 @@ def efforts(services: Wired, reader: Language) -> list[EffortView]:
     return [
         EffortView(
             effort=effort,
-            estimate_s=services.workshop.estimate_s(effort),
+            estimate_s=services.workshop.estimate_s(effort, speech_s),
             description=render(f"clone.effort.{effort}", reader, {}),
         )
         for effort in ("fast", "default", "best")
@@ -144,7 +147,7 @@ def fit(services: Wired, reader: Language, body: Annotated[Fit, Depends(body_of(
     _check(services, body.tts_engine)
     job, manifest = _taken_in(services, body.intake_job_id)
     chosen = _chosen(manifest, body.clips)
-    params = _params(services, body, body.language or job.params["language"], reader)
+    params = _params(services, body, body.language or job.params["language"], reader, chosen.usable_s)
     return JobView.of(_add_with_clips(services, params | {"intake_job_id": job.id}, job.id, chosen), reader)
 
 
@@ -214,7 +217,9 @@ def _consented(consent: bool | None) -> None:
         raise Problem("consent_missing")
 
 
-def _params(services: Services, body: Fit | Clone, language: str, reader: str) -> dict[str, Any]:
+def _params(
+    services: Services, body: Fit | Clone, language: str, reader: str, speech_s: float | None = None
+) -> dict[str, Any]:
     """What a job of fitting stores. Raises Problem or SpeechError for a name that is taken, a language not spoken."""
     from app.tasks.workshop import ENGINE, REFERENCE, voice_id_of
 
@@ -235,7 +240,7 @@ def _params(services: Services, body: Fit | Clone, language: str, reader: str) -
         "gender": body.gender,
         "description": body.description,
         "effort": effort if is_fitted else REFERENCE,
-        "estimate_s": services.workshop.estimate_s(effort) if is_fitted else None,
+        "estimate_s": services.workshop.estimate_s(effort, speech_s) if is_fitted else None,
         "consent": {"statement": statement, "given_at": datetime.now(UTC).isoformat()},
     }
 

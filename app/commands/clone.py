@@ -246,7 +246,7 @@ def _make(
     is_fitted = request["engine"] == ENGINE
     if is_fitted:
         workshop.measure_speed(reporter)
-        estimate = clock(workshop.estimate_s(request["effort"]))
+        estimate = clock(workshop.estimate_s(request["effort"], manifest.usable_s))
         console.note(console.text("cli.clone.begins", effort=request["effort"], time=estimate))
     options: dict[str, Any] = {name: request[name] for name in ("voice_id", "title", "language", "effort")}
     (work / FIT).mkdir(exist_ok=True)

@@ -67,11 +67,15 @@ class Workshop:
             command = f"papagaio models pull {' '.join(lacking)}"
             raise Problem("cloning_models_missing", models=lacking, command=command)
 
-    def estimate_s(self, effort: str) -> float:
-        """Seconds a fit takes: by the speed of the last one here or by `measure_speed`; before, as elsewhere."""
-        from train.cloning import estimate_s
+    def estimate_s(self, effort: str, speech_s: float | None = None) -> float:
+        """Seconds a fit takes: by the speed of the last one here or by `measure_speed`; before, as elsewhere.
 
-        return float(estimate_s(effort, os.cpu_count() or 1, self._step_s()))
+        `speech_s`: of the clips; where it is not known, that of the fits that were measured.
+        """
+        from train.cloning import MEASURED_SPEECH_S, estimate_s
+
+        known_s = MEASURED_SPEECH_S if speech_s is None else speech_s
+        return float(estimate_s(effort, os.cpu_count() or 1, self._step_s(), known_s))
 
     def _step_s(self) -> float | None:
         """None before anything was measured here, or when its record cannot be read."""

@@ -33,8 +33,9 @@ class Rehearsal(Workshop):
     def check(self, engine: str = "kokoro") -> None:
         return None
 
-    def estimate_s(self, effort: str) -> float:
-        return {"fast": 1.0, "default": 2.0, "best": 3.0}[effort]
+    def estimate_s(self, effort: str, speech_s: float | None = None) -> float:
+        """As long as if two seconds were said, where it is not known how many are."""
+        return {"fast": 1.0, "default": 2.0, "best": 3.0}[effort] * (2.0 if speech_s is None else speech_s) / 2
 
     def measure_speed(self, reporter: Reporter) -> None:
         return None

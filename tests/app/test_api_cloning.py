@@ -277,6 +277,10 @@ def test_efforts_have_their_times(studio: Service) -> None:
     found = studio.client.get("/voices/efforts", headers={"Accept-Language": "pt-BR"}).json()
     assert [(one["effort"], one["estimate_s"]) for one in found] == [("fast", 1.0), ("default", 2.0), ("best", 3.0)]
     assert all(one["description"] for one in found)
+    longer = studio.client.get("/voices/efforts?speech_s=240").json()
+    assert [one["estimate_s"] for one in longer] == [120.0, 240.0, 360.0]
+    for wrong in ("-1", "nan", "3601", "long"):
+        assert studio.client.get(f"/voices/efforts?speech_s={wrong}").status_code == 422, wrong
 
 
 @pytest.mark.parametrize("data", [b"", b"not a voice", b"\xff" * 64])

@@ -24,7 +24,8 @@ def test_estimates_go_by_the_speed_of_the_last_fit_here(tmp_path: Path) -> None:
     assert one.estimate_s("fast") == same.estimate_s("fast") < same.estimate_s("default")
     workshop.keep_speed({"step_s": TWO_CORES_STEP_S})
     assert same.estimate_s("best") == pytest.approx(one.estimate_s("best"))
-    assert one.estimate_s("default") == pytest.approx(DEFAULT_S)
+    assert one.estimate_s("default") == one.estimate_s("default", 50.0) == pytest.approx(DEFAULT_S)
+    assert one.estimate_s("default", 150.0) == pytest.approx(DEFAULT_S + 75.81)  # 0.57 steps a second
     assert [path.name for path in tmp_path.iterdir()] == ["fit-speed.json"]
 
 

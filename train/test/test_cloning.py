@@ -127,4 +127,5 @@ def test_too_little_speech_says_which_clips_and_why(tmp_path: Path) -> None:
 def test_estimates_are_for_two_cores_and_double_on_one() -> None:
     assert estimate_s("fast", 2) < estimate_s("default", 2) < estimate_s("best", 2)
     assert estimate_s("default", 2, step_s=2 * TWO_CORES_STEP_S) == 2 * estimate_s("default", 2)
+    assert estimate_s("fast", 2, speech_s=6.0) < estimate_s("fast", 2, speech_s=50.0) == estimate_s("fast", 2)
     assert estimate_s("default", 1) == 2 * estimate_s("default", 2) == 2 * estimate_s("default", 16)

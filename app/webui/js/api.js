@@ -118,8 +118,8 @@ export function createApi({ language, unreachable, fetch = globalThis.fetch.bind
  */
 function cloning(json, post) {
   return {
-    /** Refused with the command to give while no voice can be made here. */
-    efforts: () => json("/voices/efforts"),
+    /** Refused with the command to give while no voice can be made here. @param {number} [speechS] of the clips */
+    efforts: (speechS) => json(url("/voices/efforts", { speech_s: speechS })),
     /** @param {FormData} form */
     takeIn: (form) => post("/voices/intake", form),
     /** @param {Record<string, unknown>} request */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { choicesOf, isUsed } from "../../../app/webui/js/pages/clone-clips.js";
+import { choicesOf, isUsed, usedS } from "../../../app/webui/js/pages/clone-clips.js";
 import { Pace } from "../../../app/webui/js/pages/clone-fit.js";
 import { judged } from "../../../app/webui/js/pages/clone-microphone.js";
 import { aboutTime, requestOf } from "../../../app/webui/js/pages/clone-name.js";
@@ -13,9 +13,9 @@ import { speaks } from "../../../app/webui/js/studio.js";
 import { levelDb, peakOf, SILENCE_DB, wavOf } from "../../../app/webui/js/wav.js";
 
 const CLIPS = [
-  { clip_id: "c001", text: "Olá.", is_usable: true },
-  { clip_id: "c002", text: "Bom dia.", is_usable: true },
-  { clip_id: "c003", text: "", is_usable: false },
+  { clip_id: "c001", text: "Olá.", is_usable: true, duration_s: 2.5 },
+  { clip_id: "c002", text: "Bom dia.", is_usable: true, duration_s: 3 },
+  { clip_id: "c003", text: "", is_usable: false, duration_s: 4 },
 ];
 
 test("a WAV file holds the blocks in order, rounded to 16 bit and limited", () => {
@@ -51,6 +51,8 @@ test("only what a person changed is sent of the clips, and nothing of those that
     CLIPS.map((clip) => isUsed(clip, changes)),
     [true, false, false],
   );
+  assert.equal(usedS(CLIPS, changes), 2.5);
+  assert.equal(usedS(CLIPS, {}), 5.5);
 });
 
 test("the request holds the statement in the words that were read", () => {

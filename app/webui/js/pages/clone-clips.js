@@ -70,6 +70,11 @@ export function isUsed(clip, changes) {
   return clip.is_usable && (changes[clip.clip_id]?.use ?? true);
 }
 
+/** Seconds of speech that are used. @param {any[]} clips @param {Changes} changes @returns {number} */
+export function usedS(clips, changes) {
+  return clips.filter((clip) => isUsed(clip, changes)).reduce((sum, { duration_s }) => sum + duration_s, 0);
+}
+
 /**
  * What `POST /voices/fit` is told of the clips: only what a person changed.
  * @param {any[]} clips
@@ -111,7 +116,7 @@ function clipsView(app, wizard, job, player) {
   );
   const tell = () => {
     const used = clips.filter((/** @type {any} */ clip) => isUsed(clip, store.state().clone.clips));
-    const seconds = used.reduce((/** @type {number} */ sum, /** @type {any} */ clip) => sum + clip.duration_s, 0);
+    const seconds = usedS(clips, store.state().clone.clips);
     const values = { used: used.length, clips: clips.length, time: texts.clock(seconds) };
     next.disabled = used.length === 0;
     replace(
