@@ -3,25 +3,26 @@
     ./run bench intake [--speakers carlo_it …] [--reference-s 50]
 
 Clips of bench/prompts.py with pauses of a quiet room between them, one recording a speaker, in every state of
-`STATES`. Counted: clips that may be used, findings by code, and recordings refused as a whole with their code.
+`STATES`. Counted: clips that may be used, findings by code, and recordings refused as a whole with their code. A
+speaker is merged into `results/intake.json` when it is done.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.settings import load_settings
 from bench.prompts import SAMPLE_RATE, SPEAKERS, prompts
-from bench.record import write
+from bench.record import RESULTS, write
 from speech.audio import Audio, resample, save
 from speech.errors import SpeechError
 from speech.models import ModelStore
@@ -127,6 +128,20 @@ def measured(judges: Judges, speaker: str, reference_s: float) -> list[Counted]:
     return rows
 
 
+def known() -> list[Counted]:
+    """What earlier runs counted."""
+    path = RESULTS / "intake.json"
+    return [Counted(**row) for row in json.loads(path.read_text())["recordings"]] if path.exists() else []
+
+
+def merged(rows: list[Counted]) -> list[Counted]:
+    """`rows` of one speaker, written among those of the others."""
+    others = [row for row in known() if row.speaker != rows[0].speaker]
+    recordings = [vars(row) for row in sorted([*others, *rows], key=lambda row: row.speaker)]
+    write("intake", {"never_refused": NEVER_REFUSED, "recordings": recordings})
+    return rows
+
+
 def table(rows: Sequence[Counted]) -> str:
     """Markdown, a line a state, all speakers together."""
     lines = ["| recording | clips | used | warned of | clips refused | refused whole |", "|---|---|---|---|---|---|"]
@@ -152,10 +167,8 @@ def main() -> int:
     parser.add_argument("--reference-s", type=float, default=50.0)
     asked = parser.parse_args()
     judges = load_judges(ModelStore(load_settings().models_path))
-    rows = [row for speaker in asked.speakers for row in measured(judges, speaker, asked.reference_s)]
-    print(table(rows))
-    document: dict[str, Any] = {"never_refused": NEVER_REFUSED, "recordings": [vars(row) for row in rows]}
-    write("intake", document)
+    rows = [row for speaker in asked.speakers for row in merged(measured(judges, speaker, asked.reference_s))]
+    print(table(known()))
     return int(any(row.refusals or row.refused_whole for row in rows if row.state in NEVER_REFUSED))
 
 
