@@ -11,6 +11,8 @@ import onnxruntime
 import pytest
 import torch
 
+from bench.exact import in_float64
+from bench.parity import curves
 from speech.engines.kokoro.network import STYLE, Kokoro, spread, whole_frames
 from speech.engines.kokoro.onnx_file import OnnxFile
 from speech.engines.kokoro.phonemes import phonemize, tokens
@@ -78,6 +80,19 @@ def test_it_says_what_the_export_says(
     assert np.abs(energy.numpy() - wanted["energy"]).max() < 1e-3
     assert np.abs(samples.numpy() - wanted["samples"]).max() < 1e-3
     assert np.abs(wanted["samples"]).max() > 0.1
+
+
+def test_without_rounding_it_says_the_same_melody(model: Path, model_store: ModelStore) -> None:
+    """Both in float64: what is left are the constants that the graph keeps in float32."""
+    ids = tokens(phonemize(SENTENCES[0][2], "pt-BR"))
+    style = load_voice(model_store.path("kokoro-voices") / "voices" / "pf_dora.bin")[len(ids) - 1][None]
+    part = OnnxFile(model).part({"input_ids": INT64, "style": FLOAT, "speed": FLOAT}, list(OUTPUTS.values())[:2])
+    inputs = {"input_ids": np.array([[0, *ids, 0]]), "style": style.astype(np.float64), "speed": np.ones(1)}
+    f0, energy = in_float64(part).run(None, inputs)
+    own_f0, own_energy = curves(load_network(model).double(), ids, style)
+    assert own_f0.dtype == f0.dtype == np.float64 and f0.max() > 100
+    assert np.abs(own_f0 - f0).max() < 1e-4
+    assert np.abs(own_energy - energy).max() < 1e-5
 
 
 def test_whole_it_sounds_as_its_parts(network: Kokoro, model_store: ModelStore) -> None:
