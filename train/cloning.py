@@ -25,7 +25,7 @@ ENGINE, BASE = "kokoro", "kokoro-fp32"
 LEAST_S = 6.0  # of usable clips
 FIT_SHARE = 0.88  # of the time of the default effort; the report takes the rest
 TWO_CORES_STEP_S = 1.33  # of the machine of the first figures of docs/BENCHMARKS.md
-# `Effort.rest_steps` are those of fifty seconds of speech; laying text over another one, twice, is so many of a step.
+# `Effort.rest_steps` are those of so much speech; to lay one second over its text, twice, takes such a share of a step.
 MEASURED_SPEECH_S, STEPS_PER_SPEECH_S = 50.0, 0.57
 FEWEST_HELD_OUT = 3  # clips that judges of the report need
 
