@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from speech.engines.xtts.checkpoint import Latents, open_checkpoint, read_speake
 from speech.engines.xtts.decoding import Decoder, Row, Utterance  # noqa: E402
 from speech.engines.xtts.gpt import Gpt, load_gpt  # noqa: E402
 from speech.engines.xtts.sampling import SamplingOptions  # noqa: E402
-from speech.engines.xtts.weights import OwnMatrices  # noqa: E402
+from speech.engines.xtts.weights import OwnMatrices, PackedMatrices  # noqa: E402
 from speech.errors import SpeechError  # noqa: E402
 
 GOLDEN = Path(__file__).parent / "golden/xtts"
@@ -102,6 +103,21 @@ def test_packed_matrices_give_what_the_networks_own_do(gpt: Gpt, voices: dict[st
     assert decoded(own, [utterance])[0][0].tokens == DECODING["decoded.0.tokens"].tolist()
     with pytest.raises(SpeechError):
         OwnMatrices(gpt, "int8")
+
+
+def test_closing_waits_for_what_is_being_packed(gpt: Gpt) -> None:
+    begun, may_end = threading.Event(), threading.Event()
+
+    def release() -> None:
+        begun.set()
+        may_end.wait(20)
+
+    matrices = PackedMatrices(gpt, "fp32", release)
+    assert begun.wait(20)
+    threading.Timer(0.2, may_end.set).start()
+    matrices.close()
+    assert may_end.is_set()
+    assert not [one.name for one in threading.enumerate() if one.name.startswith("xtts-packing")]
 
 
 def test_the_networks_own_matrices_in_half_the_bits(xtts_tiny: Path, decoder: Decoder, voices: dict) -> None:

@@ -145,7 +145,7 @@ class DecodingLoop:
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Cancel everything and wait for the step under way."""
+        """Cancel everything and wait for the step under way, and for weights that are still being packed."""
         with self._changed:
             self._is_closed = True
             tickets = [*self._running, *(ticket for queue in self._waiting.values() for ticket in queue)]
@@ -156,6 +156,7 @@ class DecodingLoop:
             ticket.end("cancel")
         if thread:
             thread.join()
+        self._decoder.matrices.close()
 
     def counts(self) -> tuple[int, int]:
         """Rows in the loop, and utterances that wait for a place."""

@@ -35,7 +35,7 @@ class PackedMatrices:
 
         blocks = [block for block in gpt.gpt.h if isinstance(block, Block)]
         head = gpt.mel_head
-        pool = ThreadPoolExecutor(torch.get_num_threads(), "xtts-packing", use_threads, (1,))
+        pool = self._pool = ThreadPoolExecutor(torch.get_num_threads(), "xtts-packing", use_threads, (1,))
         self._blocks = [pool.submit(packed, block) for block in blocks]
         self._head = pool.submit(Float32, head.weight.detach().t(), head.bias)
         pool.submit(_tidy, [*self._blocks, self._head])
@@ -48,6 +48,10 @@ class PackedMatrices:
 
     def head(self, hidden: Tensor) -> Tensor:
         return self._head.result()(hidden)
+
+    def close(self) -> None:
+        """Wait for what is still being packed: memory cannot be given back before."""
+        self._pool.shutdown()
 
 
 def _tidy(packing: Sequence[Future[Any]]) -> None:
@@ -71,3 +75,6 @@ class OwnMatrices:
         self.blocks = [block.matmuls() for block in blocks]
         self.head = gpt.mel_head
         self.size_bytes = sum(one.nbytes for one in (*gpt.gpt.parameters(), *gpt.mel_head.parameters()))
+
+    def close(self) -> None:
+        """Nothing of it goes on by itself."""
