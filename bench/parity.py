@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -56,52 +55,66 @@ class Bench:
         self.exact_export = in_float64(file.part(inputs, OUTPUTS[:2]))
 
     def compare(self, ids: list[int], style: np.ndarray) -> dict[str, float]:
-        """Largest differences of one sentence."""
+        """Largest differences of one sentence; only of frames where those are not equal."""
         inputs = {"input_ids": np.array([[0, *ids, 0]]), "style": style, "speed": np.ones(1, np.float32)}
-        outputs = self.export.run(list(OUTPUTS), inputs)
-        found = compare(self.network, outputs, ids, style)
-        if "f0" not in found:
-            return found
-        f0, other = outputs[0], self.unoptimised.run(list(OUTPUTS[:1]), inputs)[0]
-        ours, energy = curves(self.exact, ids, style)
+        f0, energy, text, samples = self.export.run(list(OUTPUTS), inputs)
+        frames = lengths(self.network, ids, style)
+        if int(frames.sum()) != text.shape[2]:
+            return {"frames": float(abs(int(frames.sum()) - text.shape[2]))}
+        own_f0, own_energy = curves(self.network, ids, style)
+        spoken, made = decoded(self.network, ids, style, frames, f0, energy)
+        exact_f0, exact_energy = curves(self.exact, ids, style)
         doubles = inputs | {"style": style.astype(np.float64), "speed": np.ones(1)}
-        theirs, their_energy = self.exact_export.run(None, doubles)
+        export_f0, export_energy = self.exact_export.run(None, doubles)
         pairs = {
-            "f0_float64": (ours, theirs),
-            "energy_float64": (energy, their_energy),
-            "f0_rounding": (curves(self.network, ids, style)[0], ours),
-            "export_f0_rounding": (f0, theirs),
-            "export_f0_unoptimised": (f0, other),
+            "f0": (own_f0, f0),
+            "energy": (own_energy, energy),
+            "text": (spoken, text),
+            "samples": (made, samples),
+            "f0_float64": (exact_f0, export_f0),
+            "energy_float64": (exact_energy, export_energy),
+            "f0_rounding": (own_f0, exact_f0),
+            "export_f0_rounding": (f0, export_f0),
+            "export_f0_unoptimised": (f0, self.unoptimised.run(list(OUTPUTS[:1]), inputs)[0]),
         }
-        return found | {name: float(np.abs(a - b).max()) for name, (a, b) in pairs.items()}
+        return {"frames": 0.0, **{name: float(np.abs(a - b).max()) for name, (a, b) in pairs.items()}}
+
+
+@torch.no_grad()
+def lengths(network: Kokoro, ids: list[int], style: np.ndarray) -> torch.Tensor:
+    """Whole frames of each phoneme."""
+    return whole_frames(network.predictor.durations(hidden_of(network, ids, style)))
 
 
 @torch.no_grad()
 def curves(network: Kokoro, ids: list[int], style: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """F0 in Hz and energy, each (1, values), by the weights' own precision."""
-    prosody = torch.from_numpy(style).to(network.bert_encoder.weight.dtype)[:, STYLE:]
-    hidden = network.predictor.hidden(network.meaning(torch.tensor([[0, *ids, 0]])), prosody)
+    hidden = hidden_of(network, ids, style)
     frames = whole_frames(network.predictor.durations(hidden))
-    f0, energy = network.predictor.curves(spread(hidden.transpose(1, 2), frames), prosody)
+    f0, energy = network.predictor.curves(spread(hidden.transpose(1, 2), frames), prosody_of(network, style))
     return f0.numpy(), energy.numpy()
 
 
-def compare(network: Kokoro, outputs: Sequence[np.ndarray], ids: list[int], style: np.ndarray) -> dict[str, float]:
-    """Largest differences of one sentence to the export's `outputs`; only of frames where those are not equal."""
-    f0, energy, text, samples = outputs
-    timbre, prosody = torch.from_numpy(style).split(STYLE, dim=1)
-    padded = torch.tensor([[0, *ids, 0]])
-    with torch.no_grad():
-        hidden = network.predictor.hidden(network.meaning(padded), prosody)
-        frames = whole_frames(network.predictor.durations(hidden))
-        if int(frames.sum()) != text.shape[2]:
-            return {"frames": float(abs(int(frames.sum()) - text.shape[2]))}
-        own_f0, own_energy = network.predictor.curves(spread(hidden.transpose(1, 2), frames), prosody)
-        spoken = spread(network.text_encoder(padded), frames)
-        source = torch.from_numpy(network.source(f0[0]))[None]
-        made = network.decoder(spoken, torch.from_numpy(f0), torch.from_numpy(energy), timbre, source)
-    pairs = {"f0": (own_f0, f0), "energy": (own_energy, energy), "text": (spoken, text), "samples": (made, samples)}
-    return {"frames": 0.0, **{name: float(np.abs(a.numpy() - b).max()) for name, (a, b) in pairs.items()}}
+def hidden_of(network: Kokoro, ids: list[int], style: np.ndarray) -> torch.Tensor:
+    """What lengths and curves are told from."""
+    return network.predictor.hidden(network.meaning(torch.tensor([[0, *ids, 0]])), prosody_of(network, style))
+
+
+def prosody_of(network: Kokoro, style: np.ndarray) -> torch.Tensor:
+    """The second half of a style, (1, STYLE), in the weights' own precision."""
+    return torch.from_numpy(style).to(network.bert_encoder.weight.dtype)[:, STYLE:]
+
+
+@torch.no_grad()
+def decoded(
+    network: Kokoro, ids: list[int], style: np.ndarray, frames: torch.Tensor, f0: np.ndarray, energy: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The text spread over `frames`, and the samples that the decoder makes of it by the export's own curves."""
+    spoken = spread(network.text_encoder(torch.tensor([[0, *ids, 0]])), frames)
+    source = torch.from_numpy(network.source(f0[0]))[None]
+    timbre = torch.from_numpy(style)[:, :STYLE]
+    made = network.decoder(spoken, torch.from_numpy(f0), torch.from_numpy(energy), timbre, source)
+    return spoken.numpy(), made.numpy()
 
 
 def main() -> None:

@@ -59,16 +59,18 @@ class CloneOptions:
     description: str = ""
 
 
-def estimate_s(effort: str, threads: int, step_s: float | None = None, speech_s: float = MEASURED_SPEECH_S) -> float:
+def estimate_s(effort: str, threads: int, step_s: float | None = None, speech_s: float | None = None) -> float:
     """Seconds a fit to `speech_s` of clips takes, from what was measured: on this machine, where `step_s` is what a
-    step takes here; else on two cores, of which one takes twice as long, and more were not measured.
+    step takes here; else on two cores, of which one takes twice as long, and more were not measured. Where
+    `speech_s` is not known, that of the fits that were measured.
 
     Raises SpeechError `unknown_effort`.
     """
     asked = _effort(effort)
     if step_s is None:
         step_s = TWO_CORES_STEP_S * (2 if threads < 2 else 1)
-    rest_steps = asked.rest_steps + STEPS_PER_SPEECH_S * (speech_s - MEASURED_SPEECH_S)
+    beyond_s = 0.0 if speech_s is None else speech_s - MEASURED_SPEECH_S
+    rest_steps = asked.rest_steps + STEPS_PER_SPEECH_S * beyond_s
     return (asked.steps + rest_steps) * step_s
 
 

@@ -72,10 +72,9 @@ class Workshop:
 
         `speech_s`: of the clips; where it is not known, that of the fits that were measured.
         """
-        from train.cloning import MEASURED_SPEECH_S, estimate_s
+        from train.cloning import estimate_s
 
-        known_s = MEASURED_SPEECH_S if speech_s is None else speech_s
-        return float(estimate_s(effort, os.cpu_count() or 1, self._step_s(), known_s))
+        return float(estimate_s(effort, os.cpu_count() or 1, self._step_s(), speech_s))
 
     def _step_s(self) -> float | None:
         """None before anything was measured here, or when its record cannot be read."""

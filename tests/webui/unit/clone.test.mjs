@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { choicesOf, isUsed, usedS } from "../../../app/webui/js/pages/clone-clips.js";
+import { choicesOf, isUsed, usedOf } from "../../../app/webui/js/pages/clone-clips.js";
 import { Pace } from "../../../app/webui/js/pages/clone-fit.js";
 import { judged } from "../../../app/webui/js/pages/clone-microphone.js";
 import { aboutTime, requestOf } from "../../../app/webui/js/pages/clone-name.js";
@@ -51,8 +51,8 @@ test("only what a person changed is sent of the clips, and nothing of those that
     CLIPS.map((clip) => isUsed(clip, changes)),
     [true, false, false],
   );
-  assert.equal(usedS(CLIPS, changes), 2.5);
-  assert.equal(usedS(CLIPS, {}), 5.5);
+  assert.deepEqual(usedOf(CLIPS, changes), { count: 1, seconds: 2.5 });
+  assert.deepEqual(usedOf(CLIPS, {}), { count: 2, seconds: 5.5 });
 });
 
 test("the request holds the statement in the words that were read", () => {

@@ -70,9 +70,10 @@ export function isUsed(clip, changes) {
   return clip.is_usable && (changes[clip.clip_id]?.use ?? true);
 }
 
-/** Seconds of speech that are used. @param {any[]} clips @param {Changes} changes @returns {number} */
-export function usedS(clips, changes) {
-  return clips.filter((clip) => isUsed(clip, changes)).reduce((sum, { duration_s }) => sum + duration_s, 0);
+/** Clips that are used, and their seconds of speech. @param {any[]} clips @param {Changes} changes */
+export function usedOf(clips, changes) {
+  const used = clips.filter((clip) => isUsed(clip, changes));
+  return { count: used.length, seconds: used.reduce((sum, { duration_s }) => sum + duration_s, 0) };
 }
 
 /**
@@ -115,10 +116,9 @@ function clipsView(app, wizard, job, player) {
     texts.t("page.clone.next"),
   );
   const tell = () => {
-    const used = clips.filter((/** @type {any} */ clip) => isUsed(clip, store.state().clone.clips));
-    const seconds = usedS(clips, store.state().clone.clips);
-    const values = { used: used.length, clips: clips.length, time: texts.clock(seconds) };
-    next.disabled = used.length === 0;
+    const { count, seconds } = usedOf(clips, store.state().clone.clips);
+    const values = { used: count, clips: clips.length, time: texts.clock(seconds) };
+    next.disabled = count === 0;
     replace(
       totals,
       el("strong", {}, texts.t("page.clone.totals", values)),

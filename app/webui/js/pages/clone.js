@@ -3,7 +3,7 @@
 import { all, el, icon, replace } from "../dom.js";
 import { NO_CLONE } from "../store.js";
 import { remember, remembered } from "../shell.js";
-import { changesOf, mountClips, usedS } from "./clone-clips.js";
+import { changesOf, mountClips, usedOf } from "./clone-clips.js";
 import { mountFit } from "./clone-fit.js";
 import { mountNaming } from "./clone-name.js";
 import { mountRecord } from "./clone-record.js";
@@ -94,7 +94,7 @@ async function stepOf(app, query) {
   if (job && job.kind !== INTAKE) {
     throw new Error(app.texts.t("error.not_an_intake", { job_id: job.id, kind: job.kind }));
   }
-  const speechS = job?.status === "completed" ? usedS(job.result.clips, changesOf(app, job)) : undefined;
+  const speechS = job?.status === "completed" ? usedOf(job.result.clips, changesOf(app, job)).seconds : undefined;
   const [efforts, studio] = await Promise.all([app.api.efforts(speechS), app.studio.load()]);
   const languages = studio.voices.find(({ engine }) => engine === ENGINE)?.languages ?? studio.languages;
   const step = !job ? "record" : query.step === "name" ? "name" : "check";
