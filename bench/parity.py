@@ -58,12 +58,13 @@ class Bench:
         """Largest differences of one sentence; only of frames where those are not equal."""
         inputs = {"input_ids": np.array([[0, *ids, 0]]), "style": style, "speed": np.ones(1, np.float32)}
         f0, energy, text, samples = self.export.run(list(OUTPUTS), inputs)
-        frames = lengths(self.network, ids, style)
+        hidden = hidden_of(self.network, ids, style)
+        frames = lengths(self.network, hidden)
         if int(frames.sum()) != text.shape[2]:
             return {"frames": float(abs(int(frames.sum()) - text.shape[2]))}
-        own_f0, own_energy = curves(self.network, ids, style)
+        own_f0, own_energy = curves(self.network, hidden, style)
         spoken, made = decoded(self.network, ids, style, frames, f0, energy)
-        exact_f0, exact_energy = curves(self.exact, ids, style)
+        exact_f0, exact_energy = curves(self.exact, hidden_of(self.exact, ids, style), style)
         doubles = inputs | {"style": style.astype(np.float64), "speed": np.ones(1)}
         export_f0, export_energy = self.exact_export.run(None, doubles)
         pairs = {
@@ -81,23 +82,23 @@ class Bench:
 
 
 @torch.no_grad()
-def lengths(network: Kokoro, ids: list[int], style: np.ndarray) -> torch.Tensor:
-    """Whole frames of each phoneme."""
-    return whole_frames(network.predictor.durations(hidden_of(network, ids, style)))
-
-
-@torch.no_grad()
-def curves(network: Kokoro, ids: list[int], style: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """F0 in Hz and energy, each (1, values), by the weights' own precision."""
-    hidden = hidden_of(network, ids, style)
-    frames = whole_frames(network.predictor.durations(hidden))
-    f0, energy = network.predictor.curves(spread(hidden.transpose(1, 2), frames), prosody_of(network, style))
-    return f0.numpy(), energy.numpy()
-
-
 def hidden_of(network: Kokoro, ids: list[int], style: np.ndarray) -> torch.Tensor:
     """What lengths and curves are told from."""
     return network.predictor.hidden(network.meaning(torch.tensor([[0, *ids, 0]])), prosody_of(network, style))
+
+
+@torch.no_grad()
+def lengths(network: Kokoro, hidden: torch.Tensor) -> torch.Tensor:
+    """Whole frames of each phoneme."""
+    return whole_frames(network.predictor.durations(hidden))
+
+
+@torch.no_grad()
+def curves(network: Kokoro, hidden: torch.Tensor, style: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """F0 in Hz and energy, each (1, values), by the weights' own precision."""
+    spoken = spread(hidden.transpose(1, 2), lengths(network, hidden))
+    f0, energy = network.predictor.curves(spoken, prosody_of(network, style))
+    return f0.numpy(), energy.numpy()
 
 
 def prosody_of(network: Kokoro, style: np.ndarray) -> torch.Tensor:

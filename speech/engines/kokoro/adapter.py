@@ -74,10 +74,10 @@ class Adapter:
 
     def delta(self, name: str, shape: tuple[int, ...]) -> NDArray:
         """What is added to initializer `name` of `shape`, float32."""
-        total = np.zeros(shape, np.float32)
-        if name in self.low_rank:
-            up, down = (np.asarray(factor, np.float32) for factor in self.low_rank[name])
-            total += (up @ down).reshape(shape)
+        if name not in self.low_rank:
+            return np.asarray(self.deltas[name], np.float32)
+        up, down = (np.asarray(factor, np.float32) for factor in self.low_rank[name])
+        total = (up @ down).reshape(shape)
         if name in self.deltas:
             total += self.deltas[name]
         return total
@@ -110,23 +110,26 @@ def merge(model: Path, adapter: Adapter, precision: str) -> bytes:
     `initializer_shape`.
     """
     file = OnnxFile(model)
-    changes = {}
-    for name in adapter.names():
-        delta = adapter.delta(name, shape_of(name))
-        if delta.any():
-            changes[name] = delta
-    plain = {name: delta for name, delta in changes.items() if name in file.initializers or precision == "fp32"}
-    quantised = {name: delta for name, delta in changes.items() if name not in plain}
-    merged = {name: file.initializers[name] + delta for name, delta in _known(file, plain)}
+    plain = [name for name in adapter.names() if name in file.initializers or precision == "fp32"]
+    quantised = [name for name in adapter.names() if name not in plain]
+    merged = {name: file.initializers[name] + delta for name, delta in _known(file, _changes(adapter, plain))}
     if not quantised:
         return file.with_initializers(merged)
-    weights, columns = _requantised(file, quantised)
+    weights, columns = _requantised(file, _changes(adapter, quantised))
     merged.update({name: merged.get(name, file.initializers[name])[:, None] for name in columns.biases})
     return file.with_initializers({**merged, **weights}, {*columns.scales, *columns.biases})
 
 
-def _known(file: OnnxFile, changes: Mapping[str, NDArray]) -> Iterable[tuple[str, NDArray]]:
-    for name, delta in changes.items():
+def _changes(adapter: Adapter, names: Iterable[str]) -> Iterator[tuple[str, NDArray]]:
+    """Deltas that are not zero, one at a time: together they would hold four times what the int8 export does."""
+    for name in names:
+        delta = adapter.delta(name, shape_of(name))
+        if delta.any():
+            yield name, delta
+
+
+def _known(file: OnnxFile, changes: Iterable[tuple[str, NDArray]]) -> Iterator[tuple[str, NDArray]]:
+    for name, delta in changes:
         if name not in file.initializers:
             raise SpeechError("initializer_unknown", name=name, model="kokoro")
         found = file.initializers[name]
@@ -155,7 +158,7 @@ class _Columns:
     biases: set[str]
 
 
-def _requantised(file: OnnxFile, changes: Mapping[str, NDArray]) -> tuple[dict[str, NDArray], _Columns]:
+def _requantised(file: OnnxFile, changes: Iterable[tuple[str, NDArray]]) -> tuple[dict[str, NDArray], _Columns]:
     """Initializers with the changes in them, and which get another shape.
 
     The export has 7-bit convolutions with one scale for a whole layer: a step of it is several times a typical
@@ -166,7 +169,7 @@ def _requantised(file: OnnxFile, changes: Mapping[str, NDArray]) -> tuple[dict[s
     found: dict[str, NDArray] = {}
     columns = _Columns(set(), set())
     zeros: set[str] = set()
-    for name, delta in changes.items():
+    for name, delta in changes:
         if name not in places:
             raise SpeechError("initializer_unknown", name=name, model="kokoro-int8")
         place = places[name]
@@ -208,10 +211,15 @@ def _places(file: OnnxFile) -> dict[str, _Quantised]:
 
 def _convolution(file: OnnxFile, place: _Quantised, delta: NDArray) -> Iterator[tuple[str, NDArray]]:
     values, scale, zero = (file.initializers[name] for name in (place.values, place.scale, place.zero))
-    weight = (values.astype(np.float32) - np.float32(zero)) * scale + delta
+    weight = values.astype(np.float32)  # changed in place: the largest holds 16 MB, and each copy costs as a sum does
+    weight -= np.float32(zero)
+    weight *= scale
+    weight += delta
     rows = weight.reshape(len(weight), -1)
     step = _step(rows, axis=1, most=127)
-    yield place.values, (np.rint(rows / step) + np.float32(MIDDLE)).astype(np.uint8).reshape(values.shape)
+    np.rint(np.divide(rows, step, out=rows), out=rows)
+    rows += np.float32(MIDDLE)
+    yield place.values, rows.astype(np.uint8).reshape(values.shape)
     yield place.scale, step
 
 
@@ -226,7 +234,7 @@ def _matrix(file: OnnxFile, place: _Quantised, delta: NDArray) -> Iterator[tuple
 
 
 def _step(weight: NDArray, axis: int, most: int) -> NDArray:
-    step = np.abs(weight).max(axis=axis, keepdims=True) / np.float32(most)
+    step = np.maximum(weight.max(axis, keepdims=True), -weight.min(axis, keepdims=True)) / np.float32(most)
     return np.where(step == 0, np.float32(1), step).astype(np.float32)
 
 
