@@ -171,7 +171,7 @@ RULES = (
     Rule("clipped", "clipped_share", False, 0.01, 0.2),
     Rule("narrow_band", "bandwidth_hz", True, NARROW_HZ, None),
     Rule("second_speaker", "speaker_similarity", True, 0.6, 0.5),
-    Rule("second_speaker", "speaker_similarity_least", True, None, 0.35),
+    Rule("second_speaker", "speaker_similarity_least", True, None, 0.4),
     Rule("music", "music_snr_db", True, 22.0, 16.0),
     Rule("no_words", "characters", True, None, 1.0),
     Rule("too_fast", "characters_per_s", False, 25.0, 35.0),

@@ -25,7 +25,7 @@ class Speakers:
     """For each clip how near it is to the main voice, as a whole and at its worst, and who speaks most of it."""
 
     similarity: tuple[float, ...]
-    least: tuple[float, ...]
+    least: tuple[float, ...]  # mean of two windows that follow each other: in noise a single one can be far off
     second: tuple[int, ...]  # clips in which a second person is heard; () when there is none
     second_share: float  # of all windows
 
@@ -60,10 +60,16 @@ def compare(clips: Sequence[Audio], judge: SpeakerJudge, step: Callable[[int], N
     centre = _unit(np.mean([whole for whole in wholes if whole @ main >= SAME] or [main], axis=0))
     return Speakers(
         tuple(float(whole @ centre) for whole in wholes),
-        tuple(float(near[owner == index].min()) for index in range(len(clips))),
+        tuple(_least(near[owner == index]) for index in range(len(clips))),
         second,
         share,
     )
+
+
+def _least(near: Embeddings) -> float:
+    """Of the cosines of one clip's windows, shape (windows,)."""
+    pairs = (near[1:] + near[:-1]) / 2 if len(near) > 1 else near
+    return float(pairs.min())
 
 
 def _centre(heard: Embeddings) -> Embeddings:
