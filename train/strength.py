@@ -3,7 +3,8 @@
 The last part of the way to a speaker costs most: at 65 % of its adapters and 30 % of its prosody a voice kept 93 to
 98 % of its likeness (by encoders that took no part), and its words and its opinion score came back to those of the
 stock voice. Where they do not come back, it is not the strength that costs them, and the likeness is kept. So rungs
-are listened to, and the first good one is taken; a fit that costs nothing goes a little further than it was made.
+are listened to, and the first good one is taken; a fit that is good as a whole goes a little further than it was made,
+where that costs little more.
 docs/BENCHMARKS.md has what that gives.
 """
 
@@ -29,8 +30,8 @@ Opinion = Callable[[Audio], float]  # P808, 1 to 5
 # Of the opinion score, against the stock voice. 0.1 is what a listener may lose in a language: 0.09 here, over all of
 # them, was 0.11 in June's French by 40 other sentences (docs/BENCHMARKS.md).
 MOST_LOST = 0.08
-BEYOND = 1.15  # times the adapters of a whole fit that costs next to nothing
-NOTHING_LOST = 0.03  # of the opinion score: less than its mean over these texts is sure of
+BEYOND = 1.15  # times the adapters of a whole fit that is good
+MOST_LOST_BEYOND = 0.1  # the step there costs about 0.02, so a bound as near as the one before would be left to chance
 LEAST_KEPT = 0.8  # of the likeness that the whole fit gained, by the encoders that led it
 
 
@@ -79,8 +80,8 @@ class Dial:
 
 
 def settle(made: KokoroFit, nearest: Tensor, stage: Stage, opinion: Opinion, reporter: Reporter) -> Rung:
-    """Set `made` to the rung that `choose` takes of `LADDER`, or of `NARROW_LADDER`; from the whole of a fit that costs
-    nothing, to a further one that `is_nearer`. Raises Stopped.
+    """Set `made` to the rung that `choose` takes of `LADDER`, or of `NARROW_LADDER`; from a whole fit that is good, to
+    a further one that `is_nearer`. Raises Stopped.
     """
     ladder = NARROW_LADDER if is_narrow(made.material.top_hz) else LADDER
     lines, leaders = [text.line for text in made.material.texts], made.material.leaders
@@ -100,10 +101,10 @@ def settle(made: KokoroFit, nearest: Tensor, stage: Stage, opinion: Opinion, rep
         rungs.append(fitted(strength))
         if is_good(stock, rungs[0], rungs[-1]):
             break
-    chosen = choose(stock, rungs)
-    if chosen is rungs[0] and chosen.opinion >= stock.opinion - NOTHING_LOST:
-        further = fitted(replace(chosen.strength, adapters=BEYOND * chosen.strength.adapters))
-        chosen = further if is_nearer(stock, chosen, further) else chosen
+    chosen, whole = choose(stock, rungs), rungs[0]
+    if is_good(stock, whole, whole):
+        further = fitted(replace(whole.strength, adapters=BEYOND * whole.strength.adapters))
+        chosen = further if is_nearer(stock, whole, further) else whole
     dial.set(chosen.strength)
     return chosen
 
@@ -118,15 +119,11 @@ def choose(stock: Rung, rungs: Sequence[Rung]) -> Rung:
 
 def is_good(stock: Rung, whole: Rung, rung: Rung) -> bool:
     kept = rung.likeness - stock.likeness >= LEAST_KEPT * (whole.likeness - stock.likeness)
-    return kept and _costs_little(stock, rung)
+    return kept and rung.opinion >= stock.opinion - MOST_LOST
 
 
 def is_nearer(stock: Rung, whole: Rung, further: Rung) -> bool:
-    return further.likeness > whole.likeness and _costs_little(stock, further)
-
-
-def _costs_little(stock: Rung, rung: Rung) -> bool:
-    return rung.opinion >= stock.opinion - MOST_LOST
+    return further.likeness > whole.likeness and further.opinion >= stock.opinion - MOST_LOST_BEYOND
 
 
 @torch.no_grad()

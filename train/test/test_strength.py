@@ -44,11 +44,18 @@ def test_the_first_rung_that_costs_little_is_taken(heard: tuple[tuple[float, flo
     assert choose(STOCK, rungs(*heard)).strength == LADDER[taken]
 
 
-@pytest.mark.parametrize(("likeness", "opinion", "taken"), [(0.81, 3.95, True), (0.79, 4.1, False), (0.9, 3.91, False)])
-def test_a_further_rung_is_taken_where_it_is_nearer_and_costs_little(
+@pytest.mark.parametrize(
+    ("likeness", "opinion", "taken"),
+    [
+        (0.81, 3.91, True),
+        (0.79, 4.1, False),  # not nearer
+        (0.9, 3.89, False),  # all of the way costs too much
+    ],
+)
+def test_a_further_rung_is_taken_where_it_is_nearer_and_costs_little_more(
     likeness: float, opinion: float, taken: bool
 ) -> None:
-    whole, further = Rung(WHOLE, 0.8, 4.0), Rung(Strength(BEYOND, 1.0), likeness, opinion)
+    whole, further = Rung(WHOLE, 0.8, 3.93), Rung(Strength(BEYOND, 1.0), likeness, opinion)
     assert is_nearer(STOCK, whole, further) is taken
 
 
@@ -127,8 +134,12 @@ def test_what_is_heard_decides(made: tuple[KokoroFit, torch.Tensor], stage: Stag
     assert settle(fit, nearest, stage, lambda audio: 4.0, Quiet()).strength == WHOLE
 
 
-def test_what_costs_nothing_goes_further(made: tuple[KokoroFit, torch.Tensor], stage: Stage) -> None:
-    """The speaker lies beyond what was fitted: every bit more is nearer."""
+@pytest.mark.parametrize(("opinions", "taken"), [((4.0, 3.93, 3.91), BEYOND), ((4.0, 3.93, 3.89), 1.0)])
+def test_a_good_fit_goes_further_where_that_costs_little_more(
+    made: tuple[KokoroFit, torch.Tensor], stage: Stage, opinions: tuple[float, ...], taken: float
+) -> None:
+    """The speaker lies beyond what was fitted: every bit more is nearer. `opinions`: stock voice, all of the fit,
+    more than it."""
     fit, nearest = made
     before, ups = fit.material.leaders, {name: one.up.detach().clone() for name, one in fit.adapters.items()}
     dial = Dial(fit, nearest)
@@ -137,10 +148,10 @@ def test_what_costs_nothing_goes_further(made: tuple[KokoroFit, torch.Tensor], s
     dial.set(WHOLE)
     fit.material.leaders = [Leader(Brightness(), Brightness()(far[None])[0], 1.0)]
     try:
-        told = Told()
-        assert settle(fit, nearest, stage, lambda audio: 4.0, told).strength == Strength(BEYOND, 1.0)
-        assert told.parts == [(0, 4), (1, 4), (2, 4)]  # the stock voice, all of the fit, more than it
-        assert all(torch.allclose(one.up, BEYOND * ups[name]) for name, one in fit.adapters.items())
+        told, heard = Told(), iter(opinions)
+        assert settle(fit, nearest, stage, lambda audio: next(heard), told).strength == Strength(taken, 1.0)
+        assert told.parts == [(0, 4), (1, 4), (2, 4)]
+        assert all(torch.allclose(one.up, taken * ups[name]) for name, one in fit.adapters.items())
     finally:
         fit.material.leaders = before
         dial.set(WHOLE)
