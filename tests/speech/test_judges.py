@@ -9,7 +9,7 @@ import pytest
 
 from speech.asr import WhisperTranscriber
 from speech.audio import Audio, join
-from speech.metrics.mos import opinion_score
+from speech.metrics.mos import opinion_score, p808_score
 from speech.metrics.speaker import SpeakerEncoder, similarity
 from speech.metrics.wer import word_error_rate
 from speech.models import ModelStore
@@ -62,3 +62,12 @@ def test_the_voice_sounds_better_than_its_own_noise(speaker: Speaker) -> None:
     clean, noisy = opinion_score(audio), opinion_score(Audio(audio.samples + noise, audio.sample_rate))
     assert clean.p808 > 3.4 and clean.overall > 2.9
     assert noisy.p808 < clean.p808 - 0.5 and noisy.overall < clean.overall - 0.5
+
+
+@pytest.mark.parametrize("duration_s", [0.7, 4.0, 9.005, 9.6, 12.3])
+def test_one_score_alone_is_that_of_both(duration_s: float) -> None:
+    """Of a tone in noise, so that no weights are needed beyond the package's own."""
+    chance, count = np.random.default_rng(0), round(duration_s * 24000)
+    tone = 0.2 * np.sin(2 * np.pi * 180 * np.arange(count) / 24000) + chance.normal(0, 0.02, count)
+    audio = Audio(tone.astype(np.float32), 24000)
+    assert p808_score(audio) == pytest.approx(opinion_score(audio).p808, abs=1e-4)
