@@ -36,13 +36,14 @@ class Effort:
 
     steps: int  # of the decoder, at most
     rest_steps: int  # what alignment, prosody, listening and report take is as long as so many steps: measured
+    heard: int  # sentences more than those of spoken steps, in each language, by which the strength is chosen
     sentences: int  # of the report, in the speaker's own language
 
 
 EFFORTS: Mapping[str, Effort] = {
-    "fast": Effort(steps=80, rest_steps=112, sentences=2),
-    "default": Effort(steps=240, rest_steps=157, sentences=4),
-    "best": Effort(steps=1200, rest_steps=157, sentences=4),  # the rest is that of `default`
+    "fast": Effort(steps=80, rest_steps=112, heard=0, sentences=2),
+    "default": Effort(steps=240, rest_steps=157, heard=14, sentences=4),
+    "best": Effort(steps=1200, rest_steps=157, heard=14, sentences=4),  # the rest is that of `default`
 }
 
 
@@ -90,6 +91,7 @@ def clone(
     everything needed to go on in `work_dir`.
     """
     from train.fitting import fit_voice
+    from train.kokoro import KokoroOptions
 
     effort = _effort(options.effort)
     library.check_new(options.voice_id)
@@ -98,7 +100,8 @@ def clone(
     work_dir.mkdir(parents=True, exist_ok=True)
     sounds = [(clip, load(folder / clip.audio_path, 24000)) for clip in clips]
     fitting, judging = Part(reporter, 0.0, FIT_SHARE), Part(reporter, FIT_SHARE, 1.0)
-    fitted = fit_voice(sounds, options.language, effort.steps, store, work_dir, fitting, opinion=_opinion())
+    how = KokoroOptions(heard=effort.heard)
+    fitted = fit_voice(sounds, options.language, effort.steps, store, work_dir, fitting, how, _opinion())
     heard_s = sum(audio.duration_s for _, audio in sounds)
     meta = new_meta(options, ENGINE, BASE, store.info(BASE).files[0].sha256, options.effort, heard_s)
     tensors = fitted.adapter.to_tensors()
@@ -109,9 +112,9 @@ def clone(
 
 
 def _opinion() -> Callable[[Audio], float] | None:
-    from speech.metrics.mos import opinion_score
+    from speech.metrics.mos import p808_score
 
-    return (lambda audio: opinion_score(audio).p808) if find_spec("speechmos") else None
+    return p808_score if find_spec("speechmos") else None
 
 
 def _effort(name: str) -> Effort:

@@ -102,7 +102,8 @@ def fit_voice(
     strength, stage = WHOLE, Stage.of(store)
     if opinion:
         nearest = torch.from_numpy(load_voice(voices / f"{begin.nearest}.bin"))
-        strength = settle(made, nearest, stage, opinion, Part(reporter, LISTENING, 1.0)).strength
+        lines = [text.line for text in material.texts] + _lines(network, "heard", language, options.heard)
+        strength = settle(made, nearest, stage, lines, opinion, Part(reporter, LISTENING, 1.0)).strength
     return Fitted(
         adapter=exported(made, stage.places),
         held_out=frozenset(prepared.held_out_ids),
@@ -158,7 +159,7 @@ def _prepared(
     known = [(clip, audio, line) for clip, audio, line in lines if line is not None]
     if len(known) < 2:
         raise SpeechError("too_few_clips", count=len(known), wanted=2)
-    said = _lines(network, language, texts)
+    said = _lines(network, "spoken", language, texts)
     saved = load_checkpoint(path)
     if saved is None:
         aligning, melody = Part(reporter, 0.0, SHARES[0]), Part(reporter, *SHARES)
@@ -208,9 +209,10 @@ def held_out(clips: Sequence[Clip]) -> list[str]:
     return [clips[int((index + 0.5) * len(clips) / count)].clip_id for index in range(count)]
 
 
-def _lines(network: Kokoro, language: str, count: int) -> list[Line]:
-    """Sentences for spoken steps: `count` in the speaker's language and in each of `SPOKEN_LANGUAGES`."""
-    sentences = json.loads(SENTENCES.read_text(encoding="utf-8"))
+def _lines(network: Kokoro, use: str, language: str, count: int) -> list[Line]:
+    """Sentences for spoken steps, or to be heard after them: `count` at most in the speaker's language and in each of
+    `SPOKEN_LANGUAGES`."""
+    sentences = json.loads(SENTENCES.read_text(encoding="utf-8"))[use]
     tags = [language, *(tag for tag in SPOKEN_LANGUAGES if tag != language)]
     lines = [corpus.line(network, text, tag) for tag in tags for text in sentences.get(tag, ())[:count]]
     return [line for line in lines if line is not None]

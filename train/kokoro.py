@@ -47,7 +47,8 @@ class KokoroOptions:
     spoken_every: int = 3  # one step of so many is a spoken one; 0: none
     prior: float = 0.003  # weight of the style's distance from the stock voices, in their deviations
     realign_at: int = 80  # step of the second alignment
-    texts: int = 8  # that nobody recorded, in each language, for spoken steps
+    texts: int = 8  # that nobody recorded, in each language, at most, for spoken steps
+    heard: int = 14  # more of them, in each language, at most, by which the voice's strength is chosen
     seed: int = 0
 
 

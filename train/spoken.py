@@ -10,6 +10,7 @@ import torch
 
 from speech.audio import Audio
 from speech.engines.kokoro.adapter import Adapter, merge
+from speech.engines.kokoro.engine import trimmed
 from speech.engines.kokoro.onnx_file import OnnxFile
 from speech.engines.kokoro.runtime import SAMPLE_RATE, Runtime, Style
 from speech.engines.kokoro.weights import Place, places
@@ -52,7 +53,7 @@ class Stage:
     def voice(self, adapter: Adapter) -> Voice:
         runtime = Runtime(merge(self.spoken, adapter, self.precision), self.threads)
         style = adapter.style
-        return lambda line: Audio(runtime.synthesize(line.tokens[0, 1:-1].tolist(), style, 1.0), SAMPLE_RATE)
+        return lambda line: trimmed(Audio(runtime.synthesize(line.tokens[0, 1:-1].tolist(), style, 1.0), SAMPLE_RATE))
 
 
 def installed_precision(store: ModelStore) -> str:

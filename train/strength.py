@@ -79,17 +79,18 @@ class Dial:
         made.prosody = strength.prosody * self._prosody
 
 
-def settle(made: KokoroFit, nearest: Tensor, stage: Stage, opinion: Opinion, reporter: Reporter) -> Rung:
-    """Set `made` to the rung that `choose` takes of `LADDER`, or of `NARROW_LADDER`; from a whole fit that is good, to
-    a further one that `is_nearer`. Raises Stopped.
+def settle(
+    made: KokoroFit, nearest: Tensor, stage: Stage, lines: Sequence[Line], opinion: Opinion, reporter: Reporter
+) -> Rung:
+    """Listen to `lines` and set `made` to the rung that `choose` takes of `LADDER`, or of `NARROW_LADDER`; from a whole
+    fit that is good, to a further one that `is_nearer`. Raises Stopped.
     """
     ladder = NARROW_LADDER if is_narrow(made.material.top_hz) else LADDER
-    lines, leaders = [text.line for text in made.material.texts], made.material.leaders
     dial, numbers = Dial(made, nearest), count()
 
     def heard(strength: Strength, voice: Voice) -> Rung:
         reporter.progress(next(numbers), len(ladder) + 1, "clone.stage.listening")
-        return _heard(strength, voice, lines, leaders, opinion, reporter)
+        return _heard(strength, voice, lines, made.material.leaders, opinion, reporter)
 
     def fitted(strength: Strength) -> Rung:
         dial.set(strength)

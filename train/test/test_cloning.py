@@ -64,7 +64,7 @@ def recordings(fit_store: ModelStore) -> list[Audio]:
 def test_a_voice_with_its_report(
     fit_store: ModelStore, recordings: list[Audio], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(cloning.EFFORTS, "fast", Effort(steps=4, rest_steps=1, sentences=1))
+    monkeypatch.setitem(cloning.EFFORTS, "fast", Effort(steps=4, rest_steps=1, heard=0, sentences=1))
     library, reporter = VoiceLibrary(tmp_path / "voices"), Told()
     manifest = clips(tmp_path, recordings)
     meta = clone(tmp_path, manifest, options(effort="fast"), fit_store, library, tmp_path / "work", reporter)

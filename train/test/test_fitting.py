@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ from train.fitting import Fitted, fit_voice, held_out
 from train.kokoro import KokoroOptions
 from train.manifest import Clip
 from train.progress import Quiet, Stopped
+from train.strength import BEYOND
 
 STEPS = 4
 SHORT = KokoroOptions(rank=4, texts=1, realign_at=2, crop=40)
@@ -77,11 +79,13 @@ def sounds(fit_store: ModelStore) -> list[tuple[Clip, Audio]]:
 
 
 @pytest.fixture(scope="module")
-def whole(
-    fit_store: ModelStore, sounds: list[tuple[Clip, Audio]], tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Fitted, Steps]:
+def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("whole")
+
+
+@pytest.fixture(scope="module")
+def whole(fit_store: ModelStore, sounds: list[tuple[Clip, Audio]], work: Path) -> tuple[Fitted, Steps]:
     reporter = Steps()
-    work = tmp_path_factory.mktemp("whole")
     return fit_voice(sounds, "pt-BR", STEPS, fit_store, work, reporter, SHORT), reporter
 
 
@@ -107,6 +111,21 @@ def test_stopped_and_resumed_it_is_the_same_voice(
     for name, (up, down) in whole[0].adapter.low_rank.items():
         assert np.array_equal(up, fitted.adapter.low_rank[name][0])
         assert np.array_equal(down, fitted.adapter.low_rank[name][1])
+
+
+def test_its_strength_is_heard_in_more_texts_than_it_was_fitted_to(
+    whole: tuple[Fitted, Steps], work: Path, fit_store: ModelStore, sounds: list[tuple[Clip, Audio]]
+) -> None:
+    """One text of spoken steps and one more, in Portuguese and in English, by the stock voice and by every rung."""
+    heard: list[Audio] = []
+
+    def opinion(audio: Audio) -> float:
+        heard.append(audio)
+        return 4.0
+
+    fitted = fit_voice(sounds, "pt-BR", STEPS, fit_store, work, Quiet(), replace(SHORT, heard=1), opinion)
+    assert len({len(audio.samples) for audio in heard[:4]}) == 4 and len(heard) in (3 * 4, 4 * 4)
+    assert fitted.figures["adapters_share"] in (1.0, BEYOND) and whole[0].figures["adapters_share"] == 1.0
 
 
 def test_the_file_merged_sounds_as_the_network_adapted(whole: tuple[Fitted, Steps], fit_store: ModelStore) -> None:

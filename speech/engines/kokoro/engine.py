@@ -147,8 +147,12 @@ def _sentence(runtime: Runtime, request: SpeechRequest, style: Style, number: in
     if not pieces:
         return silence(_pause_s(request, sentence, is_last), SAMPLE_RATE)
     head_s, tail_s = OUTER_S[0] if is_first else INNER_S[0], OUTER_S[1] if is_last else INNER_S[1]
-    spoken = fade(trim(join(pieces), SILENT_DB, head_s, tail_s), CLICK_FREE_S, CLICK_FREE_S)
-    return limit_peak(append_silence(spoken, _pause_s(request, sentence, is_last)))
+    return append_silence(trimmed(join(pieces), head_s, tail_s), _pause_s(request, sentence, is_last))
+
+
+def trimmed(spoken: Audio, head_s: float = OUTER_S[0], tail_s: float = OUTER_S[1]) -> Audio:
+    """What the network spoke, as it is heard: with so much quiet at its ends at most, no clicks and no clipping."""
+    return limit_peak(fade(trim(spoken, SILENT_DB, head_s, tail_s), CLICK_FREE_S, CLICK_FREE_S))
 
 
 def _pause_s(request: SpeechRequest, sentence: Sentence, is_last: bool) -> float:
