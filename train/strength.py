@@ -31,7 +31,7 @@ Opinion = Callable[[Audio], float]  # P808, 1 to 5
 # them, was 0.11 in June's French by 40 other sentences (docs/BENCHMARKS.md).
 MOST_LOST = 0.08
 BEYOND = 1.15  # times the adapters of a whole fit that is good
-MOST_LOST_BEYOND = 0.1  # the step there costs about 0.02, so a bound as near as the one before would be left to chance
+MOST_LOST_BEYOND = 0.1  # the step there costs about 0.03, so a bound as near as the one before would be left to chance
 LEAST_KEPT = 0.8  # of the likeness that the whole fit gained, by the encoders that led it
 
 

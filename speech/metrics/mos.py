@@ -6,16 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
-from speech.audio import Audio, resample
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Samples: TypeAlias = NDArray[np.float32]
+from speech.audio import Audio, Samples, resample
 
 SAMPLE_RATE = 16000
 _WINDOW_S = 9.01

@@ -66,7 +66,7 @@ def test_the_voice_sounds_better_than_its_own_noise(speaker: Speaker) -> None:
 
 @pytest.mark.parametrize("duration_s", [0.7, 4.0, 9.005, 9.6, 12.3])
 def test_one_score_alone_is_that_of_both(duration_s: float) -> None:
-    """Of a tone in noise, so that no weights are needed beyond the package's own."""
+    """Of a tone in noise: shorter than the nine seconds it hears at once, and longer."""
     chance, count = np.random.default_rng(0), round(duration_s * 24000)
     tone = 0.2 * np.sin(2 * np.pi * 180 * np.arange(count) / 24000) + chance.normal(0, 0.02, count)
     audio = Audio(tone.astype(np.float32), 24000)
