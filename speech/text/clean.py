@@ -24,6 +24,8 @@ _UNIFIED = str.maketrans(
         "∙": "·",
     }
 )
+# Every character that `_visible` may change: printable ASCII, letters and numerals of any script never are.
+_DOUBTFUL = re.compile(r"[^\n -~\w]")
 _KEPT_SYMBOLS = frozenset("°")
 _JOINERS = "\u200c\u200d"
 _DECORATION = re.compile(r"[*_=~#-]{3,}|[*_]{2}|·|•|`")
@@ -41,7 +43,7 @@ def clean(text: str) -> str:
     text = _SPECIAL_TOKEN.sub(" ", "\n".join(text.splitlines()))
     text = _SHAPES.sub(lambda found: unicodedata.normalize("NFKC", found[0]), text)
     text = unicodedata.normalize("NFC", text).translate(_UNIFIED)
-    text = "".join(_visible(character, text[index - 1 : index]) for index, character in enumerate(text))
+    text = _DOUBTFUL.sub(_visible, text)
     text = tidy(_DASH_BETWEEN_DIGITS.sub("-", _DECORATION.sub(" ", _LINE_MARK.sub("", text))))
     text = _REPEATED.sub(r"\1", re.sub(r"\.{2,}|…[.…]+", "…", text))
     return tidy(text)
@@ -54,22 +56,19 @@ def tidy(text: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", text).strip()
 
 
-def _visible(character: str, previous: str) -> str:
-    """`character` as it stays in the text: itself, a space in its place, or nothing."""
+def _visible(found: re.Match[str]) -> str:
+    """The character found as it stays in the text: itself, a space in its place, or nothing."""
+    character = found[0]
     if character.isascii():
-        return character if character >= " " and character != "\x7f" else _white(character)
+        return " " if character.isspace() else ""
     category = unicodedata.category(character)
     if category == "Cf":
-        return character if character in _JOINERS and _joins(previous) else ""
+        return character if character in _JOINERS and _joins(found.string[found.start() - 1 : found.start()]) else ""
     if category in ("So", "Sk", "Co", "Cn", "Cs"):
         return character if character in _KEPT_SYMBOLS else " "
     if "\ufe00" <= character <= "\ufe0f" or category == "Me":
         return ""
     return " " if category in ("Cc", "Zs", "Zl", "Zp") else character
-
-
-def _white(character: str) -> str:
-    return "\n" if character == "\n" else " " if character.isspace() else ""
 
 
 def _joins(previous: str) -> bool:

@@ -1,11 +1,18 @@
-"""What normalisation does to every language that has no rules of its own."""
+"""What normalisation does to every language, with rules of its own or without."""
 
 from __future__ import annotations
+
+import sys
+import time
+import unicodedata
 
 import pytest
 
 from speech.synthesis import checked_sentences
+from speech.text.clean import clean
 from speech.text.normalize import normalize
+from tests.speech.test_text_english import SPOKEN as ENGLISH
+from tests.speech.test_text_portuguese import SPOKEN as PORTUGUESE
 
 
 @pytest.mark.parametrize(
@@ -52,3 +59,37 @@ def test_a_plan_speaks_a_text_sentence_by_sentence(language: str, text: str, cou
 )
 def test_czech_ordinals(text: str, normal: str) -> None:
     assert normalize(text, "cs-CZ") == normal
+
+
+def test_every_letter_and_numeral_stays() -> None:
+    """Of any script, but for those that are another shape of a plain one."""
+    for character in map(chr, range(sys.maxunicode + 1)):
+        if unicodedata.category(character)[0] in "LN" and unicodedata.is_normalized("NFKC", character):
+            assert clean(f"a{character}b") == f"a{character}b", hex(ord(character))
+
+
+@pytest.mark.parametrize("character", "\x00\x1b\x7f\x9f\xad\u200b\u200d\u202e\u20dd\ufe0f\ufeff")
+def test_what_cannot_be_seen_goes(character: str) -> None:
+    assert clean(f"a{character}b").replace(" ", "") == "ab"
+
+
+def test_a_joiner_stays_where_it_is_spelling() -> None:
+    assert clean("می\u200cخواهم क्\u200dष") == "می\u200cخواهم क्\u200dष"
+
+
+@pytest.mark.parametrize(("language", "rows"), [("pt-BR", PORTUGUESE), ("en-US", ENGLISH)])
+def test_time_grows_with_the_length_and_no_faster(language: str, rows: list[tuple[str, str]]) -> None:
+    """Eight times the text takes about eight times as long; were it to grow with the square, sixty-four."""
+    text = " ".join(written for written, _ in rows)
+    longer = text * (40_000 // len(text) + 1)
+    assert _least_s(longer[:40_000], language) < 16 * _least_s(longer[:5_000], language)
+
+
+def _least_s(text: str, language: str) -> float:
+    """Of three goes, on this thread's own clock."""
+    took = []
+    for _ in range(3):
+        started = time.thread_time()
+        normalize(text, language)
+        took.append(time.thread_time() - started)
+    return min(took)
