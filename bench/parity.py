@@ -4,6 +4,7 @@
 export's own F0, whose last digits turn the phase of the harmonics). F0, in Hz, must be within 1e-3 where both are
 computed in float64 (the export by onnx's own evaluator). In float32 it is shown and not judged: the distance of each to
 its float64, and of the export to itself without the runtime's graph optimisations, say how much of it is rounding.
+`f0_share` is that distance as a share of the F0 itself, where there is a voice.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import torch
 from app.settings import load_settings
 from bench.exact import in_float64
 from bench.record import write
+from speech.engines.kokoro.conversion import VOICED_HZ
 from speech.engines.kokoro.network import STYLE, Kokoro, spread, whole_frames
 from speech.engines.kokoro.onnx_file import OnnxFile
 from speech.engines.kokoro.phonemes import phonemize, tokens
@@ -31,7 +33,7 @@ HERE = Path(__file__).parent
 VOICES = {"pt-BR": ("pf_dora", "pm_alex"), "en-US": ("af_heart", "am_michael")}
 OUTPUTS = ("/encoder/Reshape_output_0", "/encoder/Reshape_1_output_0", "/encoder/MatMul_1_output_0", "waveform")
 WANTED = 1e-3
-SHOWN_ONLY = ("f0", "f0_rounding", "export_f0_rounding", "export_f0_unoptimised")  # of float32
+SHOWN_ONLY = ("f0", "f0_share", "f0_rounding", "export_f0_rounding", "export_f0_unoptimised")  # of float32
 
 
 def texts(language: str, count: int) -> list[str]:
@@ -67,8 +69,10 @@ class Bench:
         exact_f0, exact_energy = curves(self.exact, hidden_of(self.exact, ids, style), style)
         doubles = inputs | {"style": style.astype(np.float64), "speed": np.ones(1)}
         export_f0, export_energy = self.exact_export.run(None, doubles)
+        voiced = f0 > VOICED_HZ
         pairs = {
             "f0": (own_f0, f0),
+            "f0_share": (own_f0[voiced] / f0[voiced], 1.0),
             "energy": (own_energy, energy),
             "text": (spoken, text),
             "samples": (made, samples),
