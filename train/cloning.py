@@ -42,8 +42,8 @@ class Effort:
 
 EFFORTS: Mapping[str, Effort] = {
     "fast": Effort(steps=80, rest_steps=112, heard=0, sentences=2),
-    "default": Effort(steps=240, rest_steps=157, heard=14, sentences=4),
-    "best": Effort(steps=1200, rest_steps=157, heard=14, sentences=4),  # the rest is that of `default`
+    "default": Effort(steps=240, rest_steps=175, heard=14, sentences=4),
+    "best": Effort(steps=1200, rest_steps=175, heard=14, sentences=4),  # the rest is that of `default`
 }
 
 
