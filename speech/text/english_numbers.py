@@ -5,23 +5,21 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from speech.text.number_words import number_words
+
 NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?"
 
 
 @lru_cache(maxsize=4096)
 def cardinal(value: int, language: str) -> str:
     """`value` in words: one thousand two hundred thirty-four, or with British `and`s when `language` is `en_GB`."""
-    from num2words import num2words
-
-    return _regional(str(num2words(value, lang="en")), language)
+    return _regional(number_words(value, "en"), language)
 
 
 @lru_cache(maxsize=1024)
 def ordinal(value: int, language: str) -> str:
     """`value` as an ordinal: twenty-first."""
-    from num2words import num2words
-
-    return _regional(str(num2words(value, lang="en", to="ordinal")), language)
+    return _regional(number_words(value, "en", to="ordinal"), language)
 
 
 def _regional(words: str, language: str) -> str:

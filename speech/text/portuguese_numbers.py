@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from speech.text.number_words import number_words
+
 NUMBER = r"(?:\d{1,3}(?:\.\d{3})+(?![\d.])|\d+)(?:,\d+)?"
 MONTHS = "janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro".split()
 # Words that num2words spells wrong.
@@ -35,17 +37,13 @@ _AGREEING = re.compile(r"\b(um|dois|\w+entos)\b")
 @lru_cache(maxsize=4096)
 def cardinal(value: int, language: str) -> str:
     """`value` in words, as it is said: without the commas that num2words writes."""
-    from num2words import num2words
-
-    return str(num2words(value, lang=language)).replace(",", "")
+    return number_words(value, language).replace(",", "")
 
 
 @lru_cache(maxsize=1024)
 def ordinal(value: int, language: str, feminine_gender: bool = False) -> str:
     """`value` as an ordinal: vigésimo primeiro, vigésima primeira."""
-    from num2words import num2words
-
-    words = str(num2words(value, lang=language, to="ordinal"))
+    words = number_words(value, language, to="ordinal")
     for wrong, right in _DEFECTS.items():
         words = words.replace(wrong, right)
     return re.sub(r"o\b", "a", words) if feminine_gender else words

@@ -19,6 +19,7 @@ from typing import Any
 
 from speech.errors import SpeechError
 from speech.text import chinese, hindi
+from speech.text.number_words import number_words
 
 INSTALL_COMMAND = "./run xtts"
 _PACKAGES: Mapping[str, tuple[str, ...]] = {
@@ -94,13 +95,13 @@ def _numbers(text: str, language: str) -> str:
 
 def _money(found: re.Match[str], language: str, code: str) -> str:
     amount = float(re.sub(r"[^\d.]", "", found[0].replace(",", ".")))
-    words = _words(amount, language, to="currency", currency=code)
+    words = number_words(amount, language, to="currency", currency=code)
     return words.rpartition(_rules()[language]["cents"])[0] or words if amount.is_integer() else words
 
 
 def _decimal(found: re.Match[str], language: str) -> str:
     try:
-        return _words(float(found[0].replace(",", ".")), language)
+        return number_words(float(found[0].replace(",", ".")), language)
     except _NO_WORDS:
         return found[0]  # it is read as two numbers
 
@@ -108,7 +109,7 @@ def _decimal(found: re.Match[str], language: str) -> str:
 def _ordinal(found: re.Match[str], language: str) -> str:
     """The ordinal; in Czech and for most of Korean's, which num2words lacks, the cardinal and its ending."""
     try:
-        return _words(int(found[1]), language, ordinal=True)
+        return number_words(int(found[1]), language, ordinal=True)
     except _NO_WORDS:
         within = found[2] == "." and found.end() < len(found.string)
         return _cardinal(found[1], language) + ("" if within else found[2])
@@ -116,15 +117,9 @@ def _ordinal(found: re.Match[str], language: str) -> str:
 
 def _cardinal(number: str, language: str) -> str:
     try:
-        return _words(int(number), language)
+        return number_words(int(number), language)
     except _NO_WORDS:  # too large to have a name
-        return " ".join(_words(int(digit), language) for digit in number)
-
-
-def _words(value: float, language: str, **options: Any) -> str:
-    from num2words import num2words
-
-    return str(num2words(value, lang=language, **options))
+        return " ".join(number_words(int(digit), language) for digit in number)
 
 
 @lru_cache(maxsize=1)
