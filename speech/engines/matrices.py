@@ -8,8 +8,6 @@ other two, a row's result does not depend on the rows beside it.
 
 from __future__ import annotations
 
-import threading
-
 import torch
 from torch import Tensor
 
@@ -89,12 +87,3 @@ def check_precision(precision: str) -> None:
     usable = [name for name, needed in PRECISIONS.items() if not needed or any(has.get(one) for one in needed)]
     if precision not in usable:
         raise SpeechError("xtts_precision", precision=precision, choices=usable)
-
-
-def use_threads(count: int) -> None:
-    """PyTorch computes in the calling thread with `count` threads, and in all others with as many as before."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)  # also what threads that are yet to come begin with
-    other = threading.Thread(target=torch.set_num_threads, args=(before,))
-    other.start()
-    other.join()

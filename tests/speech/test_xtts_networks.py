@@ -95,6 +95,18 @@ def test_threads_do_not_mix(vocoder: Vocoder, voices: list[Latents], latents: Te
     assert np.abs(alone[0] - alone[1]).max() > 0.01
 
 
+def test_the_sound_does_not_depend_on_how_many_threads_pytorch_has(
+    checkpoint: Checkpoint, voices: list[Latents], latents: Tensor
+) -> None:
+    before, said = torch.get_num_threads(), []
+    for count in (1, 2, 3):
+        torch.set_num_threads(count)
+        loaded = load_vocoder(checkpoint.config, checkpoint.weights)
+        said.append(streamed(VocoderStream(loaded, voices[0].speaker), latents, [5, 20, 2]))
+    torch.set_num_threads(before)
+    assert np.array_equal(said[0], said[1]) and np.array_equal(said[0], said[2])
+
+
 def test_plain_convolutions_say_the_same(
     checkpoint: Checkpoint, voices: list[Latents], latents: Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:

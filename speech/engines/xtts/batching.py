@@ -16,7 +16,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from speech.engines.matrices import use_threads
+from speech.engines.threads import common_threads, use_threads
 from speech.engines.xtts.checkpoint import Checkpoint
 from speech.engines.xtts.decoding import Decoder, Row, Utterance
 from speech.engines.xtts.gpt import load_gpt
@@ -164,7 +164,7 @@ class DecodingLoop:
             return len(self._running), sum(map(len, self._waiting.values()))
 
     def _run(self) -> None:
-        use_threads(max(1, (self._options.threads or torch.get_num_threads()) - 1))
+        use_threads(max(1, (self._options.threads or common_threads()) - 1))
         while self._has_work():
             self._start(self._joining())
             self._step([*self._running])

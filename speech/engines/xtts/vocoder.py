@@ -10,7 +10,6 @@ Activations are (time, channels): the layout that oneDNN's kernels for one chann
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -22,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from speech.engines.matrices import check_precision
+from speech.engines.threads import common_threads, use_threads
 from speech.engines.xtts.checkpoint import blank, fill
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class Vocoder:
 
     def __init__(self, layers: Layers, device: str = "cpu", dtype: torch.dtype = torch.float32) -> None:
         self.at = torch.empty(0, device=device, dtype=dtype)
-        self.workers = _workers(torch.get_num_threads()) if device == "cpu" else None
+        self.workers = _workers() if device == "cpu" else None
         with torch.inference_mode():
             self.pre = Conv(layers.conv_pre.weight, layers.conv_pre.bias, 1, self.at)
             self.ups = [_upsampling(up, i, self.at) for i, up in enumerate(_normed(layers.ups))]
@@ -164,18 +164,9 @@ def load_vocoder(
     return Vocoder(layers, device, torch.bfloat16 if precision == "bf16" else torch.float32)
 
 
-def _workers(count: int) -> ThreadPoolExecutor:
-    """Threads of one core each, so that streams run beside each other and the GPT; two threads a stream would wait.
-
-    PyTorch keeps the number for the thread that sets it, but also for threads that start later: it is set back.
-    """
-    before, started = torch.get_num_threads(), threading.Barrier(count + 1)
-    workers = ThreadPoolExecutor(count, "xtts-vocoder", torch.set_num_threads, (1,))
-    for _ in range(count):
-        workers.submit(started.wait)
-    started.wait()
-    torch.set_num_threads(before)
-    return workers
+def _workers() -> ThreadPoolExecutor:
+    """Threads of one core each, so that streams run beside each other and the GPT; two threads a stream would wait."""
+    return ThreadPoolExecutor(common_threads(), "xtts-vocoder", use_threads, (1,))
 
 
 def _upsampling(up: WeightNormed, index: int, at: Tensor) -> Conv:

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from speech.engines.matrices import KINDS, Float32, check_precision, use_threads
+from speech.engines.matrices import KINDS, Float32, check_precision
 from speech.engines.memory import give_back
+from speech.engines.threads import common_threads, use_threads
 from speech.engines.xtts.gpt import Block, Gpt, Matmul
 from speech.errors import SpeechError
 
@@ -35,7 +35,7 @@ class PackedMatrices:
 
         blocks = [block for block in gpt.gpt.h if isinstance(block, Block)]
         head = gpt.mel_head
-        pool = self._pool = ThreadPoolExecutor(torch.get_num_threads(), "xtts-packing", use_threads, (1,))
+        pool = self._pool = ThreadPoolExecutor(common_threads(), "xtts-packing", use_threads, (1,))
         self._blocks = [pool.submit(packed, block) for block in blocks]
         self._head = pool.submit(Float32, head.weight.detach().t(), head.bias)
         pool.submit(_tidy, [*self._blocks, self._head])
