@@ -44,7 +44,7 @@ class Strength:
 
 
 WHOLE = Strength(1.0, 1.0)
-LADDER = (WHOLE, Strength(0.8, 0.5), Strength(0.65, 0.3))
+LADDER = (WHOLE, Strength(0.8, 0.5), Strength(0.7, 0.3))
 # The energy of hisses is not in a telephone's recordings, so what they say of prosody is half believed.
 NARROW_LADDER = (Strength(1.0, 0.5), *LADDER[1:])
 
