@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
 from typing import TypeVar
 
 import torch
@@ -35,8 +34,8 @@ def common_threads() -> int:
 
 
 def _in_a_new_thread(work: Callable[[], T]) -> T:
-    made: Future[T] = Future()
-    thread = threading.Thread(target=lambda: made.set_result(work()))
+    made: list[T] = []
+    thread = threading.Thread(target=lambda: made.append(work()))
     thread.start()
     thread.join()
-    return made.result()
+    return made[0]
