@@ -97,13 +97,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     services: Services = app.state.services
     if services.supervisor is not None:
         services.supervisor.start()
-    services.speaker.warm_up()
+    services.synthesizer.warm_up()
     try:
         yield
     finally:
         if services.supervisor is not None:
             services.supervisor.stop()
-        services.speaker.close()
+        services.synthesizer.close()
         services.database.close()
 
 

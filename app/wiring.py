@@ -10,8 +10,8 @@ from app.settings import Settings
 from app.storage.database import Database
 from app.storage.files import Files
 from app.storage.profiles import ProfileStore
-from app.tasks import speaker_of
-from app.tasks.workshop import Workshop
+from app.tasks import synthesizer_of
+from app.tasks.cloning_service import CloningService
 from speech.models import ModelStore
 from speech.profiles import PARAMETERS
 
@@ -22,8 +22,8 @@ def wire(settings: Settings, supervised: bool) -> Services:
     database = Database(settings.url)
     database.migrate()
     files = Files(settings.data_dir / "jobs")
-    speaker = speaker_of(settings)
-    parameters = {**PARAMETERS, **{name: info.parameters for name, info in speaker.engines().items()}}
+    synthesizer = synthesizer_of(settings)
+    parameters = {**PARAMETERS, **{name: info.parameters for name, info in synthesizer.engines().items()}}
     return Services(
         settings=settings,
         database=database,
@@ -33,7 +33,7 @@ def wire(settings: Settings, supervised: bool) -> Services:
         samples=Files(settings.data_dir / "samples"),
         profiles=ProfileStore(database, parameters),
         models=ModelStore(settings.models_path),
-        speaker=speaker,
-        workshop=Workshop(speaker.store, settings.voices_path),
+        synthesizer=synthesizer,
+        cloning=CloningService(synthesizer.store, settings.voices_path),
         supervisor=Supervisor(settings, database, files) if supervised else None,
     )

@@ -24,16 +24,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench.cloning_ears import Ears, Stock, stock_of
+from bench.cloning_ears import SpeechModels, Stock, stock_of
 from bench.cloning_rows import PICTURE, Piece, draw, measured, merge, shortfalls, table
 from bench.prompts import SPEAKERS, Prompts, prompts
+from speech.analysis.quality import bandwidth_hz
 from speech.audio import save
 from speech.errors import SpeechError
 from speech.voice_files import Consent
+from train.kokoro.report import compared_up_to, summary
 from train.manifest import Clip, Manifest
-from train.progress import Quiet
-from train.quality import bandwidth_hz
-from train.report import compared_up_to, summary
+from train.progress import NullReporter
 
 WHOLE_BAND = " whole band"  # ends the key of such a row
 SENTENCES = Path(__file__).with_name("cloning_sentences.json")
@@ -42,7 +42,7 @@ CONSENT = (
 )
 
 
-class Progress(Quiet):
+class Progress(NullReporter):
     """A line on the terminal every tenth of the way."""
 
     def __init__(self, voice_id: str) -> None:
@@ -59,7 +59,7 @@ class Progress(Quiet):
         print(f"{self._voice_id}: {text}", flush=True)
 
 
-def fit(ears: Ears, piece: Piece) -> None:
+def fit(ears: SpeechModels, piece: Piece) -> None:
     """Fit one voice, unless it is there."""
     from train.cloning import CloneOptions, clone
 
@@ -103,7 +103,7 @@ def as_manifest(found: Prompts, folder: Path) -> Manifest:
                 end_s=audio.duration_s,
                 duration_s=audio.duration_s,
                 text=text,
-                heard=text,
+                recognized_text=text,
                 language=found.language,
                 measures={"bandwidth_hz": bandwidth_hz(audio)},
                 findings=(),
@@ -114,7 +114,7 @@ def as_manifest(found: Prompts, folder: Path) -> Manifest:
     return manifest
 
 
-def judge(ears: Ears, piece: Piece, language: str, asked: argparse.Namespace) -> None:
+def judge(ears: SpeechModels, piece: Piece, language: str, asked: argparse.Namespace) -> None:
     """Measure one voice in one language, against each judge's best stock voice.
 
     Words and sound are compared with the stock voice that the fit started from.
@@ -199,7 +199,7 @@ def main() -> int:
     if asked.jobs > 1:
         failed = run_apart(pieces, asked)
     elif asked.fit or asked.judge:
-        ears = Ears(asked.cache, asked.precision, asked.threads)
+        ears = SpeechModels(asked.cache, asked.precision, asked.threads)
         for piece in pieces:
             if asked.fit:
                 fit(ears, piece)

@@ -18,9 +18,9 @@ from bench.prompts import Prompts
 from speech.audio import join
 from speech.metrics.mos import OpinionScore
 from speech.models import ModelStore
-from speech.synthesis import Speaker, SpeakerOptions
+from speech.synthesis import Synthesizer, SynthesizerOptions
 from speech.voice_files import VoiceLibrary
-from train.report import (
+from train.kokoro.report import (
     Heard,
     LanguageReport,
     Likeness,
@@ -37,16 +37,16 @@ RANKING = 2  # sentences by which the best of all stock voices is found
 SCORES = ("word_error_rate", "overall", "p808")
 
 
-class Ears:
+class SpeechModels:
     """Models, judges and what they already said, kept below `cache`."""
 
     def __init__(self, cache: Path, precision: str, threads: int) -> None:
         self.cache, self.precision, self.threads = cache, precision, threads
         self.library = VoiceLibrary(cache / "voices")
         models = load_settings().models_path
-        options = SpeakerOptions(models, precision=precision, threads=threads, voices_dir=cache / "voices")
+        options = SynthesizerOptions(models, precision=precision, threads=threads, voices_dir=cache / "voices")
         self.store = ModelStore(models)
-        self.speaker = Speaker(options)
+        self.synthesizer = Synthesizer(options)
 
     @cached_property
     def judges(self) -> ReportJudges:
@@ -62,7 +62,9 @@ class Ears:
 
     @cached_property
     def stock_voices(self) -> tuple[str, ...]:
-        return tuple(voice.voice_id for voice in self.speaker.voices() if voice.engine == "kokoro" and voice.is_stock)
+        return tuple(
+            voice.voice_id for voice in self.synthesizer.voices() if voice.engine == "kokoro" and voice.is_stock
+        )
 
     def heard(
         self, voice: str, language: str, texts: Sequence[str], judges: ReportJudges, top_hz: float | None
@@ -74,8 +76,8 @@ class Ears:
         known: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
         for text in texts:
             if text not in known:
-                plan = self.speaker.plan(text, engine="kokoro", language=language, voice=voice)
-                known[text] = _row(listen(judges, join(self.speaker.speak(plan)), text, language, top_hz))
+                plan = self.synthesizer.plan(text, engine="kokoro", language=language, voice=voice)
+                known[text] = _row(listen(judges, join(self.synthesizer.speak(plan)), text, language, top_hz))
                 write_whole(path, known)
         return [_heard(text, known[text]) for text in texts]
 
@@ -130,7 +132,7 @@ class Stock:
 
 
 def stock_of(
-    ears: Ears,
+    ears: SpeechModels,
     language: str,
     texts: Sequence[str],
     targets: Mapping[str, Target],

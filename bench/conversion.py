@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.settings import load_settings
-from app.tasks.convert import Booth, Converted, Wanted, convert_recording, find_voice
+from app.tasks.convert import ConversionService, Converted, Wanted, convert_recording, find_voice
 from bench.prompts import SPEAKERS, PromptSpeaker, decoded, listed
 from bench.record import RESULTS, write
 from speech.asr import WhisperTranscriber
@@ -34,7 +34,7 @@ from speech.engines.base import EngineOptions, Pitch
 from speech.metrics.speaker import Embedding, SpeakerEncoder, SpeakerJudge
 from speech.metrics.wer import errors, words
 from speech.models import ModelStore
-from speech.synthesis import Speaker, SpeakerOptions
+from speech.synthesis import Synthesizer, SynthesizerOptions
 
 # What the issue asks: rise of the word error rate, correlation, share of the voice's own likeness.
 MORE_ERRORS, CORRELATION, LIKENESS = 0.05, 0.85, 0.8
@@ -65,25 +65,25 @@ class Bench:
         settings = load_settings()
         folder = voices_dir or settings.voices_path
         self.store = ModelStore(settings.models_path)
-        self.speaker = Speaker(
-            SpeakerOptions(settings.models_path, precision=precision, threads=threads, voices_dir=folder)
+        self.synthesizer = Synthesizer(
+            SynthesizerOptions(settings.models_path, precision=precision, threads=threads, voices_dir=folder)
         )
-        self.booth = Booth(EngineOptions(self.store, precision, threads, folder))
+        self.conversion = ConversionService(EngineOptions(self.store, precision, threads, folder))
         self.transcriber = WhisperTranscriber(self.store.path("whisper-base"), threads=threads)
         self.judges = speaker_judges(self.store)
 
     def spoken(self, text: str, language: str, voice: str) -> Audio:
-        plan = self.speaker.plan(text, engine="kokoro", language=language, voice=voice)
-        return join(self.speaker.speak(plan))
+        plan = self.synthesizer.plan(text, engine="kokoro", language=language, voice=voice)
+        return join(self.synthesizer.speak(plan))
 
     def converted(self, audio: Audio, voice: str, language: str, pitch: Pitch) -> tuple[Converted, float]:
         """As the service does it, the words recognised; and the seconds it took."""
-        wanted = Wanted(find_voice(self.speaker.voices(), voice), language, pitch=pitch)
+        wanted = Wanted(find_voice(self.synthesizer.voices(), voice), language, pitch=pitch)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "recording.wav"
             save(audio, path)
             started = time.perf_counter()
-            made = convert_recording(self.booth, path, wanted, lambda done, total, note: None)
+            made = convert_recording(self.conversion, path, wanted, lambda done, total, note: None)
             return made, time.perf_counter() - started
 
     def mistakes(self, audio: Audio, text: str, language: str) -> int:

@@ -24,7 +24,7 @@ from speech.engines.kokoro.presets import PRESETS
 from speech.metrics.mos import opinion_score
 from speech.metrics.speaker import Embedding, SpeakerEncoder, similarity
 from speech.metrics.wer import word_error_rate, words
-from speech.synthesis import Speaker, SpeakerOptions
+from speech.synthesis import Synthesizer, SynthesizerOptions
 from speech.text.normalize import normalize
 
 SENTENCES = Path(__file__).with_name("sentences.json")
@@ -36,7 +36,7 @@ P808, OVERALL, SAME_PERSON = 3.7, 3.1, 0.80
 
 @dataclass(frozen=True)
 class Judges:
-    speaker: Speaker
+    synthesizer: Synthesizer
     transcriber: WhisperTranscriber
     encoder: SpeakerEncoder
 
@@ -64,8 +64,8 @@ def texts(language: str) -> dict[str, list[tuple[str, str]]]:
 
 
 def listen(judges: Judges, written: str, wanted: str, voice: str, language: str) -> Heard:
-    plan = judges.speaker.plan(written, engine="kokoro", language=language, voice=voice)
-    audio: Audio = join(judges.speaker.speak(plan))
+    plan = judges.synthesizer.plan(written, engine="kokoro", language=language, voice=voice)
+    audio: Audio = join(judges.synthesizer.speak(plan))
     score = opinion_score(audio)
     return Heard(
         wanted=wanted,
@@ -134,11 +134,11 @@ def main() -> int:
     parser.add_argument("--languages", nargs="*", default=list(LANGUAGES), choices=LANGUAGES)
     parser.add_argument("--precision", default="int8", choices=["int8", "fp32"])
     asked = parser.parse_args()
-    speaker = Speaker(SpeakerOptions(load_settings().models_path, precision=asked.precision))
-    store = speaker.store
+    synthesizer = Synthesizer(SynthesizerOptions(load_settings().models_path, precision=asked.precision))
+    store = synthesizer.store
     transcriber = WhisperTranscriber(store.path("whisper-base"))
     encoder = SpeakerEncoder(store.path("speaker-resnet34") / "speaker-resnet34.onnx")
-    judges = Judges(speaker, transcriber, encoder)
+    judges = Judges(synthesizer, transcriber, encoder)
     missed = [measure(judges, language, asked.presets, asked.precision) for language in asked.languages]
     return int(any(missed))
 

@@ -17,7 +17,7 @@ from bench.record import write
 from bench.speed import TEXTS, middle, spoken
 from speech.engines.kokoro.fitted import FittedVoices
 from speech.models import ModelStore
-from speech.synthesis import Speaker, SpeakerOptions
+from speech.synthesis import Synthesizer, SynthesizerOptions
 
 TEXT, STOCK = TEXTS["a paragraph"], "pf_dora"
 MOST_S, MOST_RATIO = 2.0, 1.05  # what the issue asks: of a load, and of the real-time factors
@@ -40,11 +40,13 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--precision", default="int8", choices=["int8", "fp32"])
     asked = parser.parse_args()
-    options = SpeakerOptions(load_settings().models_path, precision=asked.precision, voices_dir=asked.voices_dir)
-    speaker = Speaker(options)
-    loads = [load_s(speaker.store, asked.voices_dir, asked.voice, asked.precision) for _ in range(3)]
+    options = SynthesizerOptions(load_settings().models_path, precision=asked.precision, voices_dir=asked.voices_dir)
+    synthesizer = Synthesizer(options)
+    loads = [load_s(synthesizer.store, asked.voices_dir, asked.voice, asked.precision) for _ in range(3)]
     voices = (asked.voice, STOCK)
-    pairs = [[spoken(speaker, TEXT, voice) for voice in voices] for _ in range(1 + asked.runs)][1:]  # one to warm up
+    pairs = [[spoken(synthesizer, TEXT, voice) for voice in voices] for _ in range(1 + asked.runs)][
+        1:
+    ]  # one to warm up
     ratio = median(fitted.real_time_factor / stock.real_time_factor for fitted, stock in pairs)
     figures = {
         "load_s": median(loads),

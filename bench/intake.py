@@ -26,8 +26,8 @@ from bench.record import RESULTS, write
 from speech.audio import Audio, resample, save
 from speech.errors import SpeechError
 from speech.models import ModelStore
-from train.intake import Judges, load_judges, take_in
-from train.progress import Quiet
+from train.intake import IntakeModels, analyze_recordings, load_intake_models
+from train.progress import NullReporter
 
 PAUSE_S, ROOM_DB = 0.9, -65.0
 CHORD_HZ = (220.0, 277.2, 329.6)
@@ -101,12 +101,14 @@ STATES: Mapping[str, Callable[[Audio], Audio]] = {
 }
 
 
-def count(judges: Judges, speaker: str, state: str, sound: Audio) -> Counted:
+def count(models: IntakeModels, speaker: str, state: str, sound: Audio) -> Counted:
     with tempfile.TemporaryDirectory() as name:
         path = Path(name) / "recording.wav"
         save(sound, path)
         try:
-            manifest = take_in([path], SPEAKERS[speaker].language, Path(name) / "work", judges, Quiet())
+            manifest = analyze_recordings(
+                [path], SPEAKERS[speaker].language, Path(name) / "work", models, NullReporter()
+            )
         except SpeechError as error:
             return Counted(speaker, state, 0, 0, {}, {}, error.code)
     found = [(one.severity, one.code) for clip in manifest.clips for one in clip.findings]
@@ -116,14 +118,14 @@ def count(judges: Judges, speaker: str, state: str, sound: Audio) -> Counted:
     return Counted(speaker, state, len(manifest.clips), len(manifest.usable()), warnings, refusals, None)
 
 
-def measured(judges: Judges, speaker: str, reference_s: float) -> list[Counted]:
+def measured(models: IntakeModels, speaker: str, reference_s: float) -> list[Counted]:
     clips = [audio for audio, _ in prompts(speaker, reference_s).reference]
     others = [audio for audio, _ in prompts(OTHERS.get(speaker, "allison_en"), reference_s).reference]
     mixed = [others[number] if number % 3 == 2 and number < len(others) else clip for number, clip in enumerate(clips)]
     rows = []
     for state, change in STATES.items():
         given = mixed if state.startswith("one clip") else clips
-        rows.append(count(judges, speaker, state, change(recording(given))))
+        rows.append(count(models, speaker, state, change(recording(given))))
         print(rows[-1], flush=True)
     return rows
 
@@ -166,8 +168,8 @@ def main() -> int:
     parser.add_argument("--speakers", nargs="*", default=list(SPEAKERS), choices=list(SPEAKERS))
     parser.add_argument("--reference-s", type=float, default=50.0)
     asked = parser.parse_args()
-    judges = load_judges(ModelStore(load_settings().models_path))
-    rows = [row for speaker in asked.speakers for row in merged(measured(judges, speaker, asked.reference_s))]
+    models = load_intake_models(ModelStore(load_settings().models_path))
+    rows = [row for speaker in asked.speakers for row in merged(measured(models, speaker, asked.reference_s))]
     print(table(known()))
     return int(any(row.refusals or row.refused_whole for row in rows if row.state in NEVER_REFUSED))
 

@@ -22,7 +22,7 @@ from app.settings import load_settings
 from bench.record import write
 from speech.engines.kokoro.runtime import SAMPLE_RATE, load_voice
 from speech.models import ModelStore
-from speech.synthesis import Speaker, SpeakerOptions
+from speech.synthesis import Synthesizer, SynthesizerOptions
 
 VOICE, LANGUAGE = "pf_dora", "pt-BR"
 TEXTS = {
@@ -50,11 +50,11 @@ class Run:
         return self.total_s / self.audio_s
 
 
-def spoken(speaker: Speaker, text: str, voice: str = VOICE) -> Run:
+def spoken(synthesizer: Synthesizer, text: str, voice: str = VOICE) -> Run:
     """By our engine."""
     started = time.perf_counter()
     first_s, samples = 0.0, 0
-    for chunk in speaker.speak(speaker.plan(text, engine="kokoro", language=LANGUAGE, voice=voice)):
+    for chunk in synthesizer.speak(synthesizer.plan(text, engine="kokoro", language=LANGUAGE, voice=voice)):
         first_s = first_s or time.perf_counter() - started
         samples += len(chunk.samples)
     return Run(first_s, time.perf_counter() - started, samples / SAMPLE_RATE)
@@ -101,12 +101,12 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--precision", default="int8", choices=["int8", "fp32"])
     asked = parser.parse_args()
-    speaker = Speaker(SpeakerOptions(load_settings().models_path, precision=asked.precision))
+    synthesizer = Synthesizer(SynthesizerOptions(load_settings().models_path, precision=asked.precision))
     figures = {}
     with TemporaryDirectory() as folder:
-        kokoro = their_kokoro(speaker.store, asked.precision, Path(folder))
+        kokoro = their_kokoro(synthesizer.store, asked.precision, Path(folder))
         for name, text in TEXTS.items():
-            row = compare(lambda: spoken(speaker, text), lambda: asyncio.run(theirs(kokoro, text)), asked.runs)
+            row = compare(lambda: spoken(synthesizer, text), lambda: asyncio.run(theirs(kokoro, text)), asked.runs)
             figures[name] = row
             print(
                 f"{name:13} first sound {row['ours']['first_s']:.2f} s against {row['theirs']['first_s']:.2f} s, ratio "

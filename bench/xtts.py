@@ -56,7 +56,7 @@ def ceilings(folder: Path, threads: int) -> dict[str, float]:
     """Bytes a second that reading gets, multiplications a second, and what a token and a second of sound need."""
     import torch
 
-    from speech.engines.matrices import Float32
+    from speech.engines.packed_linear import Float32
     from speech.engines.xtts.checkpoint import open_checkpoint
     from speech.engines.xtts.vocoder import BLOCK, HOP, RATES, load_vocoder
 

@@ -27,8 +27,8 @@ MAX_SEED = 2**32 - 1
 
 
 @dataclass(frozen=True)
-class SpeakerOptions:
-    """How a Speaker is put together."""
+class SynthesizerOptions:
+    """How a Synthesizer is put together."""
 
     models_dir: Path  # where the model store keeps weights
     precision: str = "int8"  # of the embedded engine: int8 or fp32
@@ -70,10 +70,10 @@ def tags_of(plan: Plan) -> dict[str, str]:
     return {"copyright": terms.strip(), "comment": made}
 
 
-class Speaker:
+class Synthesizer:
     """All engines of this process behind two calls: `plan` checks, `speak` makes the sound."""
 
-    def __init__(self, options: SpeakerOptions) -> None:
+    def __init__(self, options: SynthesizerOptions) -> None:
         self._options = options
         self.store = ModelStore(options.models_dir)
         self._pool = EnginePool(
@@ -106,7 +106,7 @@ class Speaker:
         return None
 
     def warm_up(self) -> threading.Thread | None:
-        """Load the engines of `SpeakerOptions.warm_engines` in a thread of their own; one that cannot be is left out.
+        """Load the engines of `SynthesizerOptions.warm_engines` in a thread; one that cannot be is left out.
 
         Raises SpeechError `unknown_engine`, `engine_not_built` at once for a name that is none.
         """

@@ -34,7 +34,7 @@ class Service:
         self.worker = Worker(
             services.database,
             services.files,
-            tasks(services.speaker, services.workshop),
+            tasks(services.synthesizer, services.cloning),
             worker_id="worker_test",
             lease_s=settings.lease_s,
             poll_s=settings.poll_s,

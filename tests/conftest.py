@@ -11,7 +11,7 @@ from api_service import Service, running
 
 from app.settings import load_settings
 from speech.models import ModelStore
-from speech.synthesis import Speaker, SpeakerOptions
+from speech.synthesis import Synthesizer, SynthesizerOptions
 
 
 @pytest.fixture(scope="session")
@@ -32,11 +32,11 @@ def model_store(models_dir: Path) -> ModelStore:
 
 
 @pytest.fixture(scope="session")
-def speaker(model_store: ModelStore) -> Iterator[Speaker]:
+def synthesizer(model_store: ModelStore) -> Iterator[Synthesizer]:
     """The real engines, kept loaded for the whole session."""
-    speaker = Speaker(SpeakerOptions(model_store.root))
-    yield speaker
-    speaker.close()
+    synthesizer = Synthesizer(SynthesizerOptions(model_store.root))
+    yield synthesizer
+    synthesizer.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,1 +1,1 @@
-"""The workshop room: recordings to dataset to voice to verdict. It knows speech and nothing above it."""
+"""The cloning room: recordings to dataset to voice to verdict. It knows speech and nothing above it."""

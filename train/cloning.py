@@ -18,8 +18,8 @@ from train.manifest import Clip, Manifest
 from train.progress import Part, Reporter
 
 if TYPE_CHECKING:
-    from speech.synthesis import Speaker
-    from train.fitting import Fitted
+    from speech.synthesis import Synthesizer
+    from train.kokoro.fitting import Fitted
 
 ENGINE, BASE = "kokoro", "kokoro-fp32"
 LEAST_S = 6.0  # of usable clips
@@ -90,8 +90,8 @@ def clone(
     `unknown_effort`, `too_little_speech`, `model_missing`, `voice_exists`; Stopped when the reporter says so, with
     everything needed to go on in `work_dir`.
     """
-    from train.fitting import fit_voice
-    from train.kokoro import KokoroOptions
+    from train.kokoro.fitting import fit_voice
+    from train.kokoro.trainable import KokoroOptions
 
     effort = _effort(options.effort)
     library.check_new(options.voice_id)
@@ -165,25 +165,25 @@ def _judged(
     reporter: Reporter,
 ) -> tuple[dict[str, Any], dict[str, Audio]]:
     """The report and sounds of a voice that is not in any library yet, spoken as a listener will hear it."""
-    from speech.synthesis import Speaker, SpeakerOptions
-    from train import report
-    from train.spoken import installed_precision
+    from speech.synthesis import Synthesizer, SynthesizerOptions
+    from train.kokoro import report
+    from train.kokoro.preview import installed_precision
 
     staged = VoiceLibrary(work_dir / "judged")
     if (work_dir / "judged").exists():
         shutil.rmtree(work_dir / "judged")
     staged.add(meta, tensors, {})
-    speaker = Speaker(
-        SpeakerOptions(models_dir=store.root, precision=installed_precision(store), voices_dir=work_dir / "judged")
+    synthesizer = Synthesizer(
+        SynthesizerOptions(models_dir=store.root, precision=installed_precision(store), voices_dir=work_dir / "judged")
     )
     held_out = [(clip, audio) for clip, audio in sounds if clip.clip_id in fitted.held_out]
     is_unheard = len(held_out) >= FEWEST_HELD_OUT
     subject = report.Subject(
         language=meta.language,
         stock_voice=fitted.start_voice,
-        say_stock=_say(speaker, fitted.start_voice),
-        say_fitted=_say(speaker, meta.voice_id),
-        held_out=[report.Recording(audio, clip.text) for clip, audio in (held_out if is_unheard else sounds)],
+        say_stock=_say(synthesizer, fitted.start_voice),
+        say_fitted=_say(synthesizer, meta.voice_id),
+        held_out=[report.HeldOutClip(audio, clip.text) for clip, audio in (held_out if is_unheard else sounds)],
         fit_encoders=fitted.encoders,
         warnings=[finding for clip, _ in sounds for finding in clip.findings],
         top_hz=fitted.figures["top_hz"],
@@ -199,9 +199,9 @@ def _judged(
     return mapping, samples
 
 
-def _say(speaker: Speaker, voice: str) -> Callable[[str, str], Audio]:
+def _say(synthesizer: Synthesizer, voice: str) -> Callable[[str, str], Audio]:
     def say(text: str, language: str) -> Audio:
-        plan = speaker.plan(text, engine=ENGINE, language=language, voice=voice, parameters={})
-        return join(speaker.speak(plan))
+        plan = synthesizer.plan(text, engine=ENGINE, language=language, voice=voice, parameters={})
+        return join(synthesizer.speak(plan))
 
     return say

@@ -9,6 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from speech.analysis import quality, speakers
+from speech.analysis.cutting import LONGEST_RECORDINGS_S, Piece, Recording, cut, listen
+from speech.analysis.transcripts import difference, place
 from speech.asr import Transcriber, Transcript, WhisperTranscriber
 from speech.audio import join, save
 from speech.engines.kokoro.engine import KokoroEngine
@@ -17,11 +20,8 @@ from speech.metrics.speaker import SpeakerEncoder, SpeakerJudge
 from speech.models import ModelStore
 from speech.synthesis import match_language
 from speech.vad import SileroDetector, VoiceDetector
-from train import quality, speakers
-from train.cutting import LONGEST_RECORDINGS_S, Piece, Recording, cut, listen
 from train.manifest import Clip, Manifest
 from train.progress import Reporter, Stopped
-from train.transcripts import difference, place
 
 MODELS = ("whisper-base", "speaker-resnet34")
 LEAST_RECORDING_S = 10.0
@@ -34,7 +34,7 @@ _STAGES = {"reading": (0, 5), "finding_speech": (5, 10), "judging": (10, 30), "t
 
 
 @dataclass(frozen=True)
-class Judges:
+class IntakeModels:
     """Who listens: for speech, for words, for the person."""
 
     detector: VoiceDetector
@@ -42,21 +42,21 @@ class Judges:
     encoder: SpeakerJudge
 
 
-def load_judges(store: ModelStore, threads: int = 2) -> Judges:
-    """The judges from the model store. Raises SpeechError `model_missing`."""
+def load_intake_models(store: ModelStore, threads: int = 2) -> IntakeModels:
+    """The models from the model store. Raises SpeechError `model_missing`."""
     whisper, encoder = (store.path(name) for name in MODELS)
-    return Judges(
+    return IntakeModels(
         SileroDetector(),
         WhisperTranscriber(whisper, threads=threads),
         SpeakerEncoder(encoder / "speaker-resnet34.onnx"),
     )
 
 
-def take_in(
+def analyze_recordings(
     recordings: Sequence[Path],
     language: str,
     work_dir: Path,
-    judges: Judges,
+    models: IntakeModels,
     reporter: Reporter,
     text: str | None = None,
 ) -> Manifest:
@@ -74,10 +74,10 @@ def take_in(
         raise SpeechError("text_too_long", length=len(text), maximum=LONGEST_TEXT)
     work_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=work_dir, prefix=".intake-") as name:
-        heard = _listen(recordings, judges, reporter)
+        heard = _listen(recordings, models, reporter)
         pieces = [piece for recording in heard for piece in cut(recording)]
         _check_speech(heard, pieces)
-        clips = _clips(pieces, spoken, judges, reporter, text)
+        clips = _clips(pieces, spoken, models, reporter, text)
         _check_clips(pieces, clips)
         folder = Path(name) / "clips"
         folder.mkdir()
@@ -90,12 +90,12 @@ def take_in(
     return manifest
 
 
-def _listen(paths: Sequence[Path], judges: Judges, reporter: Reporter) -> list[Recording]:
+def _listen(paths: Sequence[Path], models: IntakeModels, reporter: Reporter) -> list[Recording]:
     heard: list[Recording] = []
     for index, path in enumerate(paths):
         _step(reporter, "reading", index, len(paths))
         left_s = LONGEST_RECORDINGS_S - sum(recording.audio.duration_s for recording in heard)
-        heard.append(listen(path, left_s, judges.detector))
+        heard.append(listen(path, left_s, models.detector))
     _step(reporter, "finding_speech", 1, 1)
     total_s = sum(recording.audio.duration_s for recording in heard)
     if total_s < LEAST_RECORDING_S:
@@ -118,14 +118,16 @@ def _check_speech(heard: Sequence[Recording], pieces: Sequence[Piece]) -> None:
     raise SpeechError("no_speech_found", files=files, speech_s=round(speech_s, 1))
 
 
-def _clips(pieces: Sequence[Piece], language: str, judges: Judges, reporter: Reporter, text: str | None) -> list[Clip]:
+def _clips(
+    pieces: Sequence[Piece], language: str, models: IntakeModels, reporter: Reporter, text: str | None
+) -> list[Clip]:
     """Every piece with its words, measures and findings. Raises what `_who` and `_languages` raise, and Stopped."""
-    found = _who(pieces, judges, reporter)
-    languages = _languages(pieces, language, judges.transcriber)
+    found = _who(pieces, models, reporter)
+    languages = _languages(pieces, language, models.transcriber)
     heard: list[Transcript] = []
     for index, piece in enumerate(pieces):
         _step(reporter, "transcribing", index, len(pieces))
-        heard.append(judges.transcriber.transcribe(piece.audio, language))
+        heard.append(models.transcriber.transcribe(piece.audio, language))
     _step(reporter, "transcribing", 1, 1)
     texts = tuple(each.text for each in heard) if text is None else place(text, [each.text for each in heard], language)
     clips = []
@@ -140,10 +142,10 @@ def _clips(pieces: Sequence[Piece], language: str, judges: Judges, reporter: Rep
     return clips
 
 
-def _who(pieces: Sequence[Piece], judges: Judges, reporter: Reporter) -> speakers.Speakers:
+def _who(pieces: Sequence[Piece], models: IntakeModels, reporter: Reporter) -> speakers.Speakers:
     """Raises Stopped, and SpeechError `two_speakers` with the clips in which the second one is heard."""
     voices = [piece.voice for piece in pieces]
-    found = speakers.compare(voices, judges.encoder, lambda done: _step(reporter, "judging", done, len(voices)))
+    found = speakers.compare(voices, models.encoder, lambda done: _step(reporter, "judging", done, len(voices)))
     if found.are_two:
         clips = ", ".join(_place(index, pieces[index]) for index in found.second)
         raise SpeechError("two_speakers", clips=clips, share_percent=round(100 * found.second_share))
@@ -222,7 +224,7 @@ def _clip(
         end_s=round(piece.span.end_s, 3),
         duration_s=piece.audio.duration_s,
         text=text,
-        heard=heard.text,
+        recognized_text=heard.text,
         language=language,
         measures={name: round(value, 4) for name, value in measures.items()},
         findings=quality.judge(measures, told),
@@ -239,7 +241,7 @@ def _check_clips(pieces: Sequence[Piece], clips: Sequence[Clip]) -> None:
     manifest = Manifest(tuple(clips))
     wrong = [(place, clip) for place, clip, codes in refused if "wrong_text" in codes]
     if sum(clip.duration_s for _, clip in wrong) > manifest.duration_s / 2:
-        told = "; ".join(f"{place}: “{clip.text}” / “{clip.heard}”" for place, clip in wrong[:_TOLD])
+        told = "; ".join(f"{place}: “{clip.text}” / “{clip.recognized_text}”" for place, clip in wrong[:_TOLD])
         raise SpeechError("wrong_text", clips=told)
     if manifest.usable_s < LEAST_SPEECH_S:
         reasons = "; ".join(f"{place}: {', '.join(codes)}" for place, _, codes in refused[:_TOLD])

@@ -8,25 +8,10 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal
+from typing import Any
 
+from speech.analysis.findings import Finding
 from speech.errors import SpeechError
-
-Severity = Literal["warning", "refused"]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """Something wrong with a clip. `clone.finding.CODE` and `clone.hint.CODE` of the text catalogue say it to a
-    person, `values` filling their placeholders."""
-
-    code: str
-    severity: Severity  # refused: the clip is left out; warning: it is used, and the report says so
-    values: Mapping[str, float | str]
-
-    def __post_init__(self) -> None:
-        if self.severity not in ("warning", "refused"):
-            raise ValueError(f"severity is warning or refused, not {self.severity!r}")
 
 
 @dataclass(frozen=True)
@@ -40,7 +25,7 @@ class Clip:
     end_s: float
     duration_s: float
     text: str  # what is taken as said
-    heard: str  # what the recogniser heard
+    recognized_text: str  # what the recogniser heard
     language: str  # BCP 47
     measures: Mapping[str, float]  # such as rms_db, snr_db, bandwidth_hz, speaker_similarity
     findings: tuple[Finding, ...]
@@ -109,10 +94,12 @@ class Manifest:
 
 def clip_from(row: Mapping[str, Any]) -> Clip:
     """A Clip from its JSON object. Raises ValueError, TypeError or KeyError for anything but exactly that."""
+    if "heard" in row:  # its name until version 1 of the manifest
+        row = {("recognized_text" if name == "heard" else name): value for name, value in row.items()}
     names = {field.name for field in fields(Clip)}
     if set(row) != names:
         raise ValueError(f"fields missing: {sorted(names - set(row))}, unknown: {sorted(set(row) - names)}")
-    for name in ("clip_id", "audio_path", "source", "text", "heard", "language"):
+    for name in ("clip_id", "audio_path", "source", "text", "recognized_text", "language"):
         if not isinstance(row[name], str):
             raise ValueError(f"{name} must be a text")
     path = PurePosixPath(row["audio_path"])

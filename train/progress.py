@@ -34,7 +34,7 @@ class Reporter(Protocol):
         """Whether to save what there is and raise Stopped (cancelled, paused, shutting down)."""
 
 
-class Quiet:
+class NullReporter:
     """A reporter that tells nobody and never stops."""
 
     def progress(self, done: int, total: int, note: str = "") -> None:

@@ -57,7 +57,7 @@ def cleanup(services: Wired, deep: bool = False) -> Cleaned:
 @router.get("/stats", summary="Jobs by status, voices, bytes on the disk")
 def stats(services: Wired) -> Stats:
     counts = services.jobs.counts()
-    stock = len(services.speaker.voices())
+    stock = len(services.synthesizer.voices())
     profiles = {engine: len(services.profiles.list(engine)) for engine in services.profiles.engines}
     return Stats(
         jobs=counts,

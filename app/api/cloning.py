@@ -117,11 +117,11 @@ def efforts(services: Wired, reader: Language, speech_s: SpeechSeconds = None) -
 
     Raises Problem `training_not_installed`, `cloning_models_missing`: then no voice can be fitted here yet.
     """
-    services.workshop.check()
+    services.cloning.check()
     return [
         EffortView(
             effort=effort,
-            estimate_s=services.workshop.estimate_s(effort, speech_s),
+            estimate_s=services.cloning.estimate_s(effort, speech_s),
             description=render(f"clone.effort.{effort}", reader, {}),
         )
         for effort in ("fast", "default", "best")
@@ -200,16 +200,16 @@ def _sample_names(services: Services, job: Job) -> list[str]:
 
 def _check(services: Services, engine: str) -> None:
     """Whether a voice can be made for this engine here. Raises SpeechError or Problem with the command that helps."""
-    engines = services.speaker.engines()
+    engines = services.synthesizer.engines()
     if engine not in engines:
         raise refusal(engine, list(engines))
     if engine in OPTIONAL:
-        services.speaker.check(engine)
-    services.workshop.check(engine)
+        services.synthesizer.check(engine)
+    services.cloning.check(engine)
 
 
 def _language(services: Services, asked: str, engine: str) -> str:
-    return match_language(asked, services.speaker.engines()[engine])
+    return match_language(asked, services.synthesizer.engines()[engine])
 
 
 def _consented(consent: bool | None) -> None:
@@ -221,7 +221,7 @@ def _params(
     services: Services, body: Fit | Clone, language: str, reader: str, speech_s: float | None = None
 ) -> dict[str, Any]:
     """What a job of fitting stores. Raises Problem or SpeechError for a name that is taken, a language not spoken."""
-    from app.tasks.workshop import ENGINE, REFERENCE, voice_id_of
+    from app.tasks.cloning_service import ENGINE, REFERENCE, voice_id_of
 
     engine, is_fitted = body.tts_engine, body.tts_engine == ENGINE
     if body.effort is not None and not is_fitted:
@@ -240,15 +240,15 @@ def _params(
         "gender": body.gender,
         "description": body.description,
         "effort": effort if is_fitted else REFERENCE,
-        "estimate_s": services.workshop.estimate_s(effort, speech_s) if is_fitted else None,
+        "estimate_s": services.cloning.estimate_s(effort, speech_s) if is_fitted else None,
         "consent": {"statement": statement, "given_at": datetime.now(UTC).isoformat()},
     }
 
 
 def refuse_taken(services: Services, voice_id: str) -> None:
     """Raises Problem `voice_exists`, `voice_being_made`."""
-    stock = {voice.voice_id for voice in services.speaker.voices()}
-    if voice_id in stock or services.workshop.is_taken(voice_id):
+    stock = {voice.voice_id for voice in services.synthesizer.voices()}
+    if voice_id in stock or services.cloning.is_taken(voice_id):
         raise Problem("voice_exists", voice=voice_id)
     for status in ("pending", "processing", "paused"):
         for job in services.jobs.list(limit=1000, kind="clone_voice", status=status)[1]:
@@ -258,7 +258,7 @@ def refuse_taken(services: Services, voice_id: str) -> None:
 
 def _taken_in(services: Services, job_id: str) -> tuple[Job, Manifest]:
     """Raises Problem `not_an_intake`, `intake_not_ready`."""
-    from app.tasks.workshop import MANIFEST
+    from app.tasks.cloning_service import MANIFEST
     from train.manifest import Manifest
 
     job = find_job(services, job_id)
@@ -300,7 +300,7 @@ def _corrected(clip: Clip, choice: ClipChoice | None) -> Clip:
 
 def _add_with_recordings(services: Services, kind: str, params: dict[str, Any], recordings: Sequence[Upload]) -> Job:
     from app.jobs.job import new_job_id
-    from app.tasks.workshop import UPLOADS
+    from app.tasks.cloning_service import UPLOADS
 
     job_id = new_job_id()
     try:
@@ -323,7 +323,7 @@ def _add_with_recordings(services: Services, kind: str, params: dict[str, Any], 
 def _add_with_clips(services: Services, params: dict[str, Any], intake_id: str, manifest: Manifest) -> Job:
     """The clips are copied, so that the intake may be deleted."""
     from app.jobs.job import new_job_id
-    from app.tasks.workshop import INTAKE, MANIFEST
+    from app.tasks.cloning_service import INTAKE, MANIFEST
 
     job_id = new_job_id()
     try:

@@ -50,20 +50,20 @@ def convert(
 ) -> JobView:
     """Raises Problem `conversion_not_installed`, `conversion_models_missing`; SpeechError for what cannot be asked."""
     from app.jobs.job import new_job_id
-    from app.tasks.convert import ENGINE, booth_of, find_voice
-    from app.tasks.workshop import UPLOADS
+    from app.tasks.cloning_service import UPLOADS
+    from app.tasks.convert import ENGINE, conversion_service_of, find_voice
 
-    voice = find_voice(services.speaker.voices(), body.voice_id)
+    voice = find_voice(services.synthesizer.voices(), body.voice_id)
     params: dict[str, Any] = {
         "mode": "conversion",
         "engine": ENGINE,
         "voice": voice.voice_id,
-        "language": match_language(body.language, services.speaker.engines()[ENGINE]),
+        "language": match_language(body.language, services.synthesizer.engines()[ENGINE]),
         "ref_text": body.text or None,
         "pitch": body.pitch,
         "output_format": body.output_format,
     }
-    booth_of(services.settings).check()
+    conversion_service_of(services.settings).check()
     job_id = new_job_id()
     try:
         name = plain_name(body.file.filename)

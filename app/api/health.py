@@ -83,8 +83,8 @@ def health(services: Wired, response: Response) -> Health:
 
 @router.get("/health/engines", summary="Each engine: installed, loaded, what it speaks")
 def engines_health(services: Wired) -> EnginesHealth:
-    devices = services.speaker.pool_stats().devices
-    views = [_engine_health(services, info, devices.get(name)) for name, info in services.speaker.engines().items()]
+    devices = services.synthesizer.pool_stats().devices
+    views = [_engine_health(services, info, devices.get(name)) for name, info in services.synthesizer.engines().items()]
     has_default = any(view.is_default and view.available for view in views)
     has_all = all(view.available for view in views if view.name not in OPTIONAL)
     return EnginesHealth(
@@ -130,15 +130,15 @@ def _workers(services: Services) -> Check:
 
 def _engine(services: Services) -> Check:
     name = services.settings.default_engine
-    if name not in services.speaker.engines():
+    if name not in services.synthesizer.engines():
         return Check(status="fail", detail=f"the default engine {name} is not built")
-    missing, lack = _missing(services, name), services.speaker.lack(name)
+    missing, lack = _missing(services, name), services.synthesizer.lack(name)
     detail = _pull(missing) or (render(f"error.{lack.code}", "en", lack.values) if lack else f"{name} is installed")
     return Check(status="fail" if lack else "ok", detail=detail)
 
 
 def _missing(services: Services, engine: str) -> list[str]:
-    return [name for name in services.speaker.models_of(engine) if not services.models.is_installed(name)]
+    return [name for name in services.synthesizer.models_of(engine) if not services.models.is_installed(name)]
 
 
 def _pull(missing: list[str]) -> str:
@@ -147,7 +147,7 @@ def _pull(missing: list[str]) -> str:
 
 def _engine_health(services: Services, info: EngineInfo, device: str | None) -> EngineHealth:
     missing = _missing(services, info.name)
-    lack = services.speaker.lack(info.name)
+    lack = services.synthesizer.lack(info.name)
     return EngineHealth(
         name=info.name,
         title=info.title,
@@ -157,7 +157,7 @@ def _engine_health(services: Services, info: EngineInfo, device: str | None) -> 
         is_default=info.name == services.settings.default_engine,
         loaded=device is not None,
         device=device or (info.devices[0] if len(info.devices) == 1 else None),
-        device_requested=services.speaker.asked_device,
+        device_requested=services.synthesizer.asked_device,
         sample_rate=info.sample_rate,
         languages=list(info.languages),
         can_clone=info.can_clone,

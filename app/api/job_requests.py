@@ -67,13 +67,13 @@ def params_of(services: Services, body: NewJob) -> dict[str, Any]:
     engine = _engine(services, body.tts_engine)
     if body.enable_rvc:
         raise Problem("rvc_not_built")
-    language = match_language(_language(body), services.speaker.engines()[engine])
+    language = match_language(_language(body), services.synthesizer.engines()[engine])
     preset, voice = _voice(services, body, engine, language)
     if body.mode == "dubbing_with_clone":
         _refuse_stock(services, voice)
     profile = _profile(services, engine, body.quality_profile_id)
     parameters = dict(profile.parameters) | ({} if body.speed is None else {"speed": body.speed})
-    plan = services.speaker.plan(
+    plan = services.synthesizer.plan(
         body.text, engine=engine, language=language, voice=voice, parameters=parameters, seed=body.seed
     )
     return {
@@ -93,8 +93,8 @@ def params_of(services: Services, body: NewJob) -> dict[str, Any]:
 
 
 def _refuse_stock(services: Services, voice_id: str) -> None:
-    cloned = [voice.voice_id for voice in services.speaker.voices() if not voice.is_stock]
-    if voice_id not in cloned and voice_id in {voice.voice_id for voice in services.speaker.voices()}:
+    cloned = [voice.voice_id for voice in services.synthesizer.voices() if not voice.is_stock]
+    if voice_id not in cloned and voice_id in {voice.voice_id for voice in services.synthesizer.voices()}:
         raise Problem("voice_not_cloned", voice_id=voice_id, choices=cloned or ["–"])
 
 
@@ -117,11 +117,11 @@ def _refuse_inapplicable(body: NewJob) -> None:
 
 def _engine(services: Services, asked: str | None) -> str:
     engine = asked or services.settings.default_engine
-    built = list(services.speaker.engines())
+    built = list(services.synthesizer.engines())
     if engine not in built:
         raise refusal(engine, built)
     if engine in OPTIONAL:
-        services.speaker.check(engine)
+        services.synthesizer.check(engine)
     return engine
 
 
@@ -138,7 +138,7 @@ def _voice(services: Services, body: NewJob, engine: str, language: str) -> tupl
         return None, body.voice_id
     offered = presets_of(engine)
     if not offered and body.voice_preset is None:
-        voice = next((voice.voice_id for voice in services.speaker.voices() if voice.engine == engine), None)
+        voice = next((voice.voice_id for voice in services.synthesizer.voices() if voice.engine == engine), None)
         if voice is None:
             raise Problem("engine_without_voices", engine=engine)
         return None, voice

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from fastapi import APIRouter, Depends
@@ -10,7 +11,7 @@ from starlette.responses import FileResponse, RedirectResponse
 from app.api.queries import known_query
 from app.api.services import Wired
 from app.errors import Problem
-from app.texts import FOLDER, LANGUAGES
+from app.texts import LANGUAGES, catalogue
 
 router = APIRouter(tags=["page"], dependencies=[Depends(known_query)])
 
@@ -41,11 +42,11 @@ def page_with_slash() -> RedirectResponse:
     return RedirectResponse("/webui", 308)
 
 
-@router.get("/webui/texts/{language}.json", summary="What the page says, in one language", response_class=FileResponse)
-def texts(language: str) -> FileResponse:
+@router.get("/webui/texts/{language}.json", summary="What the page says, in one language")
+def texts(language: str) -> Mapping[str, str]:
     if language not in LANGUAGES:
         raise Problem("page_texts_not_found", language=language, choices=list(LANGUAGES))
-    return _file(FOLDER, f"{language}.json")
+    return catalogue(language)
 
 
 @router.get("/webui/vendor/{path:path}", summary="A library of the page", response_class=FileResponse)

@@ -10,7 +10,7 @@ from fastapi import Depends, Request
 from app.settings import Settings
 from speech.engines.registry import OPTIONAL
 from speech.models import ModelStore
-from speech.synthesis import Speaker
+from speech.synthesis import Synthesizer
 
 if TYPE_CHECKING:  # the database layer is a third of the import of app.main, and only a running service needs it
     from app.jobs.embedded import Supervisor
@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # the database layer is a third of the import of app.main, an
     from app.storage.database import Database
     from app.storage.files import Files
     from app.storage.profiles import ProfileStore
-    from app.tasks.workshop import Workshop
+    from app.tasks.cloning_service import CloningService
     from speech.engines.base import EngineInfo
 
 
@@ -33,8 +33,8 @@ class Services:
     samples: Files  # what voices say of themselves, a folder a voice
     profiles: ProfileStore
     models: ModelStore
-    speaker: Speaker
-    workshop: Workshop  # where voices are fitted, and what has been
+    synthesizer: Synthesizer
+    cloning: CloningService  # where voices are fitted, and what has been
     supervisor: Supervisor | None = None  # of the worker processes, when this service keeps them
 
 
@@ -45,9 +45,11 @@ async def services_of(request: Request) -> Services:
 
 def usable_engines(services: Services) -> dict[str, EngineInfo]:
     """The engines a client may choose from: all but the optional ones that are not installed."""
-    speaker = services.speaker
+    synthesizer = services.synthesizer
     return {
-        name: info for name, info in speaker.engines().items() if name not in OPTIONAL or speaker.lack(name) is None
+        name: info
+        for name, info in synthesizer.engines().items()
+        if name not in OPTIONAL or synthesizer.lack(name) is None
     }
 
 

@@ -62,7 +62,7 @@ async def stream(request: Request, services: Wired, job_id: str) -> StreamingRes
     job = await run_in_threadpool(find_sounding, services, job_id)
     if job.is_ended:
         ready(job)
-    sample_rate = services.speaker.engines()[job.params["engine"]].sample_rate
+    sample_rate = services.synthesizer.engines()[job.params["engine"]].sample_rate
     sound = _follow(services, job_id, request.is_disconnected)
     first = await anext(sound, b"")  # what fails before the first sound is answered as an error
     headers = {"X-Sample-Rate": str(sample_rate), "Cache-Control": "no-store", "X-Accel-Buffering": "no"}

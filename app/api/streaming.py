@@ -10,15 +10,15 @@ from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from speech.audio import Audio, AudioFormat, encode
-from speech.synthesis import Plan, Speaker, tags_of
+from speech.synthesis import Plan, Synthesizer, tags_of
 
 
 class SoundResponse(StreamingResponse):
     """The sound of a plan in one format. The first sentence is made before the status line is sent, so that what
     fails there is answered as an error; headers say what was used."""
 
-    def __init__(self, speaker: Speaker, plan: Plan, chosen: AudioFormat, format_name: str) -> None:
-        self._chunks = speaker.speak(plan)
+    def __init__(self, synthesizer: Synthesizer, plan: Plan, chosen: AudioFormat, format_name: str) -> None:
+        self._chunks = synthesizer.speak(plan)
         try:
             first = next(self._chunks)
         except BaseException:

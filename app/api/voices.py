@@ -113,7 +113,7 @@ class Deleted(BaseModel):
 
 @router.get("/presets", summary="Voice presets: a name for a voice in each language")
 def presets(services: Wired, reader: Language) -> Presets:
-    info = services.speaker.engines()["kokoro"]
+    info = services.synthesizer.engines()["kokoro"]
     views = [
         PresetView(
             id=name,
@@ -139,7 +139,7 @@ def voices(
 ) -> Voices:
     found = [
         _profile(services, voice)
-        for voice in services.speaker.voices()
+        for voice in services.synthesizer.voices()
         if (language is None or matches(language, _own_languages(services, voice)))
         and gender in (None, voice.gender)
         and (engine is None or engine.lower() == voice.engine)
@@ -155,7 +155,7 @@ def voices(
 )
 def import_voice(services: Wired, body: Annotated[Import, Depends(body_of(Import, MULTIPART))]) -> VoiceProfile:
     """What it holds is checked before anything is kept; an id that is taken is refused."""
-    library = services.workshop.library()
+    library = services.cloning.library()
     with TemporaryDirectory(dir=services.settings.data_dir, prefix="import-") as folder:
         path = Path(folder) / "voice.safetensors"
         with path.open("xb") as file:
@@ -178,7 +178,7 @@ def delete_voice(services: Wired, voice_id: str) -> Deleted:
     voice = find_voice(services, voice_id)
     if voice.is_stock:
         raise Problem("voice_is_stock", voice_id=voice.voice_id)
-    services.workshop.library().delete(voice_id)
+    services.cloning.library().delete(voice_id)
     services.samples.delete(voice_id)
     return Deleted(message=f"{voice_id} deleted", voice_id=voice_id)
 
@@ -206,7 +206,7 @@ def kept_sample(services: Wired, voice_id: str, name: str) -> FileResponse:
 
 @router.get("/voices/{voice_id}/export", summary="A cloned voice as one file", response_class=FileResponse)
 def export(services: Wired, voice_id: str) -> FileResponse:
-    path = services.workshop.library().path(_fitted(services, voice_id).voice_id)
+    path = services.cloning.library().path(_fitted(services, voice_id).voice_id)
     return FileResponse(path, media_type="application/octet-stream", filename=f"{voice_id}.safetensors")
 
 
@@ -216,11 +216,13 @@ def sample(services: Wired, voice_id: str, language: str | None = None) -> FileR
     voice = find_voice(services, voice_id)
     spoken = language or _own_languages(services, voice)[0]
     text = SAMPLE_TEXTS.get(spoken.partition("-")[0].lower(), SAMPLE_TEXTS["en"])
-    seed = SAMPLE_SEED if services.speaker.engines()[voice.engine].is_seeded else None
-    plan = services.speaker.plan(text, engine=voice.engine, language=spoken, voice=voice_id, parameters={}, seed=seed)
+    seed = SAMPLE_SEED if services.synthesizer.engines()[voice.engine].is_seeded else None
+    plan = services.synthesizer.plan(
+        text, engine=voice.engine, language=spoken, voice=voice_id, parameters={}, seed=seed
+    )
     path = services.samples.path(voice_id, f"{plan.language}{_edition(services, voice)}.wav")
     if not path.exists():
-        sound = join(services.speaker.speak(plan))
+        sound = join(services.synthesizer.speak(plan))
         temporary = services.samples.temporary(voice_id, token_hex(8), ".wav")
         temporary.write_bytes(to_bytes(sound, "wav", tags_of(plan)))
         for older in path.parent.glob(f"{plan.language}-*.wav"):
@@ -232,14 +234,14 @@ def sample(services: Wired, voice_id: str, language: str | None = None) -> FileR
 def _own_languages(services: Services, voice: Voice) -> tuple[str, ...]:
     """The language a voice has, or all its engine's for one that has none."""
     is_of_all = voice.language == MANY_LANGUAGES
-    return services.speaker.engines()[voice.engine].languages if is_of_all else (voice.language,)
+    return services.synthesizer.engines()[voice.engine].languages if is_of_all else (voice.language,)
 
 
 def _edition(services: Services, voice: Voice) -> str:
     """What tells the sample of a voice from that of an earlier one with the same id; "" for a stock voice."""
     if voice.is_stock:
         return ""
-    state = services.workshop.library().path(voice.voice_id).stat()
+    state = services.cloning.library().path(voice.voice_id).stat()
     return f"-{state.st_mtime_ns:x}{state.st_size:x}"
 
 
@@ -248,23 +250,23 @@ def _fitted(services: Services, voice_id: str) -> VoiceMeta:
     voice = find_voice(services, voice_id)
     if voice.is_stock:
         raise Problem("voice_not_fitted", voice_id=voice_id)
-    return services.workshop.library().get(voice_id)
+    return services.cloning.library().get(voice_id)
 
 
 def _samples_of(services: Services, voice_id: str) -> list[Path]:
-    return sorted((services.workshop.library().folder(voice_id) / "samples").glob("*.wav"))
+    return sorted((services.cloning.library().folder(voice_id) / "samples").glob("*.wav"))
 
 
 def find_voice(services: Services, voice_id: str) -> Voice:
     """Raises Problem `unknown_voice`."""
-    voices = {voice.voice_id: voice for voice in services.speaker.voices()}
+    voices = {voice.voice_id: voice for voice in services.synthesizer.voices()}
     if voice_id not in voices:
         raise Problem("unknown_voice", voice=voice_id[:80], choices=sorted(voices))
     return voices[voice_id]
 
 
 def _profile(services: Services, voice: Voice) -> VoiceProfile:
-    info = services.speaker.engines()[voice.engine]
+    info = services.synthesizer.engines()[voice.engine]
     profile = VoiceProfile(
         id=voice.voice_id,
         name=voice.title,
@@ -284,7 +286,7 @@ def _profile(services: Services, voice: Voice) -> VoiceProfile:
 
 
 def _of_cloned(services: Services, voice_id: str) -> dict[str, Any]:
-    meta = services.workshop.library().get(voice_id)
+    meta = services.cloning.library().get(voice_id)
     return {
         "description": meta.description,
         "created_at": meta.created_at,

@@ -25,7 +25,7 @@ from train.progress import Stopped
 
 if TYPE_CHECKING:
     from app.settings import Settings
-    from app.tasks.workshop import Workshop
+    from app.tasks.cloning_service import CloningService
     from speech.audio import Audio
     from speech.voice_files import VoiceMeta
     from train.manifest import Manifest
@@ -37,16 +37,16 @@ REDRAW_S = 0.5
 
 def clone(options: argparse.Namespace, console: Console) -> int:
     from app.settings import load_settings
-    from app.tasks.workshop import Workshop
+    from app.tasks.cloning_service import CloningService
     from speech.models import ModelStore
 
     settings = load_settings()
-    return clone_in(Workshop(ModelStore(settings.models_path), settings.voices_path), settings, options, console)
+    return clone_in(CloningService(ModelStore(settings.models_path), settings.voices_path), settings, options, console)
 
 
-def clone_in(workshop: Workshop, settings: Settings, options: argparse.Namespace, console: Console) -> int:
+def clone_in(cloning: CloningService, settings: Settings, options: argparse.Namespace, console: Console) -> int:
     """Take in, fit, report. Raises Problem or SpeechError before anything is made where it cannot be done."""
-    request, text = _request(workshop, settings, options, console)
+    request, text = _request(cloning, settings, options, console)
     work = settings.data_dir / "clones" / request["voice_id"]
     with _owned(work, request["voice_id"]):
         request = _continued(work, request, console)
@@ -54,12 +54,12 @@ def clone_in(workshop: Workshop, settings: Settings, options: argparse.Namespace
         recordings = [Path(name) for name in options.recordings]
         with reporter.listening():
             try:
-                meta = _make(workshop, work, request, text, recordings, reporter, console)
+                meta = _make(cloning, work, request, text, recordings, reporter, console)
             except Stopped:
                 console.note(console.text("cli.clone.paused"))
                 return PAUSED
         shutil.rmtree(work)
-    _show(workshop, meta, console)
+    _show(cloning, meta, console)
     return 0
 
 
@@ -139,11 +139,11 @@ def clock(seconds: float) -> str:
 
 
 def _request(
-    workshop: Workshop, settings: Settings, options: argparse.Namespace, console: Console
+    cloning: CloningService, settings: Settings, options: argparse.Namespace, console: Console
 ) -> tuple[dict[str, Any], str | None]:
     """What is asked for, checked, and the text that is said. Its `inputs` tell one request from another."""
-    from app.tasks import speaker_of
-    from app.tasks.workshop import EFFORTS, ENGINE, REFERENCE, REFERENCE_ENGINE, voice_id_of
+    from app.tasks import synthesizer_of
+    from app.tasks.cloning_service import EFFORTS, ENGINE, REFERENCE, REFERENCE_ENGINE, voice_id_of
     from speech.engines.registry import refusal
     from speech.synthesis import match_language
 
@@ -157,18 +157,18 @@ def _request(
     missing = [name for name in (*options.recordings, *([options.text] if options.text else [])) if not _is_file(name)]
     if missing:
         raise Problem("file_missing", path=", ".join(missing))
-    with closing(speaker_of(settings)) as speaker:
-        if engine not in speaker.engines() or engine not in (ENGINE, REFERENCE_ENGINE):
+    with closing(synthesizer_of(settings)) as synthesizer:
+        if engine not in synthesizer.engines() or engine not in (ENGINE, REFERENCE_ENGINE):
             raise refusal(engine, [ENGINE, REFERENCE_ENGINE])
-        language = match_language(options.language or console.language, speaker.engines()[engine])
+        language = match_language(options.language or console.language, synthesizer.engines()[engine])
         if engine == REFERENCE_ENGINE:
-            bring(speaker, speaker.models_of(engine), console, options.accept_licence)
-            speaker.check(engine)
-        stock = {voice.voice_id for voice in speaker.voices()}
+            bring(synthesizer, synthesizer.models_of(engine), console, options.accept_licence)
+            synthesizer.check(engine)
+        stock = {voice.voice_id for voice in synthesizer.voices()}
     voice_id = voice_id_of(options.name)
-    if voice_id in stock or workshop.is_taken(voice_id):
+    if voice_id in stock or cloning.is_taken(voice_id):
         raise SpeechError("voice_exists", voice=voice_id)
-    workshop.check(engine)
+    cloning.check(engine)
     text = _text(Path(options.text)) if options.text else None
     asked = {"title": options.name, "language": language, "effort": effort, "engine": engine}
     digest = hashlib.sha256(json.dumps([asked, text]).encode())
@@ -222,7 +222,7 @@ def _continued(work: Path, request: dict[str, Any], console: Console) -> dict[st
 
 
 def _make(
-    workshop: Workshop,
+    cloning: CloningService,
     work: Path,
     request: Mapping[str, Any],
     text: str | None,
@@ -230,14 +230,14 @@ def _make(
     reporter: Terminal,
     console: Console,
 ) -> VoiceMeta:
-    from app.tasks.workshop import ENGINE, MANIFEST
+    from app.tasks.cloning_service import ENGINE, MANIFEST
     from speech.voice_files import Consent
     from train.manifest import Manifest
 
     folder = work / INTAKE
     try:
         if not (folder / MANIFEST).exists():
-            workshop.take_in(recordings, request["language"], folder, reporter, text)
+            cloning.analyze_recordings(recordings, request["language"], folder, reporter, text)
     except (SpeechError, Problem):
         shutil.rmtree(work)  # nothing of recordings that cannot be used
         raise
@@ -245,15 +245,15 @@ def _make(
     _tell_clips(manifest, console)
     is_fitted = request["engine"] == ENGINE
     if is_fitted:
-        workshop.measure_speed(reporter)
-        estimate = clock(workshop.estimate_s(request["effort"], manifest.usable_s))
+        cloning.measure_speed(reporter)
+        estimate = clock(cloning.estimate_s(request["effort"], manifest.usable_s))
         console.note(console.text("cli.clone.begins", effort=request["effort"], time=estimate))
     options: dict[str, Any] = {name: request[name] for name in ("voice_id", "title", "language", "effort")}
     (work / FIT).mkdir(exist_ok=True)
     options["consent"] = Consent(**request["consent"])
     if not is_fitted:
-        return workshop.keep_reference(folder, manifest, options, workshop.library())
-    return workshop.clone(folder, manifest, options, workshop.library(), work / FIT, reporter)
+        return cloning.keep_reference(folder, manifest, options, cloning.library())
+    return cloning.clone(folder, manifest, options, cloning.library(), work / FIT, reporter)
 
 
 def _tell_clips(manifest: Manifest, console: Console) -> None:
@@ -266,7 +266,7 @@ def _tell_clips(manifest: Manifest, console: Console) -> None:
             console.note(f"  {clip.source} {clock(clip.start_s)}: {what}")
 
 
-def _show(workshop: Workshop, meta: VoiceMeta, console: Console) -> None:
+def _show(cloning: CloningService, meta: VoiceMeta, console: Console) -> None:
     """The report as a table, where the samples are, and how to speak."""
     rows = [[console.text(f"cli.clone.column.{name}") for name in ("measure", "stock", "fitted", "ceiling")]]
     rows += [row for language in meta.report.get("languages", ()) for row in _rows(language, console)]
@@ -276,7 +276,7 @@ def _show(workshop: Workshop, meta: VoiceMeta, console: Console) -> None:
             console.line("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
     if top_hz := meta.report.get("compared_up_to_hz"):
         console.say("clone.report.narrow", khz=f"{top_hz / 1000:.1f}")
-    for path in sorted((workshop.library().folder(meta.voice_id) / SAMPLES).glob("*.wav")):
+    for path in sorted((cloning.library().folder(meta.voice_id) / SAMPLES).glob("*.wav")):
         console.say("cli.clone.sample", path=os.fspath(path))
     console.say("cli.clone.done", title=meta.title, voice=meta.voice_id)
 

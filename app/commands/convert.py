@@ -16,22 +16,22 @@ from speech.errors import SpeechError
 
 if TYPE_CHECKING:
     from app.settings import Settings
-    from app.tasks.convert import Booth
+    from app.tasks.convert import ConversionService
 
 PITCHES = get_args(Pitch)
 
 
 def convert(options: argparse.Namespace, console: Console) -> int:
     from app.settings import load_settings
-    from app.tasks.convert import booth_of
+    from app.tasks.convert import conversion_service_of
 
     settings = load_settings()
-    return convert_in(booth_of(settings), settings, options, console)
+    return convert_in(conversion_service_of(settings), settings, options, console)
 
 
-def convert_in(booth: Booth, settings: Settings, options: argparse.Namespace, console: Console) -> int:
+def convert_in(conversion: ConversionService, settings: Settings, options: argparse.Namespace, console: Console) -> int:
     """Everything is checked before anything is made; the output is written whole or not at all."""
-    from app.tasks import speaker_of
+    from app.tasks import synthesizer_of
     from app.tasks.convert import ENGINE, Wanted, convert_recording, find_voice
     from speech import audio
     from speech.synthesis import match_language
@@ -45,14 +45,14 @@ def convert_in(booth: Booth, settings: Settings, options: argparse.Namespace, co
         raise Problem("file_missing", path=options.recording)
     if options.pitch not in PITCHES:
         raise Problem("unknown_pitch", pitch=options.pitch, choices=list(PITCHES))
-    with closing(speaker_of(settings)) as speaker:
-        voice = find_voice(speaker.voices(), options.voice)
-        language = match_language(options.language, speaker.engines()[ENGINE]) if options.language else ""
-        bring(speaker, booth.models(), console)
-    booth.check()
+    with closing(synthesizer_of(settings)) as synthesizer:
+        voice = find_voice(synthesizer.voices(), options.voice)
+        language = match_language(options.language, synthesizer.engines()[ENGINE]) if options.language else ""
+        bring(synthesizer, conversion.models(), console)
+    conversion.check()
     started = time.perf_counter()
     wanted = Wanted(voice, language, options.text, options.pitch)
-    made = convert_recording(booth, recording, wanted, _Told(console))
+    made = convert_recording(conversion, recording, wanted, _Told(console))
     elapsed_s = time.perf_counter() - started
     try:
         audio.save(made.audio, output, file_format)

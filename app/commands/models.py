@@ -106,11 +106,11 @@ def _store() -> ModelStore:
 def _embedded() -> tuple[str, ...]:
     """What `./run studio` needs: the default engine's weights and the page's library."""
     from app.settings import load_settings
-    from app.tasks import speaker_of
+    from app.tasks import synthesizer_of
 
     settings = load_settings()
-    with closing(speaker_of(settings)) as speaker:
-        return (*speaker.models_of(settings.default_engine), PAGE)
+    with closing(synthesizer_of(settings)) as synthesizer:
+        return (*synthesizer.models_of(settings.default_engine), PAGE)
 
 
 def _columns(rows: list[tuple[str, ...]]) -> list[str]:

@@ -18,7 +18,7 @@ from speech.text.language import guess
 if TYPE_CHECKING:
     from app.settings import Settings
     from speech.engines.base import EngineInfo
-    from speech.synthesis import Plan, Speaker
+    from speech.synthesis import Plan, Synthesizer
     from speech.voices import Voice
 
 MAX_INPUT_BYTES = 1 << 20  # of standard input; the plan bounds the characters
@@ -26,7 +26,7 @@ MAX_INPUT_BYTES = 1 << 20  # of standard input; the plan bounds the characters
 
 def speak(options: argparse.Namespace, console: Console) -> int:
     from app.settings import load_settings
-    from app.tasks import speaker_of
+    from app.tasks import synthesizer_of
     from speech import audio
     from speech.synthesis import tags_of
 
@@ -37,23 +37,23 @@ def speak(options: argparse.Namespace, console: Console) -> int:
     if not output.absolute().parent.is_dir():
         raise SpeechError("output_folder_missing", path=str(output.absolute().parent))
     engine = options.engine or settings.default_engine
-    with closing(speaker_of(settings)) as speaker:
-        models = speaker.models_of(engine)
-        if not any(voice.engine == engine for voice in speaker.voices()):  # who can speak is told by the weights
-            bring(speaker, models, console, options.accept_licence)
-            speaker.check(engine)
-            if not any(voice.engine == engine for voice in speaker.voices()):
+    with closing(synthesizer_of(settings)) as synthesizer:
+        models = synthesizer.models_of(engine)
+        if not any(voice.engine == engine for voice in synthesizer.voices()):  # who can speak is told by the weights
+            bring(synthesizer, models, console, options.accept_licence)
+            synthesizer.check(engine)
+            if not any(voice.engine == engine for voice in synthesizer.voices()):
                 raise SpeechError("engine_without_voices", engine=engine)
         text = _text(options.text)
         own = guess(text) or console.language
-        voice, language = chosen_voice(speaker.voices(), engine, options.voice, options.language, own)
-        parameters = _parameters(settings, speaker.engines()[engine], options.profile, options.speed)
-        plan = speaker.plan(
+        voice, language = chosen_voice(synthesizer.voices(), engine, options.voice, options.language, own)
+        parameters = _parameters(settings, synthesizer.engines()[engine], options.profile, options.speed)
+        plan = synthesizer.plan(
             text, engine=engine, language=language, voice=voice, parameters=parameters, seed=options.seed
         )
-        bring(speaker, models, console, options.accept_licence)
+        bring(synthesizer, models, console, options.accept_licence)
         started = time.perf_counter()
-        sound = audio.join(speaker.speak(plan))
+        sound = audio.join(synthesizer.speak(plan))
         elapsed_s = time.perf_counter() - started
     try:
         audio.save(sound, output, file_format, tags_of(plan))
@@ -78,13 +78,13 @@ def _tell_more(plan: Plan, console: Console) -> None:
         console.note(console.text("cli.speak.licence", engine=info.title, licence=info.licence, url=info.licence_url))
 
 
-def bring(speaker: Speaker, models: Iterable[str], console: Console, licence: str | None = None) -> None:
+def bring(synthesizer: Synthesizer, models: Iterable[str], console: Console, licence: str | None = None) -> None:
     """Pull what is not here yet; `licence` is one the person agrees to beforehand."""
-    missing = [name for name in models if not speaker.store.is_installed(name)]
+    missing = [name for name in models if not synthesizer.store.is_installed(name)]
     for name in missing:
-        pull(speaker.store, name, console, licence)
+        pull(synthesizer.store, name, console, licence)
     if missing:
-        speaker.store.tidy()
+        synthesizer.store.tidy()
 
 
 def chosen_voice(

@@ -9,34 +9,36 @@ from functools import partial
 from app.jobs.runner import Task
 from app.settings import Settings
 from app.tasks.cloning import clone_voice
-from app.tasks.convert import Booth, booth_of, say_again
-from app.tasks.intake import take_in
+from app.tasks.cloning_service import CloningService
+from app.tasks.convert import ConversionService, conversion_service_of, convert_voice
+from app.tasks.intake import analyze_recordings
 from app.tasks.synthesis import synthesize
-from app.tasks.workshop import Workshop
-from speech.synthesis import Speaker, SpeakerOptions
+from speech.synthesis import Synthesizer, SynthesizerOptions
 
 
-def tasks(speaker: Speaker, workshop: Workshop, booth: Booth | None = None) -> Mapping[str, Task]:
-    """Job kind to the function that does it; without a booth nothing is converted here."""
+def tasks(
+    synthesizer: Synthesizer, cloning: CloningService, conversion: ConversionService | None = None
+) -> Mapping[str, Task]:
+    """Job kind to the function that does it; without a conversion nothing is converted here."""
     table: dict[str, Task] = {
-        "dubbing": partial(synthesize, speaker),
-        "intake": partial(take_in, workshop),
-        "clone_voice": partial(clone_voice, workshop),
+        "dubbing": partial(synthesize, synthesizer),
+        "intake": partial(analyze_recordings, cloning),
+        "clone_voice": partial(clone_voice, cloning),
     }
-    return table | ({"conversion": partial(say_again, booth, speaker.voices)} if booth else {})
+    return table | ({"conversion": partial(convert_voice, conversion, synthesizer.voices)} if conversion else {})
 
 
 def from_settings(settings: Settings) -> Mapping[str, Task]:
     """The table of a worker process."""
-    speaker = speaker_of(settings)
-    speaker.warm_up()
-    return tasks(speaker, Workshop(speaker.store, settings.voices_path), booth_of(settings))
+    synthesizer = synthesizer_of(settings)
+    synthesizer.warm_up()
+    return tasks(synthesizer, CloningService(synthesizer.store, settings.voices_path), conversion_service_of(settings))
 
 
-def speaker_of(settings: Settings) -> Speaker:
+def synthesizer_of(settings: Settings) -> Synthesizer:
     """The engines as an operator set them."""
-    return Speaker(
-        SpeakerOptions(
+    return Synthesizer(
+        SynthesizerOptions(
             models_dir=settings.models_path,
             precision=settings.kokoro_precision,
             threads=os.cpu_count() or 1,

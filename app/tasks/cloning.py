@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from app.jobs.context import JobContext
-from app.tasks.workshop import ENGINE, FIT, INTAKE, MANIFEST, REFERENCE_ENGINE, STAGED, UPLOADS, Workshop
+from app.tasks.cloning_service import ENGINE, FIT, INTAKE, MANIFEST, REFERENCE_ENGINE, STAGED, UPLOADS, CloningService
 from speech.errors import SpeechError
 from speech.voice_files import Consent, VoiceLibrary, VoiceMeta
 from train.manifest import Manifest
@@ -43,7 +43,7 @@ class CloningParams(BaseModel):
     ref_text: str | None = None
 
 
-def clone_voice(workshop: Workshop, context: JobContext, params: Mapping[str, Any]) -> dict[str, Any]:
+def clone_voice(cloning: CloningService, context: JobContext, params: Mapping[str, Any]) -> dict[str, Any]:
     """Fit the voice, or keep its reference, and bring it into the library in the step that completes the job; nothing
     of it is there before.
 
@@ -51,11 +51,11 @@ def clone_voice(workshop: Workshop, context: JobContext, params: Mapping[str, An
     """
     wanted = CloningParams.model_validate(params)
     staged = VoiceLibrary(context.work_dir / STAGED)
-    meta = _of_this_job(workshop.library(), workshop.voices_dir, wanted)
+    meta = _of_this_job(cloning.library(), cloning.voices_dir, wanted)
     if meta is None:
-        meta = _of_this_job(staged, context.work_dir / STAGED, wanted) or _fit(workshop, context, wanted, staged)
+        meta = _of_this_job(staged, context.work_dir / STAGED, wanted) or _fit(cloning, context, wanted, staged)
         folder = staged.folder(wanted.voice)
-        context.at_completion(lambda: adopt(folder, workshop.voices_dir / wanted.voice))
+        context.at_completion(lambda: adopt(folder, cloning.voices_dir / wanted.voice))
     return {
         "voice_id": meta.voice_id,
         "engine": meta.engine,
@@ -90,7 +90,7 @@ def _of_this_job(library: VoiceLibrary, root: Path, wanted: CloningParams) -> Vo
     return meta
 
 
-def _fit(workshop: Workshop, context: JobContext, wanted: CloningParams, staged: VoiceLibrary) -> VoiceMeta:
+def _fit(cloning: CloningService, context: JobContext, wanted: CloningParams, staged: VoiceLibrary) -> VoiceMeta:
     folder, reporter = context.work_dir / INTAKE, Part(context, 0.0, 1.0)
     if (context.work_dir / UPLOADS).is_dir():
         share = REFERENCE_SHARE if wanted.engine == REFERENCE_ENGINE else INTAKE_SHARE
@@ -98,7 +98,7 @@ def _fit(workshop: Workshop, context: JobContext, wanted: CloningParams, staged:
         if not (folder / MANIFEST).exists():
             first = Part(context, 0.0, share)
             recordings = uploaded(context.work_dir)
-            workshop.take_in(recordings, wanted.language, folder, first, wanted.ref_text)
+            cloning.analyze_recordings(recordings, wanted.language, folder, first, wanted.ref_text)
     options = {
         "voice_id": wanted.voice,
         "title": wanted.title,
@@ -109,10 +109,10 @@ def _fit(workshop: Workshop, context: JobContext, wanted: CloningParams, staged:
         "description": wanted.description,
     }
     if wanted.engine == REFERENCE_ENGINE:
-        return workshop.keep_reference(folder, Manifest.load(folder / MANIFEST), options, staged)
+        return cloning.keep_reference(folder, Manifest.load(folder / MANIFEST), options, staged)
     work = context.work_dir / FIT
     work.mkdir(exist_ok=True)
-    return workshop.clone(folder, Manifest.load(folder / MANIFEST), options, staged, work, reporter)
+    return cloning.clone(folder, Manifest.load(folder / MANIFEST), options, staged, work, reporter)
 
 
 def uploaded(work_dir: Path) -> list[Path]:

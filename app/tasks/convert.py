@@ -24,10 +24,10 @@ from speech.models import ModelStore
 from speech.synthesis import MAX_CHARS, match_language
 
 if TYPE_CHECKING:
+    from speech.analysis.cutting import Piece, Recording
     from speech.asr import Transcriber, Transcript
     from speech.vad import VoiceDetector
     from speech.voices import Voice
-    from train.cutting import Piece, Recording
 
 Noted = Callable[[int, int, str], None]  # steps done, of all, the catalogue's code of the stage
 ENGINE = "kokoro"  # the one engine that converts
@@ -44,7 +44,7 @@ _TOLD = 5  # pieces that an error names
 
 
 @dataclass(frozen=True)
-class Ears:
+class SpeechModels:
     """Who listens: for speech, and for words."""
 
     detector: VoiceDetector
@@ -79,7 +79,7 @@ class Converted:
         return " ".join(line.text for line in self.lines)
 
 
-class Booth:
+class ConversionService:
     """What converting needs, found when it is first called: a service that never converts never imports it."""
 
     def __init__(self, options: EngineOptions) -> None:
@@ -98,12 +98,12 @@ class Booth:
             command = f"papagaio models pull {' '.join(lacking)}"
             raise Problem("conversion_models_missing", models=lacking, command=command)
 
-    def ears(self) -> Ears:
+    def ears(self) -> SpeechModels:
         from speech.asr import WhisperTranscriber
         from speech.vad import SileroDetector
 
         whisper = self.options.store.path("whisper-base")
-        return Ears(SileroDetector(), WhisperTranscriber(whisper, threads=self.options.threads))
+        return SpeechModels(SileroDetector(), WhisperTranscriber(whisper, threads=self.options.threads))
 
     def converter(self) -> VoiceConverter:
         from speech.engines.kokoro.conversion import KokoroConverter
@@ -111,10 +111,10 @@ class Booth:
         return KokoroConverter(self.options)
 
 
-def booth_of(settings: Settings) -> Booth:
+def conversion_service_of(settings: Settings) -> ConversionService:
     store = ModelStore(settings.models_path)
     threads = os.cpu_count() or 1
-    return Booth(EngineOptions(store, settings.kokoro_precision, threads, settings.voices_path))
+    return ConversionService(EngineOptions(store, settings.kokoro_precision, threads, settings.voices_path))
 
 
 class ConversionParams(BaseModel):
@@ -128,8 +128,8 @@ class ConversionParams(BaseModel):
     pitch: Pitch
 
 
-def say_again(
-    booth: Booth, voices: Callable[[], Sequence[Voice]], context: JobContext, params: Mapping[str, Any]
+def convert_voice(
+    conversion: ConversionService, voices: Callable[[], Sequence[Voice]], context: JobContext, params: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Convert and publish `OUTPUT`; the result says what was heard, used and measured.
 
@@ -146,7 +146,7 @@ def say_again(
     [path] = uploaded(context.work_dir)
     voice = find_voice(voices(), wanted.voice)
     asked = Wanted(voice, wanted.language, wanted.ref_text, wanted.pitch)
-    made = convert_recording(booth, path, asked, progress)
+    made = convert_recording(conversion, path, asked, progress)
     whole, data = context.temporary(".wav"), to_bytes(made.audio, "wav")
     whole.write_bytes(data)
     context.publish(whole, OUTPUT)
@@ -182,19 +182,19 @@ def find_voice(voices: Sequence[Voice], voice_id: str) -> Voice:
     return found
 
 
-def convert_recording(booth: Booth, path: Path, wanted: Wanted, progress: Noted) -> Converted:
+def convert_recording(conversion: ConversionService, path: Path, wanted: Wanted, progress: Noted) -> Converted:
     """Listen to a file and say it again.
 
     Raises SpeechError `recording_unreadable`, `conversion_too_long`, `recording_silent`, `only_music`,
     `no_speech_found`, `wrong_language`, `language_not_spoken`, `text_too_long`, `wrong_text`, `speech_unclear`, and
     what the converter raises.
     """
-    from train.cutting import cut
-    from train.quality import bandwidth_hz
+    from speech.analysis.cutting import cut
+    from speech.analysis.quality import bandwidth_hz
 
     if wanted.text is not None and len(wanted.text) > MAX_CHARS:
         raise SpeechError("text_too_long", length=len(wanted.text), maximum=MAX_CHARS)
-    ears = booth.ears()
+    ears = conversion.ears()
     recording = _listen(path, ears)
     pieces = cut(recording)
     language = _language(recording, wanted.language, ears)
@@ -209,7 +209,7 @@ def convert_recording(booth: Booth, path: Path, wanted: Wanted, progress: Noted)
         progress(round(1000 * share), 1000, "convert.stage.converting")
 
     request = ConversionRequest(wanted.voice, language, lines, wanted.pitch, bandwidth_hz(recording.audio))
-    made = booth.converter().convert(recording.audio, request, converting)
+    made = conversion.converter().convert(recording.audio, request, converting)
     return Converted(
         audio=made.audio,
         language=language,
@@ -222,9 +222,9 @@ def convert_recording(booth: Booth, path: Path, wanted: Wanted, progress: Noted)
     )
 
 
-def _listen(path: Path, ears: Ears) -> Recording:
+def _listen(path: Path, ears: SpeechModels) -> Recording:
     """Raises SpeechError when it cannot be read, is too long, or holds next to no speech, saying what it holds."""
-    from train import cutting, quality
+    from speech.analysis import cutting, quality
 
     try:
         recording = cutting.listen(path, LONGEST_S, ears.detector)
@@ -243,11 +243,11 @@ def _listen(path: Path, ears: Ears) -> Recording:
     raise SpeechError("no_speech_found", files=path.name, speech_s=round(speech_s, 1))
 
 
-def _language(recording: Recording, asked: str, ears: Ears) -> str:
+def _language(recording: Recording, asked: str, ears: SpeechModels) -> str:
     """The engine's tag for the language asked for, or heard. Raises SpeechError `wrong_language` for another one."""
+    from speech.analysis.quality import NOT_THE_LANGUAGE
     from speech.audio import join
     from speech.engines.kokoro.engine import KokoroEngine
-    from train.quality import NOT_THE_LANGUAGE
 
     spoken = match_language(asked, KokoroEngine.info) if asked else ""
     speech = join(recording.audio.slice(span.start_s, span.end_s) for span in recording.speech)
@@ -262,7 +262,7 @@ def _lines(
     pieces: Sequence[Piece], heard: Sequence[Transcript], language: str, text: str | None
 ) -> tuple[SpokenLine, ...]:
     """What is said in each piece, from the start of its sound to the end. Raises `wrong_text`, `speech_unclear`."""
-    from train.transcripts import place
+    from speech.analysis.transcripts import place
 
     total_s = sum(piece.speech.duration_s for piece in pieces)
     if text is None:
@@ -285,7 +285,7 @@ def _check_text(
     pieces: Sequence[Piece], heard: Sequence[Transcript], texts: Sequence[str], language: str, total_s: float
 ) -> None:
     """Raises SpeechError `wrong_text` with what is written and what was heard."""
-    from train.transcripts import difference
+    from speech.analysis.transcripts import difference
 
     wrong_s, told = 0.0, []
     for piece, each, words in zip(pieces, heard, texts, strict=True):

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from app.jobs.context import JobContext
 from app.tasks.cloning import uploaded
-from app.tasks.workshop import Workshop
+from app.tasks.cloning_service import CloningService
 
 if TYPE_CHECKING:
     from train.manifest import Manifest
@@ -25,7 +25,7 @@ class IntakeParams(BaseModel):
     ref_text: str | None = None
 
 
-def take_in(workshop: Workshop, context: JobContext, params: Mapping[str, Any]) -> dict[str, Any]:
+def analyze_recordings(cloning: CloningService, context: JobContext, params: Mapping[str, Any]) -> dict[str, Any]:
     """Cut and judge; the clips and their manifest stay in the job's kept folder.
 
     The first one also measures how fast a fit would be, since that is what its reader is shown next.
@@ -34,8 +34,8 @@ def take_in(workshop: Workshop, context: JobContext, params: Mapping[str, Any]) 
     """
     wanted = IntakeParams.model_validate(params)
     recordings = uploaded(context.work_dir)
-    manifest = workshop.take_in(recordings, wanted.language, context.kept_dir, context, wanted.ref_text)
-    workshop.measure_speed(context)
+    manifest = cloning.analyze_recordings(recordings, wanted.language, context.kept_dir, context, wanted.ref_text)
+    cloning.measure_speed(context)
     return result_of(manifest)
 
 

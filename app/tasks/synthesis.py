@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from app.jobs.context import Cancelled, JobContext
 from speech.audio import Tags, pcm16, wav_header
 from speech.engines.base import Chunk
-from speech.synthesis import Plan, Speaker, tags_of
+from speech.synthesis import Plan, Synthesizer, tags_of
 
 OUTPUT = "audio.wav"
 GROWING = ".pcm"  # suffix of the running attempt's raw sound: 16 bit mono at the engine's rate
@@ -31,13 +31,13 @@ class SynthesisParams(BaseModel):
     seed: int | None = None  # decided when the job was added, so that every attempt makes the same sound
 
 
-def synthesize(speaker: Speaker, context: JobContext, params: Mapping[str, Any]) -> dict[str, Any]:
+def synthesize(synthesizer: Synthesizer, context: JobContext, params: Mapping[str, Any]) -> dict[str, Any]:
     """Speak and publish `OUTPUT`; the result says what was used and what was measured.
 
-    Raises SpeechError as `Speaker.plan` and `Speaker.speak` do, Cancelled when the job is to stop.
+    Raises SpeechError as `Synthesizer.plan` and `Synthesizer.speak` do, Cancelled when the job is to stop.
     """
     wanted = SynthesisParams.model_validate(params)
-    plan = speaker.plan(
+    plan = synthesizer.plan(
         wanted.text,
         engine=wanted.engine,
         language=wanted.language,
@@ -47,7 +47,7 @@ def synthesize(speaker: Speaker, context: JobContext, params: Mapping[str, Any])
     )
     started = time.perf_counter()
     growing = context.temporary(GROWING)
-    data_bytes, first_s, cut = _speak_into(growing, speaker, plan, context)
+    data_bytes, first_s, cut = _speak_into(growing, synthesizer, plan, context)
     synthesis_s = time.perf_counter() - started
     tags = tags_of(plan)
     whole = _as_wav(growing, context.temporary(".wav"), plan.sample_rate, data_bytes, tags)
@@ -69,7 +69,7 @@ def synthesize(speaker: Speaker, context: JobContext, params: Mapping[str, Any])
         "parameters": dict(plan.parameters),
         "parameters_without_effect": list(plan.info.without_effect),
         "seed": plan.seed,
-        "device": speaker.pool_stats().devices.get(plan.engine),
+        "device": synthesizer.pool_stats().devices.get(plan.engine),
         "licence": plan.info.licence,
         "licence_url": plan.info.licence_url or None,
         "is_commercial": plan.info.is_commercial,
@@ -77,11 +77,11 @@ def synthesize(speaker: Speaker, context: JobContext, params: Mapping[str, Any])
     }
 
 
-def _speak_into(path: Path, speaker: Speaker, plan: Plan, context: JobContext) -> tuple[int, float, int]:
+def _speak_into(path: Path, synthesizer: Synthesizer, plan: Plan, context: JobContext) -> tuple[int, float, int]:
     """Bytes of PCM written, the seconds until the first of them, and pieces that ended at the engine's limit."""
     started, first_s, written, done, cut = time.perf_counter(), 0.0, 0, 0, 0
     with path.open("wb", buffering=0) as file:
-        for chunk in speaker.speak(plan):
+        for chunk in synthesizer.speak(plan):
             written += file.write(pcm16(chunk.samples))
             first_s = first_s or time.perf_counter() - started
             done += chunk.ends if isinstance(chunk, Chunk) else 1

@@ -1,4 +1,8 @@
-"""The one catalogue of what a user reads, in English and Brazilian Portuguese; the page loads the same files."""
+"""The one catalogue of what a user reads, in English and Brazilian Portuguese; the page loads the same texts.
+
+`<language>/<area>.json` holds the codes that begin with `<area>.`, and is the place of those; an area may be divided,
+as `page.speak` is.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +17,10 @@ FOLDER = Path(__file__).parent
 
 @cache
 def catalogue(language: str) -> Mapping[str, str]:
-    """Code to text for one of `LANGUAGES`."""
-    texts: dict[str, str] = json.loads((FOLDER / f"{language}.json").read_text(encoding="utf-8"))
-    return texts
+    """Code to text for one of `LANGUAGES`, sorted by code."""
+    files = sorted((FOLDER / language).glob("*.json"))
+    texts = {code: text for path in files for code, text in json.loads(path.read_text(encoding="utf-8")).items()}
+    return dict(sorted(texts.items()))
 
 
 def render(code: str, language: str, values: Mapping[str, object]) -> str:

@@ -1,4 +1,4 @@
-"""A workshop that rehearses: real files, checkpoints and voices, but a step of a fit is a short wait."""
+"""A cloning that rehearses: real files, checkpoints and voices, but a step of a fit is a short wait."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import numpy as np
 from app.jobs.context import JobContext
 from app.jobs.runner import Task
 from app.settings import Settings
-from app.tasks import speaker_of, tasks
-from app.tasks.workshop import MANIFEST, Workshop
+from app.tasks import synthesizer_of, tasks
+from app.tasks.cloning_service import MANIFEST, CloningService
 from speech.audio import Audio, load, save
 from speech.errors import SpeechError
 from speech.models import CATALOGUE, read_catalogue
@@ -27,7 +27,7 @@ STEP_S = 0.01
 BASE = "kokoro-fp32"
 
 
-class Rehearsal(Workshop):
+class Rehearsal(CloningService):
     """`description` of a voice is the number of steps its fit takes (5); a sound under a second is refused."""
 
     def check(self, engine: str = "kokoro") -> None:
@@ -40,7 +40,7 @@ class Rehearsal(Workshop):
     def measure_speed(self, reporter: Reporter) -> None:
         return None
 
-    def take_in(
+    def analyze_recordings(
         self, recordings: Sequence[Path], language: str, folder: Path, reporter: Reporter, text: str | None
     ) -> Manifest:
         (folder / "clips").mkdir(parents=True, exist_ok=True)
@@ -115,8 +115,8 @@ def meta_of(options: Mapping[str, Any], report: Mapping[str, Any], reference_s: 
 
 def table(settings: Settings) -> Mapping[str, Task]:
     """What a worker process gets."""
-    speaker = speaker_of(settings)
-    return tasks(speaker, Rehearsal(speaker.store, settings.voices_path))
+    synthesizer = synthesizer_of(settings)
+    return tasks(synthesizer, Rehearsal(synthesizer.store, settings.voices_path))
 
 
 def wav(path: Path, duration_s: float = 2.0, level: float = 0.3) -> Path:

@@ -11,7 +11,7 @@ from clone_service import Rehearsal, wav
 
 from app.api.cloning import plain_name
 from app.tasks import tasks
-from app.tasks.workshop import voice_id_of
+from app.tasks.cloning_service import voice_id_of
 from app.texts import LANGUAGES
 
 FIT = {"name": "Ana Lúcia", "consent": True}
@@ -20,12 +20,12 @@ CLONE = {"name": "Ana", "language": "pt-BR", "consent": "true", "description": "
 
 @pytest.fixture
 def studio(tmp_path: Path) -> Iterator[Service]:
-    """A service whose workshop rehearses."""
+    """A service whose cloning rehearses."""
     with running(tmp_path) as service:
-        workshop = Rehearsal(service.services.speaker.store, service.services.workshop.voices_dir)
-        service.services = replace(service.services, workshop=workshop)
+        cloning = Rehearsal(service.services.synthesizer.store, service.services.cloning.voices_dir)
+        service.services = replace(service.services, cloning=cloning)
         service.client.app.state.services = service.services
-        service.worker._tasks = tasks(service.services.speaker, workshop)
+        service.worker._tasks = tasks(service.services.synthesizer, cloning)
         yield service
 
 
@@ -262,11 +262,11 @@ def test_where_nothing_can_be_fitted_every_route_says_how(service: Service, monk
         ]
         return [(response.status_code, response.json()) for response in responses]
 
-    monkeypatch.setattr("app.tasks.workshop.MODULES", ())
+    monkeypatch.setattr("app.tasks.cloning_service.MODULES", ())
     for status, problem in answers():
         assert (status, problem["code"]) == (503, "cloning_models_missing")
         assert "papagaio models pull whisper-base" in problem["detail"]
-    monkeypatch.setattr("app.tasks.workshop.MODULES", ("no_such_torch",))
+    monkeypatch.setattr("app.tasks.cloning_service.MODULES", ("no_such_torch",))
     for status, problem in answers():
         assert (status, problem["code"]) == (503, "training_not_installed")
         assert "./run training" in problem["detail"]
@@ -287,7 +287,7 @@ def test_efforts_have_their_times(studio: Service) -> None:
 def test_a_file_that_is_no_voice_is_refused(studio: Service, data: bytes) -> None:
     response = studio.client.post("/voices/import", files={"file": ("v.safetensors", data)})
     assert (response.status_code, response.json()["code"]) == (422, "voice_file_malformed"), response.text
-    assert studio.services.workshop.library().list() == ()
+    assert studio.services.cloning.library().list() == ()
 
 
 @pytest.mark.parametrize("part", ["report", "export", "samples/fitted"])

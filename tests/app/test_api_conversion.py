@@ -15,7 +15,7 @@ from app.cli import main
 from app.commands.console import Console
 from app.commands.convert import convert_in
 from app.tasks import convert, tasks
-from app.tasks.convert import Booth, Ears, Wanted, booth_of, convert_recording
+from app.tasks.convert import ConversionService, SpeechModels, Wanted, conversion_service_of, convert_recording
 from speech.asr import Transcript
 from speech.audio import Audio, load, save
 from speech.dsp import silence
@@ -55,14 +55,14 @@ class Inverter:
         return Conversion(Audio(made, RATE), 0.0 if request.pitch == "source" else 7.0, 1.5)
 
 
-class Rehearsal(Booth):
+class Rehearsal(ConversionService):
     words, log_probability = WORDS, -0.2
 
     def models(self) -> tuple[str, ...]:
         return ()
 
-    def ears(self) -> Ears:
-        return Ears(EnergyDetector(), Listener(self.words, self.log_probability))
+    def ears(self) -> SpeechModels:
+        return SpeechModels(EnergyDetector(), Listener(self.words, self.log_probability))
 
     def converter(self) -> VoiceConverter:
         return Inverter()
@@ -83,24 +83,24 @@ def recording(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def booth(tmp_path: Path) -> Rehearsal:
+def conversion(tmp_path: Path) -> Rehearsal:
     from api_service import settings_in
 
-    return Rehearsal(booth_of(settings_in(tmp_path / "data")).options)
+    return Rehearsal(conversion_service_of(settings_in(tmp_path / "data")).options)
 
 
-def converted(booth: Booth, path: Path, **asked: Any) -> convert.Converted:
-    return convert_recording(booth, path, Wanted(stock_voice("pf_dora"), **asked), lambda done, total, note: None)
+def converted(conversion: ConversionService, path: Path, **asked: Any) -> convert.Converted:
+    return convert_recording(conversion, path, Wanted(stock_voice("pf_dora"), **asked), lambda done, total, note: None)
 
 
-def refused(booth: Booth, path: Path, **asked: Any) -> SpeechError:
+def refused(conversion: ConversionService, path: Path, **asked: Any) -> SpeechError:
     with pytest.raises(SpeechError) as caught:
-        converted(booth, path, **asked)
+        converted(conversion, path, **asked)
     return caught.value
 
 
-def test_what_is_said_is_found_with_its_time(booth: Rehearsal, recording: Path) -> None:
-    made = converted(booth, recording)
+def test_what_is_said_is_found_with_its_time(conversion: Rehearsal, recording: Path) -> None:
+    made = converted(conversion, recording)
     assert (made.language, made.text, made.is_text_given) == ("pt-BR", " ".join(WORDS), False)
     first, second = made.lines
     assert first.start_s == pytest.approx(1, abs=0.15) and first.end_s == pytest.approx(4, abs=0.15)
@@ -108,29 +108,29 @@ def test_what_is_said_is_found_with_its_time(booth: Rehearsal, recording: Path) 
     assert made.speech_s == pytest.approx(5.5, abs=0.3) and made.audio.duration_s == pytest.approx(8.5, abs=1e-3)
 
 
-def test_a_given_text_is_placed_on_the_pieces(booth: Rehearsal, recording: Path) -> None:
-    made = converted(booth, recording, text="Bom dia a todas. Até amanhã, então!", language="pt")
+def test_a_given_text_is_placed_on_the_pieces(conversion: Rehearsal, recording: Path) -> None:
+    made = converted(conversion, recording, text="Bom dia a todas. Até amanhã, então!", language="pt")
     assert made.is_text_given and [line.text for line in made.lines] == ["Bom dia a todas.", "Até amanhã, então!"]
 
 
-def test_a_text_that_is_not_what_is_said_is_refused(booth: Rehearsal, recording: Path) -> None:
-    error = refused(booth, recording, text="O rato roeu a roupa do rei de Roma, e mais nada.")
+def test_a_text_that_is_not_what_is_said_is_refused(conversion: Rehearsal, recording: Path) -> None:
+    error = refused(conversion, recording, text="O rato roeu a roupa do rei de Roma, e mais nada.")
     assert error.code == "wrong_text" and "bom dia a todos" in str(error.values["clips"])
-    assert refused(booth, recording, text="a" * 10_001).code == "text_too_long"
+    assert refused(conversion, recording, text="a" * 10_001).code == "text_too_long"
 
 
-def test_another_language_and_unclear_words_are_refused(booth: Rehearsal, recording: Path) -> None:
-    error = refused(booth, recording, language="en-US")
+def test_another_language_and_unclear_words_are_refused(conversion: Rehearsal, recording: Path) -> None:
+    error = refused(conversion, recording, language="en-US")
     assert (error.code, error.values["heard"]) == ("wrong_language", "pt")
-    assert refused(booth, recording, language="ja").code == "language_not_spoken"
-    booth.log_probability = -2.0
-    error = refused(booth, recording)
+    assert refused(conversion, recording, language="ja").code == "language_not_spoken"
+    conversion.log_probability = -2.0
+    error = refused(conversion, recording)
     assert (error.code, error.values["share_percent"]) == ("speech_unclear", 100)
 
 
-def test_a_piece_without_words_stays_silent(booth: Rehearsal, recording: Path) -> None:
-    booth.words = (WORDS[0], "")
-    made = converted(booth, recording)
+def test_a_piece_without_words_stays_silent(conversion: Rehearsal, recording: Path) -> None:
+    conversion.words = (WORDS[0], "")
+    made = converted(conversion, recording)
     assert len(made.lines) == 1 and not made.audio.samples[5 * RATE :].any()
 
 
@@ -144,27 +144,27 @@ def test_a_piece_without_words_stays_silent(booth: Rehearsal, recording: Path) -
     ],
 )
 def test_sound_without_speech_is_refused_with_what_it_is(
-    booth: Rehearsal, tmp_path: Path, sound: Audio, code: str
+    conversion: Rehearsal, tmp_path: Path, sound: Audio, code: str
 ) -> None:
     path = tmp_path / "none.wav"
     save(sound, path)
-    error = refused(booth, path)
+    error = refused(conversion, path)
     assert error.code == code and "none.wav" in map(str, error.values.values())
 
 
-def test_a_file_that_is_no_sound_is_refused(booth: Rehearsal, tmp_path: Path) -> None:
+def test_a_file_that_is_no_sound_is_refused(conversion: Rehearsal, tmp_path: Path) -> None:
     path = tmp_path / "no.wav"
     path.write_bytes(b"RIFF1234WAVEjunk")
-    assert refused(booth, path).code == "recording_unreadable"
+    assert refused(conversion, path).code == "recording_unreadable"
 
 
 @pytest.fixture
-def studio(tmp_path: Path, booth: Rehearsal, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
-    """A service whose booth rehearses; its check is the real one, with nothing to miss."""
-    monkeypatch.setattr(convert, "booth_of", lambda settings: booth)
+def studio(tmp_path: Path, conversion: Rehearsal, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    """A service whose conversion rehearses; its check is the real one, with nothing to miss."""
+    monkeypatch.setattr(convert, "conversion_service_of", lambda settings: conversion)
     monkeypatch.setattr(convert, "MODULES", ())
     with running(tmp_path / "data") as service:
-        service.worker._tasks = tasks(service.services.speaker, service.services.workshop, booth)
+        service.worker._tasks = tasks(service.services.synthesizer, service.services.cloning, conversion)
         yield service
 
 
@@ -207,7 +207,7 @@ def test_what_cannot_be_converted_fails_and_leaves_nothing(studio: Service, tmp_
     assert studio.client.get(f"/jobs/{job['id']}/download").status_code == 409
 
 
-def test_a_cancelled_conversion_leaves_nothing(studio: Service, booth: Rehearsal, recording: Path) -> None:
+def test_a_cancelled_conversion_leaves_nothing(studio: Service, conversion: Rehearsal, recording: Path) -> None:
     job_id = asked(studio, recording)["id"]
 
     class Cancelling(Listener):
@@ -216,7 +216,7 @@ def test_a_cancelled_conversion_leaves_nothing(studio: Service, booth: Rehearsal
             time.sleep(1)  # longer than the heartbeat takes to pass it on, under load too
             return super().transcribe(audio, language)
 
-    booth.ears = lambda: Ears(EnergyDetector(), Cancelling(WORDS))  # type: ignore[method-assign]
+    conversion.ears = lambda: SpeechModels(EnergyDetector(), Cancelling(WORDS))  # type: ignore[method-assign]
     studio.work()
     assert studio.client.get(f"/jobs/{job_id}").json()["status"] == "cancelled"
     assert studio.services.files.size_bytes() == 0
@@ -257,7 +257,7 @@ def test_without_its_models_the_command_that_brings_them_is_said(
 
 
 def test_a_person_converts_at_the_terminal(
-    booth: Rehearsal, recording: Path, tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+    conversion: Rehearsal, recording: Path, tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from api_service import settings_in
 
@@ -266,7 +266,7 @@ def test_a_person_converts_at_the_terminal(
     monkeypatch.setattr(convert, "MODULES", ())
     console = Console("en")
     words = ["convert", str(recording), "--voice", "pf_dora", "-o", str(tmp_path / "made.mp3")]
-    assert convert_in(booth, settings_in(tmp_path / "data"), parse(console, words), console) == 0
+    assert convert_in(conversion, settings_in(tmp_path / "data"), parse(console, words), console) == 0
     told = capsys.readouterr()
     assert "pf_dora, pt-BR, 8.50 s" in told.out and "+7.0 semitones" in told.out and WORDS[0] in told.out
     assert "saying them again 100 %" in told.err

@@ -36,12 +36,12 @@ def brief(xtts_tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def studio(brief: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service with the checkpoint of an operator's own, whose workshop rehearses intake."""
+    """A service with the checkpoint of an operator's own, whose cloning rehearses intake."""
     with running(tmp_path_factory.mktemp("service"), xtts_dir=brief, device="cpu") as service:
-        workshop = Rehearsal(service.services.speaker.store, service.services.workshop.voices_dir)
-        service.services = replace(service.services, workshop=workshop)
+        cloning = Rehearsal(service.services.synthesizer.store, service.services.cloning.voices_dir)
+        service.services = replace(service.services, cloning=cloning)
         service.client.app.state.services = service.services
-        service.worker._tasks = tasks(service.services.speaker, workshop)
+        service.worker._tasks = tasks(service.services.synthesizer, cloning)
         yield service
 
 
@@ -226,10 +226,10 @@ def test_a_worker_that_speaks_is_warm_and_one_that_fits_is_not(brief: Path, tmp_
 
 def test_a_service_is_warm_before_the_first_request(brief: Path, tmp_path: Path) -> None:
     with running(tmp_path, xtts_dir=brief, device="cpu", warm_engines=("xtts",)) as service:
-        thread = service.services.speaker.warm_up()
+        thread = service.services.synthesizer.warm_up()
         assert thread is not None
         thread.join(30)
-        stats = service.services.speaker.pool_stats()
+        stats = service.services.synthesizer.pool_stats()
         assert stats.loaded == ("xtts",) and stats.loads == 1 and stats.devices == {"xtts": "cpu"}
 
 

@@ -1,4 +1,4 @@
-"""`papagaio clone` as a person meets it, with a workshop that rehearses."""
+"""`papagaio clone` as a person meets it, with a cloning that rehearses."""
 
 import json
 import os
@@ -20,12 +20,12 @@ REHEARSED = """
 import sys
 import clone_service
 from app import cli
-from app.tasks import workshop
+from app.tasks import cloning_service
 clone_service.STEP_S = float(sys.argv[1])
 class Rehearsal(clone_service.Rehearsal):
     def clone(self, folder, manifest, options, *rest):
         return super().clone(folder, manifest, {**options, "gender": "unknown", "description": "100"}, *rest)
-workshop.Workshop = Rehearsal
+cloning_service.CloningService = Rehearsal
 sys.exit(cli.main(sys.argv[2:]))
 """
 
@@ -138,7 +138,7 @@ def test_without_pytorch_the_command_that_brings_it_is_said(
     terminal: Terminal, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PAPAGAIO_DATA_DIR", str(terminal.folder / "data"))
-    monkeypatch.setattr("app.tasks.workshop.MODULES", ("no_such_torch",))
+    monkeypatch.setattr("app.tasks.cloning_service.MODULES", ("no_such_torch",))
     monkeypatch.chdir(terminal.folder)
     assert main(["clone", "a.wav", "--name", "Ana", "--consent"]) == 1
     assert "./run training" in capsys.readouterr().err and not terminal.work.exists()

@@ -17,7 +17,7 @@ from speech.metrics.resemblyzer import LEVEL, Resemblyzer, mel_filters, partial_
 from speech.metrics.speaker import Embedding, similarity
 from speech.models import ModelStore
 from speech.resampling import Resampler
-from speech.synthesis import Speaker
+from speech.synthesis import Synthesizer
 
 if TYPE_CHECKING:
     import torch as torch_module
@@ -61,14 +61,14 @@ def ecapa(ecapa_weights: Path) -> Ecapa:
 
 
 @pytest.fixture(scope="module")
-def spoken(speaker: Speaker) -> dict[str, list[Audio]]:
+def spoken(synthesizer: Synthesizer) -> dict[str, list[Audio]]:
     """Two sentences by each of two voices."""
     voices = ("pf_dora", "bm_lewis")
     plans = {
-        voice: [speaker.plan(text, engine="kokoro", language="pt-BR", voice=voice) for text in SENTENCES]
+        voice: [synthesizer.plan(text, engine="kokoro", language="pt-BR", voice=voice) for text in SENTENCES]
         for voice in voices
     }
-    return {voice: [join(speaker.speak(plan)) for plan in of_voice] for voice, of_voice in plans.items()}
+    return {voice: [join(synthesizer.speak(plan)) for plan in of_voice] for voice, of_voice in plans.items()}
 
 
 def tone(hertz: float, count: int = 48000, sample_rate: int = 24000) -> torch_module.Tensor:

@@ -13,7 +13,7 @@ from speech.metrics.mos import opinion_score, p808_score
 from speech.metrics.speaker import SpeakerEncoder, similarity
 from speech.metrics.wer import word_error_rate
 from speech.models import ModelStore
-from speech.synthesis import Speaker
+from speech.synthesis import Synthesizer
 
 pytestmark = pytest.mark.models
 
@@ -34,30 +34,32 @@ def judges(model_store: ModelStore) -> tuple[WhisperTranscriber, SpeakerEncoder]
     return WhisperTranscriber(model_store.path("whisper-base")), encoder
 
 
-def spoken(speaker: Speaker, voice: str, language: str, text: str) -> Audio:
-    return join(speaker.speak(speaker.plan(text, engine="kokoro", language=language, voice=voice)))
+def spoken(synthesizer: Synthesizer, voice: str, language: str, text: str) -> Audio:
+    return join(synthesizer.speak(synthesizer.plan(text, engine="kokoro", language=language, voice=voice)))
 
 
 @pytest.mark.parametrize(("voice", "language", "text"), SPOKEN)
 def test_every_word_is_understood(
-    speaker: Speaker, judges: tuple[WhisperTranscriber, SpeakerEncoder], voice: str, language: str, text: str
+    synthesizer: Synthesizer, judges: tuple[WhisperTranscriber, SpeakerEncoder], voice: str, language: str, text: str
 ) -> None:
-    heard = judges[0].transcribe(spoken(speaker, voice, language, text), language)
+    heard = judges[0].transcribe(spoken(synthesizer, voice, language, text), language)
     assert heard.language == language.split("-")[0]
     assert word_error_rate([text], [heard.text]) <= 0.1
 
 
-def test_a_voice_is_itself_and_nobody_else(speaker: Speaker, judges: tuple[WhisperTranscriber, SpeakerEncoder]) -> None:
+def test_a_voice_is_itself_and_nobody_else(
+    synthesizer: Synthesizer, judges: tuple[WhisperTranscriber, SpeakerEncoder]
+) -> None:
     texts = (SPOKEN[0][2], SPOKEN[1][2])
     dora, again, alex = (
-        judges[1].embed(spoken(speaker, voice, "pt-BR", text))
+        judges[1].embed(spoken(synthesizer, voice, "pt-BR", text))
         for voice, text in (("pf_dora", texts[0]), ("pf_dora", texts[1]), ("pm_alex", texts[1]))
     )
     assert similarity(dora, again) > 0.7 > 0.5 > similarity(dora, alex)
 
 
-def test_the_voice_sounds_better_than_its_own_noise(speaker: Speaker) -> None:
-    audio = spoken(speaker, *SPOKEN[0])
+def test_the_voice_sounds_better_than_its_own_noise(synthesizer: Synthesizer) -> None:
+    audio = spoken(synthesizer, *SPOKEN[0])
     noise = np.random.default_rng(0).normal(0, 0.1, len(audio.samples)).astype(np.float32)
     clean, noisy = opinion_score(audio), opinion_score(Audio(audio.samples + noise, audio.sample_rate))
     assert clean.p808 > 3.4 and clean.overall > 2.9

@@ -13,7 +13,7 @@ from speech.engines.kokoro.runtime import Runtime, Style
 from speech.engines.kokoro.voices import BLENDS, recipe, stock_voice
 from speech.errors import SpeechError
 from speech.models import ModelStore
-from speech.synthesis import Speaker
+from speech.synthesis import Synthesizer
 
 
 @pytest.mark.parametrize(
@@ -74,10 +74,10 @@ def test_blends_and_presets_are_made_of_voices_there_are(model_store: ModelStore
 
 
 @pytest.mark.models
-def test_speaks_sentence_by_sentence_without_clicks_or_clipping(speaker: Speaker) -> None:
+def test_speaks_sentence_by_sentence_without_clicks_or_clipping(synthesizer: Synthesizer) -> None:
     text = "Bom dia. Hoje o céu está claro.\n\nAmanhã vai chover!"
-    plan = speaker.plan(text, engine="kokoro", language="pt-BR", voice="pf_dora")
-    chunks = list(speaker.speak(plan))
+    plan = synthesizer.plan(text, engine="kokoro", language="pt-BR", voice="pf_dora")
+    chunks = list(synthesizer.speak(plan))
     assert len(chunks) == len(plan.sentences) == 3
     whole = join(chunks)
     assert 3 < whole.duration_s < 9
@@ -88,12 +88,12 @@ def test_speaks_sentence_by_sentence_without_clicks_or_clipping(speaker: Speaker
 
 
 @pytest.mark.models
-def test_speed_and_pause_do_what_they_say(speaker: Speaker) -> None:
+def test_speed_and_pause_do_what_they_say(synthesizer: Synthesizer) -> None:
     def duration_s(**parameters: float) -> float:
-        plan = speaker.plan(
+        plan = synthesizer.plan(
             "O trem chegou cedo. Ela sorriu.", engine="kokoro", language="pt-BR", voice="pm_alex", parameters=parameters
         )
-        return join(speaker.speak(plan)).duration_s
+        return join(synthesizer.speak(plan)).duration_s
 
     plain = duration_s()
     assert duration_s(sentence_pause_s=1.25) == pytest.approx(plain + 1.0, abs=0.01)
@@ -101,10 +101,10 @@ def test_speed_and_pause_do_what_they_say(speaker: Speaker) -> None:
 
 
 @pytest.mark.models
-def test_voices_differ_and_a_blend_lies_between(speaker: Speaker) -> None:
+def test_voices_differ_and_a_blend_lies_between(synthesizer: Synthesizer) -> None:
     def samples(voice: str) -> np.ndarray:
-        plan = speaker.plan("Olá, mundo.", engine="kokoro", language="pt-BR", voice=voice)
-        return join(speaker.speak(plan)).samples
+        plan = synthesizer.plan("Olá, mundo.", engine="kokoro", language="pt-BR", voice=voice)
+        return join(synthesizer.speak(plan)).samples
 
     dora, again, alex = samples("pf_dora"), samples("pf_dora"), samples("pm_alex")
     assert np.array_equal(dora, again)
@@ -113,7 +113,7 @@ def test_voices_differ_and_a_blend_lies_between(speaker: Speaker) -> None:
 
 
 @pytest.mark.models
-def test_closing_stops_before_the_next_sentences(speaker: Speaker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closing_stops_before_the_next_sentences(synthesizer: Synthesizer, monkeypatch: pytest.MonkeyPatch) -> None:
     begun: list[int] = []
     synthesize = Runtime.synthesize
 
@@ -122,10 +122,10 @@ def test_closing_stops_before_the_next_sentences(speaker: Speaker, monkeypatch: 
         return synthesize(runtime, ids, style, speed)
 
     monkeypatch.setattr(Runtime, "synthesize", counted)
-    plan = speaker.plan("Uma frase curta. " * 40, engine="kokoro", language="pt-BR", voice="pf_dora")
-    stream = speaker.speak(plan)
+    plan = synthesizer.plan("Uma frase curta. " * 40, engine="kokoro", language="pt-BR", voice="pf_dora")
+    stream = synthesizer.speak(plan)
     assert next(stream).duration_s > 0.5
     stream.close()
-    list(speaker.speak(speaker.plan("Fim.", engine="kokoro", language="pt-BR", voice="pf_dora")))
+    list(synthesizer.speak(synthesizer.plan("Fim.", engine="kokoro", language="pt-BR", voice="pf_dora")))
     # One was heard, one or two a core were under way, one is the last text: the other thirty-odd never began.
     assert len(begun) <= 6

@@ -21,7 +21,7 @@ from speech.engines.kokoro.engine import KokoroEngine
 from speech.engines.kokoro.phonemes import ESPEAK_VOICES
 from speech.errors import SpeechError
 from speech.models import ModelStore
-from speech.synthesis import Speaker, SpeakerOptions
+from speech.synthesis import Synthesizer, SynthesizerOptions
 from speech.text.sentences import Sentence
 from speech.voice_files import VoiceLibrary
 
@@ -159,25 +159,25 @@ def test_a_voice_that_comes_changes_or_goes_is_noticed(engine: KokoroEngine, fol
 
 
 def test_voices_are_planned_and_pooled_like_any_other(model_store: ModelStore, folder: Path) -> None:
-    speaker = Speaker(SpeakerOptions(model_store.root, voices_dir=folder))
-    plan = speaker.plan("Bom dia. Tudo bem?", engine="kokoro", language="", voice="ana")
+    synthesizer = Synthesizer(SynthesizerOptions(model_store.root, voices_dir=folder))
+    plan = synthesizer.plan("Bom dia. Tudo bem?", engine="kokoro", language="", voice="ana")
     assert (plan.language, plan.voice.title, plan.voice.is_stock) == ("pt-BR", "Ana", False)
-    assert len(list(speaker.speak(plan))) == 2
-    assert speaker.pool_stats().memory_bytes > 3.9 * model_store.info("kokoro-int8").size_bytes
+    assert len(list(synthesizer.speak(plan))) == 2
+    assert synthesizer.pool_stats().memory_bytes > 3.9 * model_store.info("kokoro-int8").size_bytes
     with pytest.raises(SpeechError, match="unknown_voice.*ana"):
-        speaker.plan("Bom dia.", engine="kokoro", language="", voice="eva")
-    speaker.close()
+        synthesizer.plan("Bom dia.", engine="kokoro", language="", voice="eva")
+    synthesizer.close()
 
 
 FRESH = """
 import hashlib, sys
 from pathlib import Path
 from speech.audio import join
-from speech.synthesis import Speaker, SpeakerOptions
+from speech.synthesis import Synthesizer, SynthesizerOptions
 from speech.voice_files import VoiceLibrary
 models, file, folder = map(Path, sys.argv[1:])
 VoiceLibrary(folder).import_(file)
-speaker = Speaker(SpeakerOptions(models, voices_dir=folder, threads=1))
+speaker = Synthesizer(SynthesizerOptions(models, voices_dir=folder, threads=1))
 plan = speaker.plan("Bom dia. Até logo!", engine="kokoro", language="", voice="ana")
 print(hashlib.sha256(join(speaker.speak(plan)).samples.tobytes()).hexdigest())
 """
@@ -186,10 +186,10 @@ print(hashlib.sha256(join(speaker.speak(plan)).samples.tobytes()).hexdigest())
 def test_the_same_samples_after_export_import_and_a_restart(
     model_store: ModelStore, folder: Path, tmp_path: Path
 ) -> None:
-    speaker = Speaker(SpeakerOptions(model_store.root, voices_dir=folder, threads=1))
-    plan = speaker.plan("Bom dia. Até logo!", engine="kokoro", language="", voice="ana")
-    here = hashlib.sha256(join(speaker.speak(plan)).samples.tobytes()).hexdigest()
-    speaker.close()
+    synthesizer = Synthesizer(SynthesizerOptions(model_store.root, voices_dir=folder, threads=1))
+    plan = synthesizer.plan("Bom dia. Até logo!", engine="kokoro", language="", voice="ana")
+    here = hashlib.sha256(join(synthesizer.speak(plan)).samples.tobytes()).hexdigest()
+    synthesizer.close()
     VoiceLibrary(folder).export("ana", tmp_path / "ana.safetensors")
     arguments = [str(model_store.root), str(tmp_path / "ana.safetensors"), str(tmp_path / "clean" / "voices")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}

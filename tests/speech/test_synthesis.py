@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 
 from speech.errors import SpeechError
-from speech.synthesis import MAX_CHARS, Speaker, SpeakerOptions
+from speech.synthesis import MAX_CHARS, Synthesizer, SynthesizerOptions
 
 ASK: dict[str, Any] = {"engine": "kokoro", "language": "pt-BR", "voice": "pf_dora"}
 
 
 @pytest.fixture(scope="module")
-def bare(tmp_path_factory: pytest.TempPathFactory) -> Speaker:
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Synthesizer:
     """A speaker on a machine without any weights: plans need none."""
-    return Speaker(SpeakerOptions(tmp_path_factory.mktemp("models")))
+    return Synthesizer(SynthesizerOptions(tmp_path_factory.mktemp("models")))
 
 
 @pytest.mark.parametrize(
@@ -39,30 +39,30 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Speaker:
         ("Olá", {"parameters": {"speed": float("inf")}}, "parameter_out_of_range"),
     ],
 )
-def test_refused(bare: Speaker, text: str, change: dict[str, Any], code: str) -> None:
+def test_refused(bare: Synthesizer, text: str, change: dict[str, Any], code: str) -> None:
     with pytest.raises(SpeechError) as caught:
         bare.plan(text, **ASK | change)
     assert caught.value.code == code
     assert bare.pool_stats().loads == 0
 
 
-def test_a_plan_says_what_is_used(bare: Speaker) -> None:
+def test_a_plan_says_what_is_used(bare: Synthesizer) -> None:
     plan = bare.plan("São 3 casas. Fim!", **ASK | {"language": "pt", "parameters": {"speed": 1.5}})
     assert (plan.language_requested, plan.language, plan.voice.voice_id) == ("pt", "pt-BR", "pf_dora")
     assert [sentence.text for sentence in plan.sentences] == ["São três casas.", "Fim!"]
     assert plan.parameters == {"speed": 1.5, "sentence_pause_s": 0.25}
 
 
-def test_no_language_means_the_voices_own(bare: Speaker) -> None:
+def test_no_language_means_the_voices_own(bare: Synthesizer) -> None:
     assert bare.plan("Hello", **ASK | {"language": "", "voice": "bf_emma"}).language == "en-GB"
 
 
-def test_exactly_the_longest_text_is_taken(bare: Speaker) -> None:
+def test_exactly_the_longest_text_is_taken(bare: Synthesizer) -> None:
     plan = bare.plan("palavra " * (MAX_CHARS // 8), **ASK)
     assert sum(len(sentence.text.split()) for sentence in plan.sentences) == MAX_CHARS // 8
     assert max(len(sentence.text) for sentence in plan.sentences) <= 300
 
 
-def test_missing_weights_name_the_command(bare: Speaker) -> None:
+def test_missing_weights_name_the_command(bare: Synthesizer) -> None:
     with pytest.raises(SpeechError, match="model_missing.*papagaio models pull"):
         next(bare.speak(bare.plan("Olá", **ASK)))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from speech.audio import Audio, join
-from speech.synthesis import Speaker
+from speech.synthesis import Synthesizer
 from speech.vad import FRAME_S, EnergyDetector, SileroDetector, Span, VoiceDetector, spans, with_fundamental
 
 RATE = 24000
@@ -19,9 +19,9 @@ def quiet(seconds: float) -> Audio:
 
 
 @pytest.fixture(scope="module")
-def sentence(speaker: Speaker) -> Audio:
-    plan = speaker.plan("Hoje faz muito calor.", engine="kokoro", language="pt-BR", voice="pf_dora")
-    return join(speaker.speak(plan))
+def sentence(synthesizer: Synthesizer) -> Audio:
+    plan = synthesizer.plan("Hoje faz muito calor.", engine="kokoro", language="pt-BR", voice="pf_dora")
+    return join(synthesizer.speak(plan))
 
 
 @pytest.fixture(params=DETECTORS, ids=lambda kind: kind.__name__)

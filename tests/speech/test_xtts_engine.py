@@ -23,7 +23,7 @@ from speech.engines.xtts.engine import LANGUAGES, XttsEngine, packed
 from speech.engines.xtts.voices import SAMPLE_RATE, tensors_of
 from speech.errors import SpeechError
 from speech.models import ModelStore
-from speech.synthesis import Speaker, SpeakerOptions
+from speech.synthesis import Synthesizer, SynthesizerOptions
 from speech.text.sentences import Sentence
 from speech.voice_files import Consent, VoiceLibrary, VoiceMeta
 
@@ -178,17 +178,17 @@ def test_text_of_more_tokens_than_there_are_places_is_decoded_in_parts(engine: X
 
 def test_every_language_of_the_engine_is_spoken(options: EngineOptions) -> None:
     assert options.checkpoint_dir is not None
-    speaker = Speaker(SpeakerOptions(options.store.root, checkpoints={"xtts": options.checkpoint_dir}))
+    synthesizer = Synthesizer(SynthesizerOptions(options.store.root, checkpoints={"xtts": options.checkpoint_dir}))
     assert set(LANGUAGES.values()) == {
         *("en", "es", "fr", "de", "it", "pt", "pl", "tr", "ru", "nl", "cs", "ar", "zh-cn", "hu", "ko", "ja", "hi")
     }
     for asked, used in (("pt-PT", "pt-BR"), ("en-GB", "en-US"), ("de-DE", "de"), ("zh-TW", "zh"), ("hi-IN", "hi")):
-        plan = speaker.plan("12", engine="xtts", language=asked, voice="xtts_luis_moray")
+        plan = synthesizer.plan("12", engine="xtts", language=asked, voice="xtts_luis_moray")
         assert plan.language == used and 0 <= (plan.seed if plan.seed is not None else -1) < 2**32
-    plan = speaker.plan("Olá, tudo bem?", engine="xtts", language="", voice="xtts_luis_moray", seed=5)
+    plan = synthesizer.plan("Olá, tudo bem?", engine="xtts", language="", voice="xtts_luis_moray", seed=5)
     assert (plan.language, plan.language_requested, plan.seed) == ("pt-BR", "", 5)
     long = "Uma frase com palavras bastantes para passar do limite da língua, " * 8
-    assert all(len(one.text) <= 203 for one in speaker.plan(long, **ASK).sentences)
+    assert all(len(one.text) <= 203 for one in synthesizer.plan(long, **ASK).sentences)
     for change, code in (
         ({"text": "xyz", "language": ""}, "language_needed"),
         ({"language": "sw"}, "language_not_spoken"),
@@ -198,9 +198,9 @@ def test_every_language_of_the_engine_is_spoken(options: EngineOptions) -> None:
         ({"parameters": {"num_beams": 4}}, "unknown_parameter"),
     ):
         with pytest.raises(SpeechError) as refused:
-            speaker.plan(**{"text": "Olá", **ASK, **change})
+            synthesizer.plan(**{"text": "Olá", **ASK, **change})
         assert refused.value.code == code
-    speaker.close()
+    synthesizer.close()
 
 
 ASK: dict[str, Any] = {"engine": "xtts", "language": "pt", "voice": "xtts_luis_moray"}

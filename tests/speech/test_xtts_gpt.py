@@ -12,7 +12,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from bench.xtts_reference import CASES, UTTERANCES, case_settings  # noqa: E402
-from speech.engines.matrices import check_precision  # noqa: E402
+from speech.engines.packed_linear import check_precision  # noqa: E402
 from speech.engines.xtts.checkpoint import Latents, open_checkpoint, read_speakers  # noqa: E402
 from speech.engines.xtts.decoding import Decoder, Row, Utterance  # noqa: E402
 from speech.engines.xtts.gpt import Gpt, load_gpt  # noqa: E402

@@ -18,13 +18,13 @@ from app.jobs.embedded import Supervisor
 from app.jobs.runner import Task
 from app.main import create_app
 from app.settings import Settings, load_settings
-from app.tasks import speaker_of, tasks
-from app.tasks.workshop import Workshop
+from app.tasks import synthesizer_of, tasks
+from app.tasks.cloning_service import CloningService
 from speech.audio import load, save
 from speech.voice_files import VoiceLibrary, VoiceMeta
+from train.kokoro.report import Contrast, LanguageReport, Likeness, Misheard, Missing, Report
 from train.manifest import Finding, Manifest
 from train.progress import Reporter
-from train.report import Contrast, LanguageReport, Likeness, Misheard, Missing, Report
 
 REPORT = Report(
     stock_voice="pf_dora",
@@ -56,12 +56,12 @@ REPORT = Report(
 class PageRehearsal(Rehearsal):
     """Reports and samples as a real fit leaves them."""
 
-    def take_in(
+    def analyze_recordings(
         self, recordings: Sequence[Path], language: str, folder: Path, reporter: Reporter, text: str | None
     ) -> Manifest:
         if os.environ.get("REAL_INTAKE") == "1":
-            return Workshop.take_in(self, recordings, language, folder, reporter, text)
-        return super().take_in(recordings, language, folder, reporter, text)
+            return CloningService.analyze_recordings(self, recordings, language, folder, reporter, text)
+        return super().analyze_recordings(recordings, language, folder, reporter, text)
 
     def clone(
         self,
@@ -82,8 +82,8 @@ class PageRehearsal(Rehearsal):
 
 def table(settings: Settings) -> Mapping[str, Task]:
     """What a worker process gets."""
-    speaker = speaker_of(settings)
-    return tasks(speaker, PageRehearsal(speaker.store, settings.voices_path))
+    synthesizer = synthesizer_of(settings)
+    return tasks(synthesizer, PageRehearsal(synthesizer.store, settings.voices_path))
 
 
 def main() -> None:
@@ -93,7 +93,7 @@ def main() -> None:
     services = app.state.services
     app.state.services = replace(
         services,
-        workshop=PageRehearsal(services.speaker.store, settings.voices_path),
+        cloning=PageRehearsal(services.synthesizer.store, settings.voices_path),
         supervisor=Supervisor(settings, services.database, services.files, tasks_path="rehearsing_service:table"),
     )
     uvicorn.run(app, host=settings.host, port=settings.port, timeout_graceful_shutdown=3)

@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Page, expect
 from app.texts import catalogue
 from speech.audio import join, save
 from speech.models import ModelStore
-from speech.synthesis import Speaker
+from speech.synthesis import Synthesizer
 
 pytestmark = pytest.mark.browser
 
@@ -335,7 +335,7 @@ def test_speech_is_recorded_and_taken_in_by_the_real_intake(
     listening: str,
     hearing: Callable[[Path], ContextManager[Browser]],
     faults: Faults,
-    speaker: Speaker,
+    synthesizer: Synthesizer,
     models_dir: Path,
     tmp_path: Path,
 ) -> None:
@@ -345,9 +345,9 @@ def test_speech_is_recorded_and_taken_in_by_the_real_intake(
     text = (
         "The library on the corner opens early and closes after dinner. Nobody expected the boat trip to take so long."
     )
-    plan = speaker.plan(text, engine="kokoro", language="en-US", voice="af_heart", parameters={})
+    plan = synthesizer.plan(text, engine="kokoro", language="en-US", voice="af_heart", parameters={})
     path = tmp_path / "speech.wav"
-    save(join(speaker.speak(plan)), path)
+    save(join(synthesizer.speak(plan)), path)
     with hearing(path) as browser, opened(browser, listening, faults, "/webui#/clone?new=1") as page:
         page.select_option("#language", "en-US")
         page.click("[data-record]")

@@ -1,4 +1,4 @@
-"""What the tests of the workshop may ask for: the real weights, and recordings made with the embedded voice."""
+"""What the tests of the cloning may ask for: the real weights, and recordings made with the embedded voice."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from app.settings import load_settings
 from speech.asr import Transcriber, Transcript
 from speech.audio import Audio, join
 from speech.models import ModelStore
-from speech.synthesis import Speaker, SpeakerOptions
-from train.intake import MODELS, Judges, load_judges
+from speech.synthesis import Synthesizer, SynthesizerOptions
+from train.intake import MODELS, IntakeModels, load_intake_models
 
 RATE = 24000
 Speak = Callable[..., Audio]
@@ -38,11 +38,11 @@ def model_store() -> ModelStore:
 
 
 @pytest.fixture(scope="session")
-def speaker(model_store: ModelStore) -> Iterator[Speaker]:
+def synthesizer(model_store: ModelStore) -> Iterator[Synthesizer]:
     """The real engines, kept loaded for the whole session."""
-    speaker = Speaker(SpeakerOptions(model_store.root))
-    yield speaker
-    speaker.close()
+    synthesizer = Synthesizer(SynthesizerOptions(model_store.root))
+    yield synthesizer
+    synthesizer.close()
 
 
 class Remembering:
@@ -63,13 +63,13 @@ class Remembering:
 
 
 @pytest.fixture(scope="session")
-def judges(model_store: ModelStore) -> Judges:
-    real = load_judges(model_store)
+def judges(model_store: ModelStore) -> IntakeModels:
+    real = load_intake_models(model_store)
     return replace(real, transcriber=Remembering(real.transcriber))
 
 
 @pytest.fixture(scope="session")
-def speak(speaker: Speaker) -> Speak:
+def speak(synthesizer: Synthesizer) -> Speak:
     """Sentences in a quiet room with a pause before, between and after; each sentence is spoken once a session."""
     spoken: dict[tuple[str, str, str], Audio] = {}
 
@@ -78,8 +78,8 @@ def speak(speaker: Speaker) -> Speak:
         for text in texts:
             key = (text, voice, language)
             if key not in spoken:
-                plan = speaker.plan(text, engine="kokoro", language=language, voice=voice)
-                spoken[key] = join(speaker.speak(plan))
+                plan = synthesizer.plan(text, engine="kokoro", language=language, voice=voice)
+                spoken[key] = join(synthesizer.speak(plan))
             parts += [spoken[key], room(pause_s, len(parts))]
         return join(parts)
 

@@ -10,12 +10,12 @@ import pytest
 from speech.audio import Audio, join, save
 from speech.errors import SpeechError
 from speech.models import ModelStore
-from speech.synthesis import Speaker, SpeakerOptions
+from speech.synthesis import Synthesizer, SynthesizerOptions
 from speech.voice_files import Consent, VoiceLibrary
 from train import cloning
 from train.cloning import TWO_CORES_STEP_S, CloneOptions, Effort, clone, estimate_s
 from train.manifest import Clip, Finding, Manifest
-from train.progress import Quiet
+from train.progress import NullReporter
 
 CONSENT = Consent("I am the speaker and I agree.", "2026-11-22T20:00:00+00:00")
 TEXTS = (
@@ -42,7 +42,7 @@ def clips(folder: Path, sounds: list[Audio]) -> Manifest:
     return Manifest(tuple(found))
 
 
-class Told(Quiet):
+class Told(NullReporter):
     def __init__(self) -> None:
         self.notes: list[str] = []
         self.shares: list[float] = []
@@ -54,10 +54,12 @@ class Told(Quiet):
 
 @pytest.fixture(scope="module")
 def recordings(fit_store: ModelStore) -> list[Audio]:
-    speaker = Speaker(SpeakerOptions(fit_store.root))
-    plans = [speaker.plan(text, engine="kokoro", language="pt-BR", voice="pm_alex", parameters={}) for text in TEXTS]
-    sounds = [join(speaker.speak(plan)) for plan in plans]
-    speaker.close()
+    synthesizer = Synthesizer(SynthesizerOptions(fit_store.root))
+    plans = [
+        synthesizer.plan(text, engine="kokoro", language="pt-BR", voice="pm_alex", parameters={}) for text in TEXTS
+    ]
+    sounds = [join(synthesizer.speak(plan)) for plan in plans]
+    synthesizer.close()
     return sounds
 
 
@@ -84,12 +86,12 @@ def test_a_voice_with_its_report(
     assert reporter.shares[-1] == 1 and all(note.startswith("clone.") for note in reporter.notes)
     assert {path.stem for path in (library.folder("alex_dois") / "samples").glob("*.wav")} >= {"stock", "fitted"}
     with pytest.raises(SpeechError) as caught:
-        clone(tmp_path, manifest, options(effort="fast"), fit_store, library, tmp_path / "work", Quiet())
+        clone(tmp_path, manifest, options(effort="fast"), fit_store, library, tmp_path / "work", NullReporter())
     assert caught.value.code == "voice_exists"
-    speaker = Speaker(SpeakerOptions(fit_store.root, voices_dir=tmp_path / "voices"))
-    plan = speaker.plan("Good morning.", engine="kokoro", language="en-US", voice="alex_dois", parameters={})
-    assert np.abs(join(speaker.speak(plan)).samples).max() > 0.05
-    speaker.close()
+    synthesizer = Synthesizer(SynthesizerOptions(fit_store.root, voices_dir=tmp_path / "voices"))
+    plan = synthesizer.plan("Good morning.", engine="kokoro", language="en-US", voice="alex_dois", parameters={})
+    assert np.abs(join(synthesizer.speak(plan)).samples).max() > 0.05
+    synthesizer.close()
 
 
 def test_an_effort_nobody_offers_is_refused(tmp_path: Path) -> None:
@@ -101,7 +103,7 @@ def test_an_effort_nobody_offers_is_refused(tmp_path: Path) -> None:
             ModelStore(tmp_path),
             VoiceLibrary(tmp_path / "voices"),
             tmp_path / "work",
-            Quiet(),
+            NullReporter(),
         )
     assert caught.value.code == "unknown_effort"
     assert caught.value.values["choices"] == ["fast", "default", "best"]
@@ -117,7 +119,7 @@ def test_too_little_speech_says_which_clips_and_why(tmp_path: Path) -> None:
             ModelStore(tmp_path),
             VoiceLibrary(tmp_path / "voices"),
             tmp_path / "work",
-            Quiet(),
+            NullReporter(),
         )
     assert caught.value.code == "too_little_speech"
     assert "c001: noisy" in str(caught.value.values["reasons"])

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from speech.analysis.bandwidth import HIGHEST_HZ
 from speech.audio import Audio
 from speech.engines.kokoro import alignment
 from speech.models import ModelStore
-from train import corpus, features
-from train.bandwidth import HIGHEST_HZ
-from train.fitting import styled
-from train.kokoro import difference
+from train.kokoro import corpus, features
+from train.kokoro.fitting import styled
+from train.kokoro.trainable import difference
 
 
 def test_a_sequence_lies_on_itself() -> None:

@@ -18,12 +18,12 @@ from speech.engines.kokoro.onnx_file import OnnxFile
 from speech.engines.kokoro.weights import load_network, places
 from speech.errors import SpeechError
 from speech.models import ModelStore
-from speech.synthesis import Speaker
-from train.fitting import Fitted, fit_voice, held_out
-from train.kokoro import KokoroOptions
+from speech.synthesis import Synthesizer
+from train.kokoro.adapter_scale import BEYOND
+from train.kokoro.fitting import Fitted, fit_voice, held_out
+from train.kokoro.trainable import KokoroOptions
 from train.manifest import Clip
-from train.progress import Quiet, Stopped
-from train.strength import BEYOND
+from train.progress import NullReporter, Stopped
 
 STEPS = 4
 SHORT = KokoroOptions(rank=4, texts=1, realign_at=2, crop=40)
@@ -34,7 +34,7 @@ def clip(clip_id: str, text: str = "", **measures: float) -> Clip:
     return Clip(clip_id, f"{clip_id}.wav", "a.wav", 0.0, 1.0, 1.0, text, text, "pt-BR", measures, ())
 
 
-class Steps(Quiet):
+class Steps(NullReporter):
     """Keeps the curve; stops after `left` questions in the loop."""
 
     def __init__(self, left: int = 10**9) -> None:
@@ -67,14 +67,14 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def sounds(fit_store: ModelStore) -> list[tuple[Clip, Audio]]:
     from speech.audio import join
-    from speech.synthesis import SpeakerOptions
+    from speech.synthesis import SynthesizerOptions
 
-    speaker = Speaker(SpeakerOptions(fit_store.root))
+    synthesizer = Synthesizer(SynthesizerOptions(fit_store.root))
     made = []
     for number, text in enumerate(TEXTS, 1):
-        plan = speaker.plan(text, engine="kokoro", language="pt-BR", voice="pm_alex", parameters={})
-        made.append((clip(f"c{number:03}", text), join(speaker.speak(plan))))
-    speaker.close()
+        plan = synthesizer.plan(text, engine="kokoro", language="pt-BR", voice="pm_alex", parameters={})
+        made.append((clip(f"c{number:03}", text), join(synthesizer.speak(plan))))
+    synthesizer.close()
     return made
 
 
@@ -123,7 +123,7 @@ def test_its_strength_is_heard_in_more_texts_than_it_was_fitted_to(
         heard.append(audio)
         return 4.0
 
-    fitted = fit_voice(sounds, "pt-BR", STEPS, fit_store, work, Quiet(), replace(SHORT, heard=1), opinion)
+    fitted = fit_voice(sounds, "pt-BR", STEPS, fit_store, work, NullReporter(), replace(SHORT, heard=1), opinion)
     assert len({len(audio.samples) for audio in heard[:4]}) == 4 and len(heard) in (3 * 4, 4 * 4)
     assert fitted.figures["adapters_share"] in (1.0, BEYOND) and whole[0].figures["adapters_share"] == 1.0
 
@@ -162,7 +162,7 @@ def louder(adapter: Adapter) -> Adapter:
 
 def test_one_clip_is_not_enough(fit_store: ModelStore, sounds: list[tuple[Clip, Audio]], tmp_path: Path) -> None:
     with pytest.raises(SpeechError) as caught:
-        fit_voice(sounds[:1], "pt-BR", STEPS, fit_store, tmp_path, Quiet(), SHORT)
+        fit_voice(sounds[:1], "pt-BR", STEPS, fit_store, tmp_path, NullReporter(), SHORT)
     assert caught.value.code == "too_few_clips"
     assert list(tmp_path.iterdir()) == []
 

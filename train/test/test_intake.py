@@ -1,4 +1,4 @@
-"""Recordings come in: real speech by the embedded voice, real judges, and all that can be wrong with a recording."""
+"""Recordings come in: real speech by the embedded voice, real models, and all that can be wrong with a recording."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import pytest
 
 from app.errors import STATUS
 from app.texts import LANGUAGES, catalogue
+from speech.analysis import quality
+from speech.analysis.cutting import LONGEST_RECORDINGS_S, Recording, cut, listen, read
 from speech.audio import Audio, encode, join, load, save
 from speech.errors import SpeechError
 from speech.metrics.wer import word_error_rate
 from speech.vad import EnergyDetector, SileroDetector, Span, VoiceDetector
-from train import quality
-from train.cutting import LONGEST_RECORDINGS_S, Recording, cut, listen, read
-from train.intake import Judges, take_in
+from train.intake import IntakeModels, analyze_recordings
 from train.manifest import Finding, Manifest
-from train.progress import Quiet, Stopped
+from train.progress import NullReporter, Stopped
 
 RATE = 24000
 Speak = Callable[..., Audio]
@@ -31,7 +31,7 @@ TEXTS = (
 )
 
 
-class Told(Quiet):
+class Told(NullReporter):
     """Keeps what it is told, and stops after `patience` reports."""
 
     def __init__(self, patience: int = 10_000) -> None:
@@ -74,10 +74,10 @@ def recording(speak: Speak) -> Audio:
 
 
 @pytest.mark.models
-def test_two_files_become_clips_with_their_words(tmp_path: Path, judges: Judges, speak: Speak) -> None:
+def test_two_files_become_clips_with_their_words(tmp_path: Path, models: IntakeModels, speak: Speak) -> None:
     paths = [*saved(tmp_path, speak(*TEXTS[:2])), stereo_m4a(speak(TEXTS[2]), tmp_path / "ana.m4a")]
     work, told = tmp_path / "work", Told()
-    manifest = take_in(paths, "pt", work, judges, told)
+    manifest = analyze_recordings(paths, "pt", work, models, told)
 
     assert Manifest.load(work / "manifest.jsonl") == manifest
     assert sorted(path.name for path in work.iterdir()) == ["clips", "manifest.jsonl"]
@@ -85,7 +85,7 @@ def test_two_files_become_clips_with_their_words(tmp_path: Path, judges: Judges,
     assert word_error_rate(TEXTS, [clip.text for clip in manifest.clips]) < 0.1
     for clip in manifest.clips:
         sound = load(work / clip.audio_path)
-        assert clip.findings == () and clip.language == "pt-BR" and clip.text == clip.heard
+        assert clip.findings == () and clip.language == "pt-BR" and clip.text == clip.recognized_text
         assert sound.sample_rate == RATE and sound.duration_s == clip.duration_s
         assert clip.end_s - clip.start_s == pytest.approx(clip.duration_s, abs=1e-3) and 2 < clip.duration_s < 10
         assert clip.measures["rms_db"] == pytest.approx(-23, abs=3)
@@ -97,33 +97,41 @@ def test_two_files_become_clips_with_their_words(tmp_path: Path, judges: Judges,
 
 
 @pytest.mark.models
-def test_a_given_text_is_placed_and_its_wrong_part_is_named(tmp_path: Path, judges: Judges, recording: Audio) -> None:
+def test_a_given_text_is_placed_and_its_wrong_part_is_named(
+    tmp_path: Path, models: IntakeModels, recording: Audio
+) -> None:
     other = "Ninguém mais quis comprar a casa amarela."
     work = tmp_path / "work"
-    manifest = take_in(saved(tmp_path, recording), "pt-BR", work, judges, Quiet(), f"{TEXTS[0]} {other} {TEXTS[2]}")
+    manifest = analyze_recordings(
+        saved(tmp_path, recording), "pt-BR", work, models, NullReporter(), f"{TEXTS[0]} {other} {TEXTS[2]}"
+    )
     assert [clip.text for clip in manifest.clips] == [TEXTS[0], other, TEXTS[2]]
     assert [clip.is_usable for clip in manifest.clips] == [True, False, True]
     wrong = manifest.clips[1].findings[0]
     assert wrong.code == "wrong_text" and wrong.values["text"] == other and "trem" in str(wrong.values["heard"])
 
     with pytest.raises(SpeechError) as caught:
-        take_in(saved(tmp_path, recording), "pt-BR", tmp_path / "2", judges, Quiet(), "Nada disso foi dito. " * 6)
+        analyze_recordings(
+            saved(tmp_path, recording), "pt-BR", tmp_path / "2", models, NullReporter(), "Nada disso foi dito. " * 6
+        )
     assert caught.value.code == "wrong_text" and "c002" in str(caught.value.values["clips"])
     assert list((tmp_path / "2").iterdir()) == []
 
 
 @pytest.mark.models
-def test_a_stranger_s_clip_is_left_out_and_two_people_are_refused(tmp_path: Path, judges: Judges, speak: Speak) -> None:
+def test_a_stranger_s_clip_is_left_out_and_two_people_are_refused(
+    tmp_path: Path, models: IntakeModels, speak: Speak
+) -> None:
     stranger = speak("Eu também quero falar um pouco.", voice="pm_alex")
-    manifest = take_in(
-        saved(tmp_path, speak(*TEXTS), stranger, speak(*TEXTS)), "pt-BR", tmp_path / "1", judges, Quiet()
+    manifest = analyze_recordings(
+        saved(tmp_path, speak(*TEXTS), stranger, speak(*TEXTS)), "pt-BR", tmp_path / "1", models, NullReporter()
     )
     assert [codes(clip.findings, "refused") for clip in manifest.clips if not clip.is_usable] == [{"second_speaker"}]
     assert [clip.source for clip in manifest.clips if not clip.is_usable] == ["r1.wav"]
 
     both = join([speak(TEXTS[0]), speak(TEXTS[1], voice="pm_alex"), speak(TEXTS[2]), stranger])
     with pytest.raises(SpeechError) as caught:
-        take_in(saved(tmp_path, both), "pt-BR", tmp_path / "2", judges, Quiet())
+        analyze_recordings(saved(tmp_path, both), "pt-BR", tmp_path / "2", models, NullReporter())
     assert caught.value.code == "two_speakers" and "r0.wav" in str(caught.value.values["clips"])
     assert 20 <= int(str(caught.value.values["share_percent"])) <= 60
 
@@ -144,17 +152,17 @@ def noisy(sound: Audio, snr_db: float = 10) -> Audio:
 @pytest.mark.models
 @pytest.mark.parametrize(("worse", "code"), [(telephone, "narrow_band"), (noisy, "noisy")])
 def test_a_telephone_and_a_noisy_room_are_warned_of_and_kept(
-    tmp_path: Path, judges: Judges, recording: Audio, worse: Callable[[Audio], Audio], code: str
+    tmp_path: Path, models: IntakeModels, recording: Audio, worse: Callable[[Audio], Audio], code: str
 ) -> None:
-    manifest = take_in(saved(tmp_path, worse(recording)), "pt-BR", tmp_path / "work", judges, Quiet())
+    manifest = analyze_recordings(saved(tmp_path, worse(recording)), "pt-BR", tmp_path / "work", models, NullReporter())
     assert manifest.usable() == manifest.clips and len(manifest.clips) == len(TEXTS)
     assert all(code in codes(clip.findings, "warning") for clip in manifest.clips)
 
 
 @pytest.mark.models
-def test_another_language_than_said_is_told(tmp_path: Path, judges: Judges, recording: Audio) -> None:
+def test_another_language_than_said_is_told(tmp_path: Path, models: IntakeModels, recording: Audio) -> None:
     with pytest.raises(SpeechError) as caught:
-        take_in(saved(tmp_path, recording), "en-US", tmp_path / "work", judges, Quiet())
+        analyze_recordings(saved(tmp_path, recording), "en-US", tmp_path / "work", models, NullReporter())
     assert caught.value.code == "wrong_language"
     assert caught.value.values == {"language": "en-US", "heard": "pt"}
 
@@ -184,29 +192,33 @@ BAD: Mapping[str, tuple[Audio, ...]] = {
 
 @pytest.mark.models
 @pytest.mark.parametrize("code", BAD)
-def test_what_is_no_speech_is_refused_by_name(tmp_path: Path, judges: Judges, code: str) -> None:
+def test_what_is_no_speech_is_refused_by_name(tmp_path: Path, models: IntakeModels, code: str) -> None:
     with pytest.raises(SpeechError) as caught:
-        take_in(saved(tmp_path, *BAD[code]), "pt-BR", tmp_path / "work", judges, Quiet())
+        analyze_recordings(saved(tmp_path, *BAD[code]), "pt-BR", tmp_path / "work", models, NullReporter())
     assert caught.value.code == code and STATUS[code] in (400, 413, 422)
     assert not code.startswith("recording") or "r0.wav" in str(caught.value.values["files"])
     assert not (tmp_path / "work").exists() or list((tmp_path / "work").iterdir()) == []
 
 
 @pytest.mark.models
-def test_a_language_without_phonemes_and_an_endless_text_are_refused_unheard(tmp_path: Path, judges: Judges) -> None:
+def test_a_language_without_phonemes_and_an_endless_text_are_refused_unheard(
+    tmp_path: Path, models: IntakeModels
+) -> None:
     for code, language, text in (("language_not_spoken", "de", None), ("text_too_long", "pt-BR", "a " * 20_000)):
         with pytest.raises(SpeechError) as caught:
-            take_in([tmp_path / "none.wav"], language, tmp_path / "work", judges, Quiet(), text)
+            analyze_recordings([tmp_path / "none.wav"], language, tmp_path / "work", models, NullReporter(), text)
         assert caught.value.code == code
     assert not (tmp_path / "work").exists()
 
 
 @pytest.mark.models
 @pytest.mark.parametrize("patience", [1, 3, 6])
-def test_stopping_leaves_nothing_half_made(tmp_path: Path, judges: Judges, recording: Audio, patience: int) -> None:
+def test_stopping_leaves_nothing_half_made(
+    tmp_path: Path, models: IntakeModels, recording: Audio, patience: int
+) -> None:
     told = Told(patience)
     with pytest.raises(Stopped):
-        take_in(saved(tmp_path, recording), "pt-BR", tmp_path / "work", judges, told)
+        analyze_recordings(saved(tmp_path, recording), "pt-BR", tmp_path / "work", models, told)
     assert len(told.steps) == patience and list((tmp_path / "work").iterdir()) == []
 
 

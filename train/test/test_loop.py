@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from train.loop import LoopOptions, fit, schedule
-from train.progress import Quiet, Stopped
+from train.progress import NullReporter, Stopped
 from train.trainable import ParameterGroup
 
 
@@ -44,7 +44,7 @@ class Line:
         self._step = state["step"]
 
 
-class StopAt(Quiet):
+class StopAt(NullReporter):
     """Stops after a number of steps; keeps what it was told."""
 
     def __init__(self, steps: int) -> None:
@@ -65,7 +65,7 @@ OPTIONS = LoopOptions(steps=200, validate_every=20, patience=4)
 
 def test_it_learns_and_leaves_the_best_mean_in_place(tmp_path: Path) -> None:
     line = Line()
-    values = fit(line, OPTIONS, tmp_path / "checkpoint.pt", Quiet())
+    values = fit(line, OPTIONS, tmp_path / "checkpoint.pt", NullReporter())
     assert abs(line.w.item() - 3) < 0.15
     assert abs(line.b.item() + 1) < 0.15
     assert values["loss"] == pytest.approx(line.validate()["loss"])
@@ -105,7 +105,7 @@ def test_killed_between_two_saves_it_goes_on_from_the_last(tmp_path: Path) -> No
 
 def test_it_ends_when_held_out_clips_get_no_better(tmp_path: Path) -> None:
     line = Line(worse_after=60)
-    values = fit(line, OPTIONS, tmp_path / "checkpoint.pt", Quiet())
+    values = fit(line, OPTIONS, tmp_path / "checkpoint.pt", NullReporter())
     assert values["steps"] < 180
 
 
@@ -121,6 +121,6 @@ def test_the_rate_rises_and_falls() -> None:
 def test_after_is_called_with_the_mean_weights_in_place(tmp_path: Path) -> None:
     line = Line()
     seen: list[tuple[int, float]] = []
-    fit(line, OPTIONS, tmp_path / "checkpoint.pt", Quiet(), lambda step: seen.append((step, line.w.item())))
+    fit(line, OPTIONS, tmp_path / "checkpoint.pt", NullReporter(), lambda step: seen.append((step, line.w.item())))
     assert [step for step, _ in seen] == list(range(20, 201, 20))[: len(seen)]
     assert seen[0][1] < seen[1][1] < 3.5

@@ -19,7 +19,7 @@ CLIP = Clip(
     end_s=4.25,
     duration_s=3.75,
     text="Olá, mundo.",
-    heard="Olá mundo",
+    recognized_text="Olá mundo",
     language="pt-BR",
     measures={"rms_db": -23.5, "snr_db": 31.0},
     findings=(Finding("noisy", "warning", {"snr_db": 12.0}),),
@@ -90,3 +90,10 @@ def test_a_clip_twice_is_refused(tmp_path: Path) -> None:
     path.write_text(2 * (json.dumps(asdict(CLIP)) + "\n"))
     with pytest.raises(SpeechError, match="bad_manifest.*line=2.*c001 twice"):
         Manifest.load(path)
+
+
+def test_a_manifest_of_before_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "manifest.jsonl"
+    row = asdict(CLIP)
+    path.write_text(json.dumps({("heard" if name == "recognized_text" else name): row[name] for name in row}) + "\n")
+    assert Manifest.load(path) == Manifest((CLIP,))

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from app.texts import LANGUAGES, catalogue
+from speech.analysis import quality
+from speech.analysis.quality import RULES, judge
 from speech.audio import Audio
-from train import quality
-from train.quality import RULES, judge
 
 RATE = 24000
 GOOD = {

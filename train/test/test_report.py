@@ -15,13 +15,11 @@ from speech.audio import Audio
 from speech.metrics.mos import OpinionScore
 from speech.metrics.speaker import Embedding
 from speech.models import ModelStore
-from train.manifest import Finding
-from train.progress import Quiet, Stopped
-from train.report import (
+from train.kokoro.report import (
     FEWEST_FOR_CEILING,
     NOTE,
     SENTENCES,
-    Recording,
+    HeldOutClip,
     Report,
     ReportJudges,
     Subject,
@@ -30,6 +28,8 @@ from train.report import (
     sentences_for,
     target,
 )
+from train.manifest import Finding
+from train.progress import NullReporter, Stopped
 
 RATE = 24000
 TEXTS = {"pt-BR": ("um dois três quatro", "cinco seis sete oito")}
@@ -70,10 +70,10 @@ class LosesTheLastWord:
 
 
 SPEAKER, STOCK, FITTED = voice((1, 0, 0.2)), voice((0, 1, 0.2)), voice((1, 0.5, 0.2))
-CLIPS = [Recording(voice((1, noise, 0.2))) for noise in (0.0, 0.1, 0.2, 0.3)]
+CLIPS = [HeldOutClip(voice((1, noise, 0.2))) for noise in (0.0, 0.1, 0.2, 0.3)]
 
 
-def subject(held_out: list[Recording], recogniser: LosesTheLastWord | None = None, encoder: str = "other") -> Subject:
+def subject(held_out: list[HeldOutClip], recogniser: LosesTheLastWord | None = None, encoder: str = "other") -> Subject:
     def say(audio: Audio, text: str) -> Audio:
         if recogniser:
             recogniser.said = text
@@ -97,9 +97,9 @@ def judges(transcriber: LosesTheLastWord | None = None) -> ReportJudges:
     return ReportJudges((Partials(),), transcriber, opinion)
 
 
-def measured(held_out: list[Recording]) -> tuple[Report, dict[str, Audio]]:
+def measured(held_out: list[HeldOutClip]) -> tuple[Report, dict[str, Audio]]:
     recogniser = LosesTheLastWord(FITTED)
-    return measure(subject(held_out, recogniser), judges(recogniser), TEXTS, Quiet())
+    return measure(subject(held_out, recogniser), judges(recogniser), TEXTS, NullReporter())
 
 
 def test_every_figure_is_where_it_belongs() -> None:
@@ -139,7 +139,7 @@ def test_a_telephones_recordings_are_compared_as_over_a_telephone() -> None:
 
     def likeness(top_hz: float | None) -> tuple[float | None, float | None]:
         known = replace(subject(CLIPS), say_fitted=lambda text, _: hiss, top_hz=top_hz)
-        report, _ = measure(known, ReportJudges((Treble(),), None, None), TEXTS, Quiet())
+        report, _ = measure(known, ReportJudges((Treble(),), None, None), TEXTS, NullReporter())
         return report.languages[0].similarity["treble"].after, report.compared_up_to_hz
 
     narrow, told = likeness(3825.0)
@@ -172,20 +172,20 @@ def test_too_few_clips_give_no_ceiling_and_a_reason() -> None:
 
 
 def test_no_clip_gives_no_likeness_at_all() -> None:
-    report, samples = measured([Recording(voice((1, 0, 0), 0.5), "curto")])
+    report, samples = measured([HeldOutClip(voice((1, 0, 0), 0.5), "curto")])
     assert report.held_out_clips == 0 and set(samples) == {"stock", "fitted", "recording"}
     likeness = report.languages[0].similarity["partials"]
     assert (likeness.before, likeness.after, likeness.share) == (None, None, None)
 
 
 def test_a_stock_voice_as_like_as_the_clips_gives_no_share() -> None:
-    report, _ = measured([Recording(STOCK) for _ in range(3)])
+    report, _ = measured([HeldOutClip(STOCK) for _ in range(3)])
     assert report.languages[0].similarity["partials"].share is None
     assert [(one.measure, one.code) for one in report.missing] == [("similarity.partials.share", "no_gap")]
 
 
 def test_absent_judges_leave_their_figures_out() -> None:
-    report, _ = measure(subject(CLIPS), ReportJudges((), None, None), TEXTS, Quiet())
+    report, _ = measure(subject(CLIPS), ReportJudges((), None, None), TEXTS, NullReporter())
     (found,) = report.languages
     assert found.similarity == {} and found.misheard == ()
     assert {found.word_error_rate.stock, found.overall.fitted, found.p808.stock} == {None}
@@ -204,7 +204,7 @@ def test_an_empty_store_says_what_to_pull(tmp_path: Path) -> None:
 
 def test_the_fits_own_encoder_may_not_judge() -> None:
     with pytest.raises(ValueError, match="took part in the fit"):
-        measure(subject(CLIPS, encoder="partials"), judges(), TEXTS, Quiet())
+        measure(subject(CLIPS, encoder="partials"), judges(), TEXTS, NullReporter())
 
 
 def test_samples_say_what_the_recording_says() -> None:
@@ -219,15 +219,15 @@ def test_samples_say_what_the_recording_says() -> None:
         stock_voice="pf_dora",
         say_stock=says,
         say_fitted=says,
-        held_out=[Recording(SPEAKER), Recording(CLIPS[1].audio, "bom dia")],
+        held_out=[HeldOutClip(SPEAKER), HeldOutClip(CLIPS[1].audio, "bom dia")],
         fit_encoders=(),
     )
-    _, samples = measure(spoken, ReportJudges((), None, None), {}, Quiet())
+    _, samples = measure(spoken, ReportJudges((), None, None), {}, NullReporter())
     assert said == [("bom dia", "pt-BR")] * 2
     assert samples == {"stock": STOCK, "fitted": FITTED, "recording": CLIPS[1].audio}
 
 
-class StopsAt(Quiet):
+class StopsAt(NullReporter):
     def __init__(self, step: int) -> None:
         self.step = step
         self.told: list[tuple[int, int, str]] = []

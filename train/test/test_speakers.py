@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from speech.analysis.quality import judge
+from speech.analysis.speakers import compare
 from speech.audio import Audio
-from train.quality import judge
-from train.speakers import compare
 
 RATE = 24000
 STRANGER = 1.4  # radians from the main voice: a cosine of 0.17

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 import pytest
 
 from speech.models import ModelStore
-from train.progress import Quiet, Stopped
-from train.speed import STEPS, measure_step_s
+from train.kokoro.speed import STEPS, measure_step_s
+from train.progress import NullReporter, Stopped
 
 
-class Told(Quiet):
+class Told(NullReporter):
     def __init__(self) -> None:
         self.notes: list[str] = []
         self.steps: list[int] = []

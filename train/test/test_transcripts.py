@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from train.transcripts import difference, place
+from speech.analysis.transcripts import difference, place
 
 TEXT = "Bom dia a todos. O trem das 11 chegou atrasado, e ninguém soube explicar. Minha avó fazia bolo."
 

@@ -79,7 +79,7 @@ class AudioVoices(BaseModel):
 )
 def speech(services: Wired, body: Annotated[SpeechBody, Depends(body_of(SpeechBody, JSON))]) -> SoundResponse:
     plan = _plan(services, body)
-    return SoundResponse(services.speaker, plan, format_of(body.response_format), body.response_format)
+    return SoundResponse(services.synthesizer, plan, format_of(body.response_format), body.response_format)
 
 
 @router.get("/v1/models", summary="Engines, in OpenAI's words")
@@ -101,7 +101,7 @@ def audio_models(services: Wired) -> AudioModels:
 
 @router.get("/v1/audio/voices", summary="Voices, as Open WebUI asks")
 def audio_voices(services: Wired) -> AudioVoices:
-    voices = services.speaker.voices()
+    voices = services.synthesizer.voices()
     return AudioVoices(voices=[Named(id=v.voice_id, name=f"{v.title} ({v.language})") for v in voices])
 
 
@@ -127,14 +127,14 @@ def _model_names(services: Services) -> list[str]:
 def _plan(services: Services, body: SpeechBody) -> Plan:
     _refuse_inapplicable(body)
     if body.model in OPTIONAL:
-        services.speaker.check(body.model)
+        services.synthesizer.check(body.model)
     if body.model not in _model_names(services):
         raise Problem("unknown_model_name", model=body.model, choices=_model_names(services))
     engine = services.settings.default_engine if body.model in MODEL_ALIASES else body.model
     asked = body.voice if isinstance(body.voice, str) else body.voice.id
     voice = VOICE_ALIASES.get(asked, asked)
     parameters = {"speed": body.speed} if body.speed != 1.0 else {}
-    return services.speaker.plan(
+    return services.synthesizer.plan(
         body.input, engine=engine, language=body.language, voice=voice, parameters=parameters, seed=body.seed
     )
 

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from speech.engines.matrices import check_precision
+from speech.engines.packed_linear import check_precision
 from speech.engines.threads import common_threads, use_threads
 from speech.engines.xtts.checkpoint import blank, fill
 

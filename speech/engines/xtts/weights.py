@@ -8,8 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
-from speech.engines.matrices import KINDS, Float32, check_precision
 from speech.engines.memory import give_back
+from speech.engines.packed_linear import KINDS, Float32, check_precision
 from speech.engines.threads import common_threads, use_threads
 from speech.engines.xtts.gpt import Block, Gpt, Matmul
 from speech.errors import SpeechError

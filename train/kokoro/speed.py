@@ -7,24 +7,24 @@ from tempfile import TemporaryDirectory
 
 import torch
 
+from speech.analysis.bandwidth import HIGHEST_HZ
 from speech.audio import Audio
 from speech.engines.kokoro.network import STYLE
 from speech.engines.kokoro.runtime import load_voice
 from speech.engines.kokoro.weights import load_network
 from speech.models import ModelStore
-from train import corpus
-from train.bandwidth import HIGHEST_HZ
-from train.fitting import leaders, styled
-from train.kokoro import KokoroFit, KokoroOptions, Material
+from train.kokoro import corpus
+from train.kokoro.fitting import leaders, styled
+from train.kokoro.trainable import KokoroFit, KokoroOptions, Material
 from train.loop import LoopOptions, fit
-from train.progress import Quiet, Reporter
+from train.progress import NullReporter, Reporter
 
 STEPS = 3  # two recorded and a spoken one, as in a fit; the first is slower, and the median is not
 VOICE, LANGUAGE = "af_heart", "en-US"
 TEXT = "The library on the corner opens early and closes after dinner."  # longer than a crop
 
 
-class _Aside(Quiet):
+class _Aside(NullReporter):
     """Tells nothing of steps that make no voice, and stops when it is asked to."""
 
     def __init__(self, asked: Reporter) -> None:

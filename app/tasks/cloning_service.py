@@ -38,7 +38,7 @@ SPEED = "fit-speed.json"  # beside the voices: how fast this machine fits
 UPLOADS, INTAKE, FIT, STAGED = "upload", "intake", "fit", "voices"  # folders in a job's work folder
 
 
-class Workshop:
+class CloningService:
     """What `train` offers, found when it is first called: a service that never clones never imports it."""
 
     def __init__(self, store: ModelStore, voices_dir: Path) -> None:
@@ -90,7 +90,7 @@ class Workshop:
         """
         if self._step_s() is not None or not all(self.store.is_installed(name) for name in FIT_MODELS):
             return
-        from train.speed import measure_step_s
+        from train.kokoro.speed import measure_step_s
 
         try:
             self.keep_speed({"step_s": measure_step_s(self.store, reporter)})
@@ -107,14 +107,14 @@ class Workshop:
             temporary.write_text(json.dumps({"step_s": figures["step_s"]}), encoding="utf-8")
             temporary.replace(self._speed_path)
 
-    def take_in(
+    def analyze_recordings(
         self, recordings: Sequence[Path], language: str, folder: Path, reporter: Reporter, text: str | None
     ) -> Manifest:
         """Clips under `folder`, judged, and beside them `MANIFEST`, last. Raises SpeechError as `train.intake` does."""
-        from train.intake import load_judges, take_in
+        from train.intake import analyze_recordings, load_intake_models
 
-        judges = load_judges(self.store, os.cpu_count() or 1)
-        return take_in(recordings, language, folder, judges, reporter, text)
+        models = load_intake_models(self.store, os.cpu_count() or 1)
+        return analyze_recordings(recordings, language, folder, models, reporter, text)
 
     def clone(
         self,

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from speech.analysis.bandwidth import is_narrow, usable_bandwidth_hz
 from speech.audio import Audio, join
 from speech.engines.kokoro import alignment
 from speech.engines.kokoro.adapter import Adapter
@@ -24,23 +25,22 @@ from speech.metrics.ecapa import Ecapa
 from speech.metrics.resemblyzer import Resemblyzer
 from speech.models import ModelStore
 from speech.resampling import CUTOFF_HZ
-from train import corpus
-from train.bandwidth import is_narrow, reach
 from train.checkpoints import load_checkpoint, save_checkpoint
-from train.corpus import Line, Utterance
-from train.kokoro import KokoroFit, KokoroOptions, Leader, Material
+from train.kokoro import corpus
+from train.kokoro.adapter_scale import WHOLE, Opinion, select_scale
+from train.kokoro.corpus import Line, Utterance
+from train.kokoro.initial_voice import InitialVoice, centre, start
+from train.kokoro.preview import Stage, exported
+from train.kokoro.prosody import fit_prosody
+from train.kokoro.trainable import KokoroFit, KokoroOptions, Material, SpeakerLoss
 from train.loop import LoopOptions, fit
 from train.manifest import Clip
 from train.progress import Part, Reporter, Stopped
-from train.prosody import fit_prosody
-from train.spoken import Stage, exported
-from train.start import Start, centre, start
-from train.strength import WHOLE, Opinion, settle
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SENTENCES = Path(__file__).with_name("data") / "sentences.json"
+SENTENCES = Path(__file__).parents[1] / "data" / "sentences.json"
 SPOKEN_LANGUAGES = ("en-US", "pt-BR")  # said by every fit, beside the speaker's own
 HELD_OUT_SHARE, MOST_HELD_OUT = 0.12, 5
 RESEMBLYZER, ECAPA = 0.25, 0.3  # weights of 1 - cosine by the encoders that lead
@@ -81,7 +81,7 @@ def fit_voice(
     model = store.path("kokoro-fp32") / "kokoro-fp32.onnx"
     network = load_network(model)
     recordings = [audio for _, audio in sounds]
-    top_hz = reach([clip for clip, _ in sounds])
+    top_hz = usable_bandwidth_hz(clip.measures for clip, _ in sounds)
     voices = store.path("kokoro-voices") / "voices"
     begin = start(centre(Resemblyzer(_resemblyzer(store)), recordings), voices)
     prepared = _prepared(network, sounds, language, begin, voices, options.texts, top_hz, work_dir / CORPUS, reporter)
@@ -103,7 +103,7 @@ def fit_voice(
     if opinion:
         nearest = torch.from_numpy(load_voice(voices / f"{begin.nearest}.bin"))
         lines = [text.line for text in material.texts] + _lines(network, "heard", language, options.heard)
-        strength = settle(made, nearest, stage, lines, opinion, Part(reporter, LISTENING, 1.0)).strength
+        strength = select_scale(made, nearest, stage, lines, opinion, Part(reporter, LISTENING, 1.0)).strength
     return Fitted(
         adapter=exported(made, stage.places),
         held_out=frozenset(prepared.held_out_ids),
@@ -120,14 +120,14 @@ def fit_voice(
     )
 
 
-def leaders(store: ModelStore, recordings: Sequence[Audio], top_hz: float) -> list[Leader]:
+def leaders(store: ModelStore, recordings: Sequence[Audio], top_hz: float) -> list[SpeakerLoss]:
     """Of a telephone's recordings they hear nothing above `top_hz`, or they would ask for a voice as dull."""
     cutoff_hz = top_hz if is_narrow(top_hz) else CUTOFF_HZ
     encoders = (
         (Resemblyzer(_resemblyzer(store), cutoff_hz=cutoff_hz), RESEMBLYZER),
         (Ecapa(store.path("speaker-ecapa") / "embedding_model.ckpt", cutoff_hz=cutoff_hz), ECAPA),
     )
-    return [Leader(one, torch.from_numpy(centre(one, recordings)), weight) for one, weight in encoders]
+    return [SpeakerLoss(one, torch.from_numpy(centre(one, recordings)), weight) for one, weight in encoders]
 
 
 def _resemblyzer(store: ModelStore) -> Path:
@@ -147,7 +147,7 @@ def _prepared(
     network: Kokoro,
     sounds: Sequence[tuple[Clip, Audio]],
     language: str,
-    begin: Start,
+    begin: InitialVoice,
     voices: Path,
     texts: int,
     top_hz: float,

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from speech.analysis.bandwidth import NARROW_HZ
+from speech.analysis.findings import Finding, Severity
 from speech.audio import Audio
-from train.bandwidth import NARROW_HZ
-from train.manifest import Finding, Severity
 
 if TYPE_CHECKING:
     import numpy as np

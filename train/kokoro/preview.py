@@ -15,8 +15,8 @@ from speech.engines.kokoro.onnx_file import OnnxFile
 from speech.engines.kokoro.runtime import SAMPLE_RATE, Runtime, Style
 from speech.engines.kokoro.weights import Place, places
 from speech.models import ModelStore
-from train.corpus import Line
-from train.kokoro import KokoroFit
+from train.kokoro.corpus import Line
+from train.kokoro.trainable import KokoroFit
 
 Voice = Callable[[Line], Audio]
 

@@ -18,13 +18,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from speech.analysis.bandwidth import is_narrow
 from speech.audio import Audio
 from speech.engines.kokoro.network import STYLE
-from train.bandwidth import is_narrow
-from train.corpus import Line
-from train.kokoro import KokoroFit, Leader
+from train.kokoro.corpus import Line
+from train.kokoro.preview import Stage, Voice
+from train.kokoro.trainable import KokoroFit, SpeakerLoss
 from train.progress import Reporter, Stopped
-from train.spoken import Stage, Voice
 
 Opinion = Callable[[Audio], float]  # P808, 1 to 5
 # Of the opinion score, against the stock voice. 0.1 is what a listener may lose in a language: 0.09 here, over all of
@@ -36,29 +36,29 @@ LEAST_KEPT = 0.8  # of the likeness that the whole fit gained, by the encoders t
 
 
 @dataclass(frozen=True)
-class Strength:
+class AdapterScale:
     """Shares of what was fitted."""
 
     adapters: float  # and biases
     prosody: float  # the rest is the nearest stock voice's
 
 
-WHOLE = Strength(1.0, 1.0)
-LADDER = (WHOLE, Strength(0.8, 0.5), Strength(0.7, 0.3))
+WHOLE = AdapterScale(1.0, 1.0)
+LADDER = (WHOLE, AdapterScale(0.8, 0.5), AdapterScale(0.7, 0.3))
 # The energy of hisses is not in a telephone's recordings, so what they say of prosody is half believed.
-NARROW_LADDER = (Strength(1.0, 0.5), *LADDER[1:])
+NARROW_LADDER = (AdapterScale(1.0, 0.5), *LADDER[1:])
 
 
 @dataclass(frozen=True)
-class Rung:
+class Candidate:
     """A strength as it was heard."""
 
-    strength: Strength
+    strength: AdapterScale
     likeness: float  # cosine to the speaker, mean of the encoders and texts
     opinion: float
 
 
-class Dial:
+class AdapterScaler:
     """Sets the strength of a finished fit, in place; `nearest` is that stock voice's style table (510, 256)."""
 
     def __init__(self, made: KokoroFit, nearest: Tensor) -> None:
@@ -68,7 +68,7 @@ class Dial:
         self._start, self._prosody = made.material.start.clone(), made.prosody.clone()
 
     @torch.no_grad()
-    def set(self, strength: Strength) -> None:
+    def set(self, strength: AdapterScale) -> None:
         made, share = self._made, strength.adapters
         for name, adapter in made.adapters.items():
             adapter.up.copy_(share * self._ups[name])
@@ -79,25 +79,25 @@ class Dial:
         made.prosody = strength.prosody * self._prosody
 
 
-def settle(
+def select_scale(
     made: KokoroFit, nearest: Tensor, stage: Stage, lines: Sequence[Line], opinion: Opinion, reporter: Reporter
-) -> Rung:
+) -> Candidate:
     """Listen to `lines` and set `made` to the rung that `choose` takes of `LADDER`, or of `NARROW_LADDER`; from a whole
     fit that is good, to a further one that `is_nearer`. Raises Stopped.
     """
     ladder = NARROW_LADDER if is_narrow(made.material.top_hz) else LADDER
-    dial, numbers = Dial(made, nearest), count()
+    dial, numbers = AdapterScaler(made, nearest), count()
 
-    def heard(strength: Strength, voice: Voice) -> Rung:
+    def heard(strength: AdapterScale, voice: Voice) -> Candidate:
         reporter.progress(next(numbers), len(ladder) + 1, "clone.stage.listening")
         return _heard(strength, voice, lines, made.material.leaders, opinion, reporter)
 
-    def fitted(strength: Strength) -> Rung:
+    def fitted(strength: AdapterScale) -> Candidate:
         dial.set(strength)
         return heard(strength, stage.fitted(made))
 
-    stock = heard(Strength(0.0, 0.0), stage.stock(nearest.numpy()))
-    rungs: list[Rung] = []
+    stock = heard(AdapterScale(0.0, 0.0), stage.stock(nearest.numpy()))
+    rungs: list[Candidate] = []
     for strength in ladder:
         rungs.append(fitted(strength))
         if is_good(stock, rungs[0], rungs[-1]):
@@ -110,7 +110,7 @@ def settle(
     return chosen
 
 
-def choose(stock: Rung, rungs: Sequence[Rung]) -> Rung:
+def choose(stock: Candidate, rungs: Sequence[Candidate]) -> Candidate:
     """The first that costs little of the stock voice's opinion score and keeps the likeness of the strongest.
 
     The strongest is the first of `rungs`; it is taken when none is good.
@@ -118,24 +118,24 @@ def choose(stock: Rung, rungs: Sequence[Rung]) -> Rung:
     return next((rung for rung in rungs if is_good(stock, rungs[0], rung)), rungs[0])
 
 
-def is_good(stock: Rung, whole: Rung, rung: Rung) -> bool:
+def is_good(stock: Candidate, whole: Candidate, rung: Candidate) -> bool:
     kept = rung.likeness - stock.likeness >= LEAST_KEPT * (whole.likeness - stock.likeness)
     return kept and rung.opinion >= stock.opinion - MOST_LOST
 
 
-def is_nearer(stock: Rung, whole: Rung, further: Rung) -> bool:
+def is_nearer(stock: Candidate, whole: Candidate, further: Candidate) -> bool:
     return further.likeness > whole.likeness and further.opinion >= stock.opinion - MOST_LOST_BEYOND
 
 
 @torch.no_grad()
 def _heard(
-    strength: Strength,
+    strength: AdapterScale,
     voice: Voice,
     lines: Sequence[Line],
-    leaders: Sequence[Leader],
+    leaders: Sequence[SpeakerLoss],
     opinion: Opinion,
     reporter: Reporter,
-) -> Rung:
+) -> Candidate:
     likeness, opinions = [], []
     for line in lines:
         if reporter.should_stop():
@@ -144,4 +144,4 @@ def _heard(
         samples = torch.from_numpy(sound.samples)[None]
         likeness.append(np.mean([1 - float(leader.apart(samples)) for leader in leaders]))
         opinions.append(opinion(sound))
-    return Rung(strength, float(np.mean(likeness)), float(np.mean(opinions)))
+    return Candidate(strength, float(np.mean(likeness)), float(np.mean(opinions)))

@@ -90,11 +90,11 @@ def recorded(network: Kokoro, spoken: Line, audio: Audio, offset: float, style: 
     made = Utterance(
         spoken, torch.zeros(0), f0, torch.from_numpy(alignment.energy(samples)) - offset, excitation(network, f0), sound
     )
-    lay(network, made, style, top_hz)
+    align(network, made, style, top_hz)
     return made
 
 
-def lay(network: Kokoro, spoken: Utterance, style: Style, top_hz: float) -> None:
+def align(network: Kokoro, spoken: Utterance, style: Style, top_hz: float) -> None:
     """Find the frames of each phoneme again, against a rendering with `style`."""
     rendered = render(network, spoken.line, style)
     frames = alignment.durations(rendered.samples.numpy(), rendered.frames.numpy(), spoken.samples.numpy(), top_hz)

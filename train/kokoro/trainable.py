@@ -15,11 +15,11 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from speech.analysis.bandwidth import HIGHEST_HZ, is_narrow
 from speech.engines.kokoro.network import STYLE, Kokoro
-from train import corpus
-from train.bandwidth import HIGHEST_HZ, is_narrow
-from train.corpus import FRAME, Utterance
-from train.features import bands_below, log_mels
+from train.kokoro import corpus
+from train.kokoro.corpus import FRAME, Utterance
+from train.kokoro.features import bands_below, log_mels
 from train.lora import LowRank, adapt
 from train.trainable import ParameterGroup
 
@@ -53,7 +53,7 @@ class KokoroOptions:
 
 
 @dataclass(frozen=True)
-class Leader:
+class SpeakerLoss:
     """A speaker encoder in the loss, and the speaker as it hears them."""
 
     encoder: Encoder
@@ -75,7 +75,7 @@ class Material:
     start: Tensor
     deviation: Tensor  # (256,) of the stock voices' styles
     top_hz: float
-    leaders: Sequence[Leader]
+    leaders: Sequence[SpeakerLoss]
 
 
 class KokoroFit:
@@ -141,7 +141,7 @@ class KokoroFit:
             return
         self._is_realigned = True
         for one in (*self.material.train, *self.material.held_out):
-            corpus.lay(self.network, one, self.style, self.material.top_hz)
+            corpus.align(self.network, one, self.style, self.material.top_hz)
 
     def state(self) -> dict[str, Any]:
         frames = [one.frames for one in (*self.material.train, *self.material.held_out)]

@@ -14,13 +14,13 @@ from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from speech.analysis.bandwidth import is_narrow
 from speech.asr import Transcriber
 from speech.audio import Audio, resample
 from speech.errors import SpeechError
 from speech.metrics.wer import word_error_rate, words
 from speech.models import ModelStore
 from speech.text.normalize import normalize
-from train.bandwidth import is_narrow
 from train.manifest import Finding
 from train.progress import Reporter, Stopped
 
@@ -78,7 +78,7 @@ SENTENCES: Mapping[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class Recording:
+class HeldOutClip:
     """A clip of the speaker that no fit has seen; `text` is "" where it is not known."""
 
     audio: Audio
@@ -112,7 +112,7 @@ class Subject:
     stock_voice: str
     say_stock: Say
     say_fitted: Say
-    held_out: Sequence[Recording]
+    held_out: Sequence[HeldOutClip]
     fit_encoders: Sequence[str]  # names of the encoders in the fit's loss
     warnings: Sequence[Finding] = ()  # of the recordings
     top_hz: float | None = None  # that the recordings reach; None: all that the judges hear

@@ -1,7 +1,7 @@
 """Where a fit begins: the stock voices that sound most like the speaker, by the encoder that leads the fit.
 
-`data/stock_voices.npz` holds what `python -m train.start MODELS_DIR` measured: the embedding of each stock voice on
-one sentence.
+`train/data/stock_voices.npz` holds what `python -m train.kokoro.initial_voice MODELS_DIR` measured: the embedding of
+each stock voice on one sentence.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from speech.engines.kokoro.phonemes import phonemize, tokens
 from speech.engines.kokoro.runtime import Runtime, load_voice
 from speech.metrics.resemblyzer import Resemblyzer
 from speech.models import ModelStore
-from train.kokoro import Encoder
+from train.kokoro.trainable import Encoder
 
-TABLE = Path(__file__).with_name("data") / "stock_voices.npz"
+TABLE = Path(__file__).parents[1] / "data" / "stock_voices.npz"
 SENTENCE, LANGUAGE = "We should leave early tomorrow, I think, before the rain comes back.", "en-US"
 NEAREST = 3  # voices that are mixed
 ALPHABET = "abefip"  # first letters of the voices whose language is written with letters that espeak reads well
@@ -31,7 +31,7 @@ SHARPNESS = 0.03  # of a cosine: a voice so much less alike gets a share smaller
 
 
 @dataclass(frozen=True)
-class Start:
+class InitialVoice:
     """A mix of stock voices: the nearest one first, shares that sum to one."""
 
     shares: tuple[tuple[str, float], ...]
@@ -53,7 +53,7 @@ def centre(encoder: Encoder, recordings: Sequence[Audio]) -> NDArray[np.float32]
     return mean / np.linalg.norm(mean)
 
 
-def start(speaker: NDArray[np.float32], voices: Path) -> Start:
+def start(speaker: NDArray[np.float32], voices: Path) -> InitialVoice:
     """The mix nearest to `speaker` (256,); `voices` is the folder of the stock voices' files."""
     cosines = {name: float(embedding @ speaker) for name, embedding in stock().items() if name[0] in ALPHABET}
     nearest = sorted(cosines, key=lambda name: -cosines[name])[:NEAREST]
@@ -61,7 +61,7 @@ def start(speaker: NDArray[np.float32], voices: Path) -> Start:
     shares = tuple((name, float(weight)) for name, weight in zip(nearest, weights / weights.sum()))
     style = np.sum([np.float32(share) * load_voice(voices / f"{name}.bin") for name, share in shares], axis=0)
     rows = [load_voice(voices / f"{name}.bin")[60] for name in stock()]
-    return Start(shares, style.astype(np.float32), np.std(rows, axis=0))
+    return InitialVoice(shares, style.astype(np.float32), np.std(rows, axis=0))
 
 
 @cache

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from speech.engines.kokoro.network import STYLE, Kokoro, spread
-from train.corpus import Utterance
+from train.kokoro.corpus import Utterance
 from train.progress import Reporter, Stopped
 
 STEPS, RATE = 50, 0.02

@@ -16,20 +16,30 @@ from speech.engines.kokoro.runtime import load_voice
 from speech.engines.kokoro.weights import load_network
 from speech.models import ModelStore
 from speech.voice_files import Consent, VoiceLibrary
-from train import corpus
 from train.cloning import CloneOptions, new_meta
-from train.corpus import Line
-from train.fitting import styled
-from train.kokoro import KokoroFit, KokoroOptions, Leader, Material
-from train.progress import Quiet, Stopped
-from train.spoken import Stage, exported
-from train.strength import BEYOND, LADDER, WHOLE, Dial, Rung, Strength, choose, is_nearer, settle
+from train.kokoro import corpus
+from train.kokoro.adapter_scale import (
+    BEYOND,
+    LADDER,
+    WHOLE,
+    AdapterScale,
+    AdapterScaler,
+    Candidate,
+    choose,
+    is_nearer,
+    select_scale,
+)
+from train.kokoro.corpus import Line
+from train.kokoro.fitting import styled
+from train.kokoro.preview import Stage, exported
+from train.kokoro.trainable import KokoroFit, KokoroOptions, Material, SpeakerLoss
+from train.progress import NullReporter, Stopped
 
-STOCK = Rung(Strength(0.0, 0.0), 0.2, 4.0)
+STOCK = Candidate(AdapterScale(0.0, 0.0), 0.2, 4.0)
 
 
-def rungs(*heard: tuple[float, float]) -> list[Rung]:
-    return [Rung(strength, *one) for strength, one in zip(LADDER, heard)]
+def rungs(*heard: tuple[float, float]) -> list[Candidate]:
+    return [Candidate(strength, *one) for strength, one in zip(LADDER, heard)]
 
 
 @pytest.mark.parametrize(
@@ -57,7 +67,7 @@ def test_the_first_rung_that_costs_little_is_taken(heard: tuple[tuple[float, flo
 def test_a_further_rung_is_taken_where_it_is_nearer_and_costs_little_more(
     likeness: float, opinion: float, taken: bool
 ) -> None:
-    whole, further = Rung(WHOLE, 0.8, 3.93), Rung(Strength(BEYOND, 1.0), likeness, opinion)
+    whole, further = Candidate(WHOLE, 0.8, 3.93), Candidate(AdapterScale(BEYOND, 1.0), likeness, opinion)
     assert is_nearer(STOCK, whole, further) is taken
 
 
@@ -75,7 +85,7 @@ def said(fit: KokoroFit) -> list[Line]:
     return [text.line for text in fit.material.texts]
 
 
-class Told(Quiet):
+class Told(NullReporter):
     """Keeps how far it was told to be."""
 
     def __init__(self) -> None:
@@ -98,7 +108,7 @@ def made(fit_store: ModelStore) -> tuple[KokoroFit, torch.Tensor]:
     line = corpus.line(network, "Bom dia.", "pt-BR")
     assert line is not None
     text = corpus.render(network, line, styled(other, torch.zeros(2 * STYLE)))
-    leader = Leader(Brightness(), Brightness()(text.samples[None])[0], 1.0)
+    leader = SpeakerLoss(Brightness(), Brightness()(text.samples[None])[0], 1.0)
     material = Material([text], [], [text], other.clone(), torch.ones(2 * STYLE), 8000.0, [leader])
     fit = KokoroFit(network, material, KokoroOptions(rank=2))
     fit.prosody = torch.full((STYLE,), 0.01)
@@ -112,8 +122,8 @@ def test_a_dial_goes_back_and_forth(made: tuple[KokoroFit, torch.Tensor]) -> Non
     fit, nearest = made
     name = next(iter(fit.adapters))
     up, style = fit.adapters[name].up.detach().clone(), fit.style(40).detach().clone()
-    dial = Dial(fit, nearest)
-    dial.set(Strength(0.5, 0.0))
+    dial = AdapterScaler(fit, nearest)
+    dial.set(AdapterScale(0.5, 0.0))
     assert torch.equal(fit.adapters[name].up, 0.5 * up)
     assert torch.equal(fit.style(40)[0, STYLE:], nearest[39, STYLE:])
     assert torch.equal(fit.style(40)[:, :STYLE], style[:, :STYLE])
@@ -131,13 +141,13 @@ def test_what_is_heard_decides(made: tuple[KokoroFit, torch.Tensor], stage: Stag
         return 4.0 - len(heard)
 
     told = Told()
-    chosen = settle(fit, nearest, stage, said(fit), strict, told)
+    chosen = select_scale(fit, nearest, stage, said(fit), strict, told)
     assert told.parts == [(number, 1 + len(LADDER)) for number in range(1 + len(LADDER))]
     assert len(heard) == 1 + len(LADDER)
     assert all(np.abs(audio.samples).max() > 0.01 for audio in heard)
     assert chosen.strength == WHOLE and chosen.opinion == 2.0
     heard.clear()
-    assert settle(fit, nearest, stage, said(fit), lambda audio: 4.0, Quiet()).strength == WHOLE
+    assert select_scale(fit, nearest, stage, said(fit), lambda audio: 4.0, NullReporter()).strength == WHOLE
 
 
 @pytest.mark.parametrize(("opinions", "taken"), [((4.0, 3.93, 3.91), BEYOND), ((4.0, 3.93, 3.89), 1.0)])
@@ -148,14 +158,16 @@ def test_a_good_fit_goes_further_where_that_costs_little_more(
     more than it."""
     fit, nearest = made
     before, ups = fit.material.leaders, {name: one.up.detach().clone() for name, one in fit.adapters.items()}
-    dial = Dial(fit, nearest)
-    dial.set(Strength(2.0, 1.0))
+    dial = AdapterScaler(fit, nearest)
+    dial.set(AdapterScale(2.0, 1.0))
     far = torch.from_numpy(stage.fitted(fit)(fit.material.texts[0].line).samples)
     dial.set(WHOLE)
-    fit.material.leaders = [Leader(Brightness(), Brightness()(far[None])[0], 1.0)]
+    fit.material.leaders = [SpeakerLoss(Brightness(), Brightness()(far[None])[0], 1.0)]
     try:
         told, heard = Told(), iter(opinions)
-        assert settle(fit, nearest, stage, said(fit), lambda audio: next(heard), told).strength == Strength(taken, 1.0)
+        assert select_scale(fit, nearest, stage, said(fit), lambda audio: next(heard), told).strength == AdapterScale(
+            taken, 1.0
+        )
         assert told.parts == [(0, 4), (1, 4), (2, 4)]
         assert all(torch.allclose(one.up, taken * ups[name]) for name, one in fit.adapters.items())
     finally:
@@ -170,18 +182,20 @@ def test_only_prosody_of_a_telephone_is_half_believed(
     fit, nearest = made
     wide_hz, fit.material.top_hz = fit.material.top_hz, top_hz
     try:
-        assert settle(fit, nearest, stage, said(fit), lambda audio: 4.0, Quiet()).strength == Strength(1.0, prosody)
+        assert select_scale(fit, nearest, stage, said(fit), lambda audio: 4.0, NullReporter()).strength == AdapterScale(
+            1.0, prosody
+        )
     finally:
         fit.material.top_hz = wide_hz
 
 
 def test_it_stops_when_asked(made: tuple[KokoroFit, torch.Tensor], stage: Stage) -> None:
-    class Asked(Quiet):
+    class Asked(NullReporter):
         def should_stop(self) -> bool:
             return True
 
     with pytest.raises(Stopped):
-        settle(*made, stage, said(made[0]), lambda audio: 4.0, Asked())
+        select_scale(*made, stage, said(made[0]), lambda audio: 4.0, Asked())
 
 
 def test_what_is_listened_to_is_what_the_library_will_speak(

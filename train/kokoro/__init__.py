@@ -1,0 +1,1 @@
+"""Fitting a Kokoro voice: corpus, prosody, adapters, their scale, and the report of what came of it."""
