@@ -82,13 +82,13 @@ def read(path: Path, longest_s: float) -> Audio:
             told_s = (container.duration or 0) / av.time_base
             if container.format.name in _TELL_THEIR_LENGTH and told_s > longest_s:
                 raise _too_long(path)
-            resampler = av.AudioResampler(format="fltp", rate=SAMPLE_RATE)  # its own way to mono is 3 dB louder
+            resampler = av.AudioResampler(format="flt", rate=SAMPLE_RATE)  # its own way to mono is 3 dB louder
             for frame in container.decode(audio=0):
-                parts += [out.to_ndarray().mean(axis=0) for out in resampler.resample(frame)]
+                parts += [_mono(out) for out in resampler.resample(frame)]
                 left -= round(frame.samples * SAMPLE_RATE / frame.sample_rate)
                 if left < 0:
                     raise _too_long(path)
-            parts += [out.to_ndarray().mean(axis=0) for out in resampler.resample(None)] if parts else []
+            parts += [_mono(out) for out in resampler.resample(None)] if parts else []
     except (av.FFmpegError, OSError, ValueError) as error:
         raise SpeechError("recording_unreadable", file=path.name, reason=_reason(error)) from error
     if not sum(len(part) for part in parts):
@@ -97,6 +97,11 @@ def read(path: Path, longest_s: float) -> Audio:
     if not np.isfinite(samples).all():
         raise SpeechError("recording_unreadable", file=path.name, reason="samples that are no numbers")
     return Audio(samples, SAMPLE_RATE)
+
+
+def _mono(frame: Any) -> Any:
+    """The mean of a packed frame's channels, float32 (n,). PyAV 18.1 reads past the planes of a planar one of 8."""
+    return frame.to_ndarray().reshape(-1, len(frame.layout.channels)).mean(axis=1)
 
 
 def _reason(error: Exception) -> str:

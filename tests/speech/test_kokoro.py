@@ -31,6 +31,29 @@ def test_phonemes(text: str, language: str, phonemes: str) -> None:
     assert phonemize(text, language) == phonemes
 
 
+@pytest.mark.parametrize(
+    ("text", "phonemes"),
+    [
+        ("É, acho que sim.", "ɛ, ˈaʃʊ ky sˈiŋ."),
+        ("— É? — perguntou ela.", "— ɛ? — pˌeɾəɡũŋtˈow ˈɛlæ."),
+        ("Ah, é?", "ˈa, ɛ?"),
+        ("E, então, foi.", "i, Aŋtˈɐ̃ʊ̃, foɪ."),
+        ("Ô, menino!", "ˈo, mˌenˈinʊ!"),
+        ('Ela disse: "É".', 'ˌɛlæ ʤˈisy: " ɛ".'),
+        ("À, digo, ao porto.", "a, ʤˈiɡʊ, W pˈoɾətʊ."),
+        ("Ô menino, vem!", "ˈo mˌenˈinʊ, vˈAŋ!"),
+        ("Ele veio e, depois, saiu.", "ˌely vˈAw i, depˈoɪs, saˈiʊ."),
+        ("Quero o, digamos, outro.", "kˈɛɾw u, ʤˌiɡˈɐ̃mʊs, ˈowtrʊ."),
+        ("E... então? E? E!", "i... Aŋtˈɐ̃ʊ̃? i? i!"),
+        ("A, B, C, D e E.", "ˈa, bˈe, sˈe, dˈe i ˈɛ."),
+        ("Opções: a) casa; e) carro.", "opsˈõjs: ˈa) kˈazæ; ˈɛ) kˈaxʊ."),
+        ("A vitamina E.", "a vˌitæmˈinæ ˈɛ."),
+    ],
+)
+def test_a_portuguese_word_of_one_letter_between_marks_stays_a_word(text: str, phonemes: str) -> None:
+    assert phonemize(text, "pt-BR") == phonemes
+
+
 def test_marks_stay_in_place() -> None:
     assert phonemize("sim (não), “sim”… não?", "pt-BR") == "sˈiŋ (nˈɐ̃ʊ̃), “sˈiŋ”… nˈɐ̃ʊ̃?"
 

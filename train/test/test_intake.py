@@ -9,6 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import soundfile
 
 from app.errors import STATUS
 from app.texts import LANGUAGES, catalogue
@@ -230,6 +231,16 @@ def test_a_file_that_is_no_sound_is_named(tmp_path: Path, content: bytes) -> Non
         read(path, 60)
     assert caught.value.code == "recording_unreadable" and caught.value.values["file"] == "voz.wav"
     assert str(tmp_path) not in str(caught.value)
+
+
+@pytest.mark.parametrize(("channels", "suffix"), [(6, "flac"), (8, "flac"), (8, "wav"), (10, "wav"), (16, "wav")])
+def test_a_recorder_of_many_tracks_is_read(tmp_path: Path, channels: int, suffix: str) -> None:
+    """PyAV 18.1 counts nine planes for a planar frame of eight channels and reads past the last."""
+    path = tmp_path / f"tracks.{suffix}"
+    tone = (0.3 * np.sin(2 * np.pi * 220 * np.arange(RATE) / RATE)).astype(np.float32)
+    soundfile.write(path, np.repeat(tone[:, None], channels, 1), RATE, subtype="PCM_24")
+    audio = read(path, 60)
+    assert audio.duration_s == pytest.approx(1.0) and np.abs(audio.samples).max() == pytest.approx(0.3, abs=0.001)
 
 
 def test_a_playlist_opens_no_other_file(tmp_path: Path) -> None:

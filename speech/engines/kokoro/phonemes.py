@@ -64,6 +64,11 @@ _AMERICAN = {"ɜːɹ": "ɜɹ", "ɜː": "ɜɹ", "ɪə": "iə", "ː": ""}
 _BRITISH = {"e^ə": "ɛː", "eə": "ɛː", "iə": "ɪə"}
 _PLAIN = {"e": "A", "^": "", "o": "ɔ", "ɾ": "T", "ʔ": "t"}
 
+# Portuguese words of one letter, which espeak takes for the letter's name where no other word stands beside them.
+_ONE_LETTER_WORDS = {"é": "ɛ", "e": "i", "a": "a", "o": "u", "à": "a", "ô": "ˈo", "ó": "ˈɔ"}
+_VOCATIVE = re.compile(r"(?<![\w'-])([Ôô])(?![\w'-])")  # never known to espeak as a word
+_LAST_WORD = re.compile(r"(?s)(.*\s)(\S)$")
+
 _MARKS = re.compile(r"\s*([;:,.!?—…\"()“”]+)\s*")
 _SWITCH = re.compile(r"\([a-z-]+\)")  # espeak's "(en)" and "(pt-br)" where it changes language inside a text
 
@@ -124,10 +129,39 @@ def phonemize(text: str, language: str) -> str:
         choices = sorted(ESPEAK_VOICES)
         raise SpeechError("language_not_spoken", language=language, engine="kokoro", choices=choices) from None
     pieces = _MARKS.split(text.strip())
-    spoken = [_to_kokoro(_ipa(piece, voice), language) if piece else "" for piece in pieces[::2]]
-    marks = [*pieces[1::2], ""]
-    joined = "".join(words + _spaced(mark) for words, mark in zip(spoken, marks, strict=True))
+    words, marks = pieces[::2], [*pieces[1::2], ""]
+    spoken = [_spoken(words, marks, index, voice, language) for index in range(len(words))]
+    joined = "".join(piece + _spaced(mark) for piece, mark in zip(spoken, marks, strict=True))
     return " ".join(joined.split())
+
+
+def _spoken(pieces: list[str], marks: list[str], index: int, voice: str, language: str) -> str:
+    """The phonemes of one piece between marks; a word of one letter is told from a letter by what stands around it."""
+    piece = pieces[index]
+    if not piece or voice != "pt-br":
+        return _to_kokoro(_ipa(piece, voice), language) if piece else ""
+    if piece.lower() in _ONE_LETTER_WORDS and not _is_listed(pieces, marks, index):
+        return _ONE_LETTER_WORDS[piece.lower()]
+    parts = _VOCATIVE.split(piece)
+    parts[1::2] = [_ONE_LETTER_WORDS["ô"]] * len(parts[1::2])
+    parts[::2] = [_before_a_mark(part.strip(), voice, language) if part.strip() else "" for part in parts[::2]]
+    return " ".join(filter(None, parts))
+
+
+def _before_a_mark(words: str, voice: str, language: str) -> str:
+    """Phonemes of Portuguese words; a last one of one small letter sounds as it does inside a sentence."""
+    last = _LAST_WORD.fullmatch(words)
+    if last is None or last[2] not in _ONE_LETTER_WORDS:
+        return _to_kokoro(_ipa(words, voice), language)
+    spoken = _to_kokoro(_ipa(f"{last[1]}é", voice), language)  # the one such word that espeak knows in this place
+    return spoken.removesuffix("ɛ") + _ONE_LETTER_WORDS[last[2]]
+
+
+def _is_listed(pieces: list[str], marks: list[str], index: int) -> bool:
+    """Whether a letter stands in a list of letters (A, B, C) or numbers one (a) and is called by its name."""
+    beside = [*pieces[max(0, index - 1) : index], *pieces[index + 1 : index + 2]]
+    letters = {other for other in beside if len(other) == 1 and other.isascii() and other.isupper()}
+    return pieces[index].isascii() and (marks[index].startswith(")") or bool(letters - {pieces[index]}))
 
 
 def _spaced(marks: str) -> str:
