@@ -234,7 +234,7 @@ def work(options: argparse.Namespace, console: Console) -> int:
     import signal
     import socket
 
-    from app.jobs.job import ON_DEMAND, QUEUES
+    from app.jobs.kinds import ON_DEMAND, QUEUES
     from app.settings import load_settings
     from app.storage.database import Database
     from app.worker import NICENESS, create_worker

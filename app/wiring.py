@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.api.services import Services
 from app.jobs.embedded import Supervisor
 from app.jobs.events import EventLog
-from app.jobs.store import JobStore
+from app.jobs.store import JobPolicy, JobStore
 from app.settings import Settings
 from app.storage.database import Database
 from app.storage.files import Files
@@ -27,7 +27,7 @@ def wire(settings: Settings, supervised: bool) -> Services:
     return Services(
         settings=settings,
         database=database,
-        jobs=JobStore(database),
+        jobs=JobStore(database, JobPolicy(settings.max_attempts, settings.job_ttl_h * 3600)),
         events=EventLog(database),
         files=files,
         samples=Files(settings.data_dir / "samples"),

@@ -11,7 +11,7 @@ from multiprocessing.connection import wait
 from typing import Any
 
 from app.jobs.embedded import resolve
-from app.jobs.job import ON_DEMAND
+from app.jobs.kinds import ON_DEMAND
 from app.jobs.runner import Worker
 from app.settings import Settings
 from app.storage.database import Database

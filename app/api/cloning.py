@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
@@ -15,15 +16,16 @@ from starlette.responses import FileResponse
 
 from app.api.bodies import JSON, MULTIPART, Body, Upload, body_of, documented
 from app.api.job_requests import Word
-from app.api.job_views import JobView
+from app.api.job_views import AnyJob, view_of
 from app.api.jobs import find_job
 from app.api.languages import Language
 from app.api.queries import known_query
 from app.api.services import Services, Wired
+from app.api.uploads import add_with_files, add_with_recordings
 from app.errors import FieldError, Problem
+from app.jobs.kinds import CLONING, INTAKE
 from app.texts import render
 from speech.engines.registry import OPTIONAL, refusal
-from speech.errors import SpeechError
 from speech.synthesis import match_language
 
 if TYPE_CHECKING:
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
 
 router = APIRouter(tags=["cloning"], dependencies=[Depends(known_query)])
 
-QUEUES = {"intake": "intake", "clone_voice": "train"}  # by kind: clips can be looked at while another voice is fitted
 TEXT_FINDINGS = ("wrong_text", "unclear", "no_words", "too_fast")  # say nothing of a text that a person has put right
 Engine = Annotated[Literal["kokoro", "xtts", "f5tts"], Word]
 Effort = Annotated[Literal["fast", "default", "best"], Word]
@@ -134,21 +135,21 @@ def efforts(services: Wired, reader: Language, speech_s: SpeechSeconds = None) -
     summary="Take recordings in: clips, their text, and what is wrong with each",
     openapi_extra=documented(Intake, MULTIPART),
 )
-def intake(services: Wired, reader: Language, body: Annotated[Intake, Depends(body_of(Intake, MULTIPART))]) -> JobView:
+def intake(services: Wired, reader: Language, body: Annotated[Intake, Depends(body_of(Intake, MULTIPART))]) -> AnyJob:
     _check(services, body.tts_engine)
     language = _language(services, body.language, body.tts_engine)
     params = {"mode": "intake", "language": language, "ref_text": body.text or None}
-    return JobView.of(_add_with_recordings(services, "intake", params, body.file), reader)
+    return view_of(add_with_recordings(services, INTAKE, params, body.file), reader)
 
 
 @router.post("/voices/fit", status_code=202, summary="Fit a voice to clips", openapi_extra=documented(Fit, JSON))
-def fit(services: Wired, reader: Language, body: Annotated[Fit, Depends(body_of(Fit, JSON))]) -> JobView:
+def fit(services: Wired, reader: Language, body: Annotated[Fit, Depends(body_of(Fit, JSON))]) -> AnyJob:
     _consented(body.consent)
     _check(services, body.tts_engine)
     job, manifest = _taken_in(services, body.intake_job_id)
     chosen = _chosen(manifest, body.clips)
     params = _params(services, body, body.language or job.params["language"], reader, chosen.usable_s)
-    return JobView.of(_add_with_clips(services, params | {"intake_job_id": job.id}, job.id, chosen), reader)
+    return view_of(_add_with_clips(services, params | {"intake_job_id": job.id}, job.id, chosen), reader)
 
 
 @router.post(
@@ -164,7 +165,8 @@ def clone(
     _consented(body.consent)
     _check(services, body.tts_engine)
     params = _params(services, body, body.language, reader) | {"ref_text": body.ref_text or None}
-    job = _add_with_recordings(services, "clone_voice", params, body.file)
+    with _reserving(params["voice"]):
+        job = add_with_recordings(services, CLONING, params, body.file, reserves=f"voice:{params['voice']}")
     return CloneStarted(message=f"{job.id} added", job_id=job.id, status=job.status, poll_url=f"/jobs/{job.id}")
 
 
@@ -246,14 +248,10 @@ def _params(
 
 
 def refuse_taken(services: Services, voice_id: str) -> None:
-    """Raises Problem `voice_exists`, `voice_being_made`."""
+    """Raises Problem `voice_exists`."""
     stock = {voice.voice_id for voice in services.synthesizer.voices()}
     if voice_id in stock or services.cloning.is_taken(voice_id):
         raise Problem("voice_exists", voice=voice_id)
-    for status in ("pending", "processing", "paused"):
-        for job in services.jobs.list(limit=1000, kind="clone_voice", status=status)[1]:
-            if job.params["voice"] == voice_id:
-                raise Problem("voice_being_made", voice_id=voice_id, job_id=job.id)
 
 
 def _taken_in(services: Services, job_id: str) -> tuple[Job, Manifest]:
@@ -262,7 +260,7 @@ def _taken_in(services: Services, job_id: str) -> tuple[Job, Manifest]:
     from train.manifest import Manifest
 
     job = find_job(services, job_id)
-    if job.kind != "intake":
+    if job.kind != INTAKE.name:
         raise Problem("not_an_intake", job_id=job.id, kind=job.kind)
     if job.status != "completed":
         raise Problem("intake_not_ready", job_id=job.id, status=job.status)
@@ -298,65 +296,29 @@ def _corrected(clip: Clip, choice: ClipChoice | None) -> Clip:
     return replace(clip, text=choice.text, findings=left)
 
 
-def _add_with_recordings(services: Services, kind: str, params: dict[str, Any], recordings: Sequence[Upload]) -> Job:
-    from app.jobs.job import new_job_id
-    from app.tasks.cloning_service import UPLOADS
-
-    job_id = new_job_id()
-    try:
-        names = []
-        for number, recording in enumerate(recordings, 1):
-            name = plain_name(recording.filename)
-            folder = services.files.work(job_id) / UPLOADS / str(number)
-            folder.mkdir(parents=True)
-            with (folder / name).open("xb") as file:
-                shutil.copyfileobj(recording.file, file, 1 << 20)
-            if not file_size(folder / name):
-                raise SpeechError("audio_empty")
-            names.append(name)
-        return _add(services, kind, params | {"input_files": names}, job_id)
-    except BaseException:
-        services.files.delete(job_id)
-        raise
-
-
 def _add_with_clips(services: Services, params: dict[str, Any], intake_id: str, manifest: Manifest) -> Job:
     """The clips are copied, so that the intake may be deleted."""
-    from app.jobs.job import new_job_id
-    from app.tasks.cloning_service import INTAKE, MANIFEST
+    from app.tasks.cloning_service import INTAKE as FOLDER
+    from app.tasks.cloning_service import MANIFEST
 
-    job_id = new_job_id()
-    try:
-        folder = services.files.work(job_id) / INTAKE
+    def keep(work: Path) -> dict[str, Any]:
         for clip in manifest.clips:
-            target = folder / clip.audio_path
+            target = work / FOLDER / clip.audio_path
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(_kept(services, intake_id, clip.audio_path), target)
-        manifest.save(folder / MANIFEST)
-        return _add(services, "clone_voice", params, job_id)
-    except BaseException:
-        services.files.delete(job_id)
-        raise
+        manifest.save(work / FOLDER / MANIFEST)
+        return params
+
+    with _reserving(params["voice"]):
+        return add_with_files(services, CLONING, keep, reserves=f"voice:{params['voice']}")
 
 
-def _add(services: Services, kind: str, params: dict[str, Any], job_id: str) -> Job:
-    settings = services.settings
-    return services.jobs.add(
-        kind,
-        params,
-        queue=QUEUES[kind],
-        max_attempts=settings.max_attempts,
-        ttl_s=settings.job_ttl_h * 3600,
-        job_id=job_id,
-    )
+@contextmanager
+def _reserving(voice_id: str) -> Iterator[None]:
+    """Raises Problem `voice_being_made` where another job, not ended yet, makes a voice of this id."""
+    from app.jobs.store import NameReserved
 
-
-def plain_name(given: str | None) -> str:
-    """The last part of a file's name, without what a file system or a terminal would stumble over."""
-    last = PurePosixPath((given or "").replace("\\", "/")).name.lstrip(".")
-    kept = "".join(letter if letter.isprintable() else "_" for letter in last)[-100:]
-    return kept.encode("utf-8", "replace")[-200:].decode("utf-8", "ignore") or "recording"
-
-
-def file_size(path: Path) -> int:
-    return path.stat().st_size
+    try:
+        yield
+    except NameReserved as error:
+        raise Problem("voice_being_made", voice_id=voice_id, job_id=error.job_id) from error

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends
 from pydantic import Field
 
 from app.api.bodies import MULTIPART, Body, Upload, body_of, documented
-from app.api.cloning import LanguageTag, file_size, plain_name
+from app.api.cloning import LanguageTag
 from app.api.job_requests import Word
-from app.api.job_views import JobView
+from app.api.job_views import AnyJob, view_of
 from app.api.languages import Language
 from app.api.queries import known_query
-from app.api.services import Services, Wired
-from speech.errors import SpeechError
+from app.api.services import Wired
+from app.api.uploads import add_with_recordings
+from app.jobs.kinds import CONVERSION
 from speech.synthesis import match_language
-
-if TYPE_CHECKING:
-    from app.jobs.job import Job
 
 router = APIRouter(tags=["voices"], dependencies=[Depends(known_query)])
 
@@ -47,10 +44,8 @@ class ToConvert(Body):
 )
 def convert(
     services: Wired, reader: Language, body: Annotated[ToConvert, Depends(body_of(ToConvert, MULTIPART))]
-) -> JobView:
+) -> AnyJob:
     """Raises Problem `conversion_not_installed`, `conversion_models_missing`; SpeechError for what cannot be asked."""
-    from app.jobs.job import new_job_id
-    from app.tasks.cloning_service import UPLOADS
     from app.tasks.convert import ENGINE, conversion_service_of, find_voice
 
     voice = find_voice(services.synthesizer.voices(), body.voice_id)
@@ -64,28 +59,4 @@ def convert(
         "output_format": body.output_format,
     }
     conversion_service_of(services.settings).check()
-    job_id = new_job_id()
-    try:
-        name = plain_name(body.file.filename)
-        folder = services.files.work(job_id) / UPLOADS / "1"
-        folder.mkdir(parents=True)
-        with (folder / name).open("xb") as file:
-            shutil.copyfileobj(body.file.file, file, 1 << 20)
-        if not file_size(folder / name):
-            raise SpeechError("audio_empty")
-        return JobView.of(_added(services, params | {"input_files": [name]}, job_id), reader)
-    except BaseException:
-        services.files.delete(job_id)
-        raise
-
-
-def _added(services: Services, params: dict[str, Any], job_id: str) -> Job:
-    settings = services.settings
-    return services.jobs.add(
-        "conversion",
-        params,
-        queue="cpu",
-        max_attempts=settings.max_attempts,
-        ttl_s=settings.job_ttl_h * 3600,
-        job_id=job_id,
-    )
+    return view_of(add_with_recordings(services, CONVERSION, params, [body.file]), reader)

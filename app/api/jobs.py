@@ -13,12 +13,13 @@ from starlette.responses import PlainTextResponse
 
 from app.api.bodies import body_of, documented
 from app.api.job_requests import NewJob, params_of
-from app.api.job_views import SOUNDING, JobList, JobView, iso
+from app.api.job_views import AnyJob, JobList, iso, view_of
 from app.api.languages import Language
 from app.api.queries import known_query
 from app.api.services import Services, Wired
 from app.errors import Problem
 from app.jobs.job import Job
+from app.jobs.kinds import SPEECH
 
 router = APIRouter(prefix="/jobs", tags=["jobs"], dependencies=[Depends(known_query)])
 
@@ -42,18 +43,9 @@ class Deleted(BaseModel):
 
 
 @router.post("", status_code=202, summary="Have a text spoken", openapi_extra=documented(NewJob))
-def add_job(services: Wired, language: Language, body: Annotated[NewJob, Depends(body_of(NewJob))]) -> JobView:
+def add_job(services: Wired, language: Language, body: Annotated[NewJob, Depends(body_of(NewJob))]) -> AnyJob:
     params = params_of(services, body)
-    settings = services.settings
-    job = services.jobs.add(
-        "dubbing",
-        params,
-        queue="cpu",
-        warm_key=params["engine"],
-        max_attempts=settings.max_attempts,
-        ttl_s=settings.job_ttl_h * 3600,
-    )
-    return JobView.of(job, language)
+    return view_of(services.jobs.add(SPEECH, params, warm_key=params["engine"]), language)
 
 
 @router.get("", summary="Jobs, newest first")
@@ -67,12 +59,12 @@ def list_jobs(
 ) -> JobList:
     wanted = "pending" if status == "queued" else status
     total, jobs = services.jobs.list(limit=limit, offset=offset, status=wanted, warm_key=engine and engine.lower())
-    return JobList(total=total, jobs=[JobView.of(job, language) for job in jobs])
+    return JobList(total=total, jobs=[view_of(job, language) for job in jobs])
 
 
 @router.get("/{job_id}", summary="One job")
-def one_job(services: Wired, language: Language, job_id: str) -> JobView:
-    return JobView.of(find_job(services, job_id), language)
+def one_job(services: Wired, language: Language, job_id: str) -> AnyJob:
+    return view_of(find_job(services, job_id), language)
 
 
 @router.get("/{job_id}/formats", summary="Formats to download in")
@@ -95,21 +87,21 @@ def delete_job(services: Wired, job_id: str) -> Deleted:
 
 
 @router.post("/{job_id}/cancel", status_code=202, summary="Stop a job")
-def cancel_job(services: Wired, language: Language, job_id: str) -> JobView:
+def cancel_job(services: Wired, language: Language, job_id: str) -> AnyJob:
     job = services.jobs.cancel(job_id)
     if job.is_ended:  # nobody runs it, who would tidy up
         services.files.delete(job_id)
-    return JobView.of(job, language)
+    return view_of(job, language)
 
 
 @router.post("/{job_id}/pause", status_code=202, summary="Set a fit aside; it saves and holds no memory")
-def pause_job(services: Wired, language: Language, job_id: str) -> JobView:
-    return JobView.of(services.jobs.pause(job_id), language)
+def pause_job(services: Wired, language: Language, job_id: str) -> AnyJob:
+    return view_of(services.jobs.pause(job_id), language)
 
 
 @router.post("/{job_id}/resume", status_code=202, summary="Go on with a paused job from where it was")
-def resume_job(services: Wired, language: Language, job_id: str) -> JobView:
-    return JobView.of(services.jobs.resume(job_id), language)
+def resume_job(services: Wired, language: Language, job_id: str) -> AnyJob:
+    return view_of(services.jobs.resume(job_id), language)
 
 
 def find_job(services: Services, job_id: str) -> Job:
@@ -123,7 +115,7 @@ def find_job(services: Services, job_id: str) -> Job:
 def find_sounding(services: Services, job_id: str) -> Job:
     """A job whose result is sound. Raises Problem as `find_job`, and `job_makes_no_sound`."""
     job = find_job(services, job_id)
-    if job.kind not in SOUNDING:
+    if not job.makes_sound:
         raise Problem("job_makes_no_sound", job_id=job_id, kind=job.kind)
     return job
 

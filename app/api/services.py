@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
+from app.callers import LOCAL, Caller
 from app.settings import Settings
 from speech.engines.registry import OPTIONAL
 from speech.models import ModelStore
@@ -36,11 +37,22 @@ class Services:
     synthesizer: Synthesizer
     cloning: CloningService  # where voices are fitted, and what has been
     supervisor: Supervisor | None = None  # of the worker processes, when this service keeps them
+    caller: Caller = LOCAL  # for whom `jobs`, `events` and `profiles` are read and written
+
+    def of(self, caller: Caller) -> Services:
+        """The same service as `caller` sees it."""
+        jobs, events, profiles = self.jobs.of(caller), self.events.of(caller), self.profiles.of(caller)
+        return replace(self, caller=caller, jobs=jobs, events=events, profiles=profiles)
 
 
-async def services_of(request: Request) -> Services:
+async def caller_of(request: Request) -> Caller:
+    """Who asks: everybody is the one local admin while there are no accounts."""
+    return LOCAL
+
+
+async def services_of(request: Request, caller: Annotated[Caller, Depends(caller_of)]) -> Services:
     services: Services = request.app.state.services
-    return services
+    return services if caller == services.caller else services.of(caller)
 
 
 def usable_engines(services: Services) -> dict[str, EngineInfo]:

@@ -20,7 +20,8 @@ from sqlalchemy import select
 from app.errors import Problem
 from app.jobs.claim import has_runnable, overdue, release_lost
 from app.jobs.expiry import sweep
-from app.jobs.job import ON_DEMAND, Job
+from app.jobs.job import Job
+from app.jobs.kinds import ON_DEMAND
 from app.jobs.lease import Lease
 from app.jobs.wake import Wake
 from app.settings import Settings

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select
 
+from app.callers import LOCAL, Caller
 from app.storage.database import Database
 from app.storage.tables import job_events
 
@@ -46,14 +47,23 @@ def append(connection: Connection, job_id: str, user_id: str, kind: str, data: M
 
 
 class EventLog:
-    def __init__(self, database: Database) -> None:
+    """What `caller` may know of."""
+
+    def __init__(self, database: Database, caller: Caller = LOCAL) -> None:
         self._database = database
+        self._caller = caller
+
+    def of(self, caller: Caller) -> EventLog:
+        """The same log as `caller` sees it."""
+        return EventLog(self._database, caller)
 
     def since(self, last_id: int, limit: int = 500, job_id: str | None = None) -> list[Event]:
         """Events after `last_id`, oldest first; fewer than `limit` means that these are all."""
         query = select(job_events).where(job_events.c.id > last_id).order_by(job_events.c.id).limit(limit)
         if job_id is not None:
             query = query.where(job_events.c.job_id == job_id)
+        if not self._caller.is_admin:
+            query = query.where(job_events.c.user_id == self._caller.user_id)
         with self._database.read() as connection:
             return [Event(**row) for row in connection.execute(query).mappings()]
 

@@ -7,15 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from app.jobs.kinds import KINDS
+
 if TYPE_CHECKING:
     from sqlalchemy import RowMapping
 
 STATUSES = ("pending", "processing", "paused", "completed", "failed", "cancelled")
 ENDED = ("completed", "failed", "cancelled")
-# What speaks, what listens to recordings before a fit, and what takes minutes: each has its own workers.
-QUEUES = ("cpu", "intake", "train")
-ON_DEMAND = ("intake", "train")  # whose workers come for one job and end with it
-PAUSABLE = ("clone_voice",)  # kinds that go on from where they were; the others take seconds to minutes in all
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,11 @@ class Job:
 
     @property
     def can_pause(self) -> bool:
-        return self.kind in PAUSABLE and not self.is_ended
+        return self.kind in KINDS and KINDS[self.kind].can_pause and not self.is_ended
+
+    @property
+    def makes_sound(self) -> bool:
+        return self.kind in KINDS and KINDS[self.kind].makes_sound
 
     @classmethod
     def of(cls, row: RowMapping) -> Job:

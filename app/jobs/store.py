@@ -4,56 +4,84 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, true, update
+from sqlalchemy.exc import IntegrityError
 
+from app.callers import LOCAL, Caller
 from app.errors import Problem
 from app.jobs.events import append
-from app.jobs.job import ENDED, PAUSABLE, STATUSES, Job, new_job_id
+from app.jobs.job import ENDED, STATUSES, Job, new_job_id
+from app.jobs.kinds import KINDS, Kind
 from app.storage.database import Database
-from app.storage.tables import job_events, jobs
+from app.storage.tables import job_events, jobs, reservations
 
 POLL_S = 0.02
 
 
-class JobStore:
-    """Every change writes its event in the same transaction; inside `Database.write` it joins that one."""
+@dataclass(frozen=True)
+class JobPolicy:
+    """What holds for every new job."""
 
-    def __init__(self, database: Database) -> None:
+    max_attempts: int = 5  # times it is started, its worker dying each time, before it fails
+    ttl_s: float = 86400.0  # that it is kept after its end
+
+
+class NameReserved(Exception):
+    """A job that has not ended makes what another asked for."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(job_id)
+        self.job_id = job_id
+
+
+class JobStore:
+    """The jobs that `caller` may see. Every change writes its event in the same transaction; inside `Database.write` it
+    joins that one."""
+
+    def __init__(self, database: Database, policy: JobPolicy = JobPolicy(), caller: Caller = LOCAL) -> None:
         self._database = database
+        self._policy = policy
+        self._caller = caller
+
+    def of(self, caller: Caller) -> JobStore:
+        """The same jobs as `caller` sees them."""
+        return JobStore(self._database, self._policy, caller)
 
     def add(
         self,
-        kind: str,
+        kind: Kind,
         params: Mapping[str, Any],
         *,
-        queue: str,
         warm_key: str = "",
-        user_id: str = "local",
-        max_attempts: int,
-        ttl_s: float,
         job_id: str | None = None,
+        reserves: str = "",
     ) -> Job:
-        """A pending job, kept for `ttl_s` seconds after its end. `job_id` (new_job_id) when files came before it."""
-        job_id = job_id or new_job_id()
-        values = {"kind": kind, "params": dict(params), "queue": queue, "warm_key": warm_key, "user_id": user_id}
+        """A pending job of the caller's. `job_id` (new_job_id) when files came before it.
+
+        `reserves`: what no other job may make until this one ended, such as `voice:ana`. Raises NameReserved.
+        """
+        job_id, user_id = job_id or new_job_id(), self._caller.user_id
+        values = {"kind": kind.name, "params": dict(params), "queue": kind.queue, "warm_key": warm_key}
+        rules = {"max_attempts": self._policy.max_attempts, "ttl_s": self._policy.ttl_s, "user_id": user_id}
         state = {"status": "pending", "progress": 0.0, "attempt": 0, "created_at": time.time()}
         with self._database.write() as connection:
-            connection.execute(
-                insert(jobs).values(id=job_id, max_attempts=max_attempts, ttl_s=ttl_s, **values, **state)
-            )
-            append(connection, job_id, user_id, "job.created", {"kind": kind, "status": "pending"})
+            if reserves:
+                _reserve(connection, reserves, job_id)
+            connection.execute(insert(jobs).values(id=job_id, **values, **rules, **state))
+            append(connection, job_id, user_id, "job.created", {"kind": kind.name, "status": "pending"})
             return get_job(connection, job_id)
 
     def get(self, job_id: str) -> Job:
         """Raises Problem `job_not_found`."""
         with self._database.read() as connection:
-            return get_job(connection, job_id)
+            return self._seen(connection, job_id)
 
     def counts(self) -> dict[str, int]:
         """How many jobs have each of STATUSES."""
-        query = select(jobs.c.status, func.count()).group_by(jobs.c.status)
+        query = select(jobs.c.status, func.count()).where(self._scope()).group_by(jobs.c.status)
         with self._database.read() as connection:
             found = {status: count for status, count in connection.execute(query)}
         return {status: found.get(status, 0) for status in STATUSES}
@@ -61,7 +89,7 @@ class JobStore:
     def cancel(self, job_id: str) -> Job:
         """End a waiting job at once; ask a running one to stop. Raises `job_not_found`, `job_already_ended`."""
         with self._database.write() as connection:
-            job = get_job(connection, job_id)
+            job = self._seen(connection, job_id)
             if job.is_ended:
                 raise Problem("job_already_ended", job_id=job_id, status=job.status)
             if job.status == "processing":
@@ -77,11 +105,16 @@ class JobStore:
         Raises `job_not_found`, `job_already_ended`, `job_not_pausable`.
         """
         with self._database.write() as connection:
-            job = get_job(connection, job_id)
+            job = self._seen(connection, job_id)
             if job.is_ended:
                 raise Problem("job_already_ended", job_id=job_id, status=job.status)
             if not job.can_pause:
-                raise Problem("job_not_pausable", job_id=job_id, kind=job.kind, choices=list(PAUSABLE))
+                raise Problem(
+                    "job_not_pausable",
+                    job_id=job_id,
+                    kind=job.kind,
+                    choices=[name for name, kind in KINDS.items() if kind.can_pause],
+                )
             if job.status == "pending":
                 set_aside(connection, job, attempt=job.attempt)
             elif job.status == "processing" and job.pause_requested_at is None:
@@ -94,7 +127,7 @@ class JobStore:
         Raises `job_not_found`, `job_already_ended`, `job_not_paused`.
         """
         with self._database.write() as connection:
-            job = get_job(connection, job_id)
+            job = self._seen(connection, job_id)
             if job.is_ended:
                 raise Problem("job_already_ended", job_id=job_id, status=job.status)
             if job.status != "paused" and job.pause_requested_at is None:
@@ -113,7 +146,7 @@ class JobStore:
         deadline = time.monotonic() + wait_s
         while True:
             with self._database.write() as connection:
-                job = get_job(connection, job_id)
+                job = self._seen(connection, job_id)
                 if job.status != "processing":
                     _forget(connection, job)
                     return job
@@ -139,7 +172,8 @@ class JobStore:
         warm_key: str | None = None,
     ) -> tuple[int, list[Job]]:
         """How many there are in all, and one page of them, newest first."""
-        where = [jobs.c.status == status] if status is not None else []
+        where = [self._scope()]
+        where += [jobs.c.status == status] if status is not None else []
         where += [jobs.c.kind == kind] if kind is not None else []
         where += [jobs.c.warm_key == warm_key] if warm_key is not None else []
         page = select(jobs).where(*where).order_by(jobs.c.created_at.desc(), jobs.c.id.desc())
@@ -147,6 +181,16 @@ class JobStore:
             total = connection.execute(select(func.count()).select_from(jobs).where(*where)).scalar_one()
             rows = connection.execute(page.limit(limit).offset(offset)).mappings()
             return total, [Job.of(row) for row in rows]
+
+    def _seen(self, connection: Connection, job_id: str) -> Job:
+        """Another's job is none: whether it exists is not told. Raises Problem `job_not_found`."""
+        job = get_job(connection, job_id)
+        if not self._caller.may_see(job.user_id):
+            raise Problem("job_not_found", job_id=job_id)
+        return job
+
+    def _scope(self) -> ColumnElement[bool]:
+        return true() if self._caller.is_admin else jobs.c.user_id == self._caller.user_id
 
 
 def get_job(connection: Connection, job_id: str) -> Job:
@@ -171,6 +215,7 @@ def end(
     times = {"completed_at": now, "expires_at": now + jobs.c.ttl_s, "lease_until": None}
     connection.execute(update(jobs).where(jobs.c.id == job.id).values(status=status, **outcome, **times))
     data = {"result": result} if status == "completed" else {"error": error} if status == "failed" else {}
+    _release(connection, job.id)
     append(connection, job.id, job.user_id, f"job.{status}", data)
 
 
@@ -182,7 +227,22 @@ def set_aside(connection: Connection, job: Job, *, attempt: int) -> None:
     append(connection, job.id, job.user_id, "job.paused", {"progress": job.progress})
 
 
+def _reserve(connection: Connection, name: str, job_id: str) -> None:
+    """The primary key decides between two that come at once. Raises NameReserved."""
+    try:
+        with connection.begin_nested():
+            connection.execute(insert(reservations).values(name=name, job_id=job_id))
+    except IntegrityError as error:
+        holder = connection.scalar(select(reservations.c.job_id).where(reservations.c.name == name))
+        raise NameReserved(str(holder)) from error
+
+
+def _release(connection: Connection, job_id: str) -> None:
+    connection.execute(delete(reservations).where(reservations.c.job_id == job_id))
+
+
 def _forget(connection: Connection, job: Job) -> None:
+    _release(connection, job.id)
     connection.execute(delete(jobs).where(jobs.c.id == job.id))
     connection.execute(delete(job_events).where(job_events.c.job_id == job.id))
     append(connection, job.id, job.user_id, "job.deleted", {"status": job.status})

@@ -8,37 +8,41 @@ from dataclasses import replace
 from secrets import token_hex
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, insert, select, true, update
 
+from app.callers import LOCAL, Caller
 from app.errors import Problem
 from app.storage.database import Database
+from app.storage.tables import default_profiles as defaults
 from app.storage.tables import quality_profiles as table
 from speech.engines.base import Parameter
 from speech.profiles import QualityProfile, built_in, checked
 
 
 class ProfileStore:
-    """`engines` is name to parameters. A row with a built-in's id only says that this built-in was made the default."""
+    """The profiles that `caller` may use; `engines` is name to parameters."""
 
-    def __init__(self, database: Database, engines: Mapping[str, Sequence[Parameter]]) -> None:
+    def __init__(self, database: Database, engines: Mapping[str, Sequence[Parameter]], caller: Caller = LOCAL) -> None:
         self._database = database
         self.engines = dict(engines)
+        self._caller = caller
+
+    def of(self, caller: Caller) -> ProfileStore:
+        """The same profiles as `caller` sees them."""
+        return ProfileStore(self._database, self.engines, caller)
 
     def list(self, engine: str) -> list[QualityProfile]:
         """Built-ins, then custom ones by name; exactly one is the default. Raises Problem `profile_engine_unknown`."""
         if engine not in self.engines:
             raise Problem("profile_engine_unknown", engine=engine, choices=sorted(self.engines))
         with self._database.read() as connection:
-            query = select(table).where(table.c.engine == engine).order_by(table.c.name, table.c.id)
+            query = select(table).where(table.c.engine == engine, self._scope()).order_by(table.c.name, table.c.id)
             rows = connection.execute(query).mappings().all()
-        ours = built_in(engine, self.engines[engine])
-        marks = {profile.profile_id for profile in ours}
-        chosen = next((row["id"] for row in rows if row["is_default"]), None)
-        profiles = [*ours, *(_of(dict(row)) for row in rows if row["id"] not in marks)]
-        return [
-            profile if chosen is None else replace(profile, is_default=profile.profile_id == chosen)
-            for profile in profiles
-        ]
+            chosen = connection.scalar(select(defaults.c.profile_id).where(self._choice(engine)))
+        profiles = [*built_in(engine, self.engines[engine]), *(_of(dict(row)) for row in rows)]
+        if chosen not in {profile.profile_id for profile in profiles}:
+            return profiles
+        return [replace(profile, is_default=profile.profile_id == chosen) for profile in profiles]
 
     def get(self, engine: str, profile_id: str) -> QualityProfile:
         """Raises Problem `profile_engine_unknown`, `profile_not_found`."""
@@ -60,10 +64,11 @@ class ProfileStore:
         values = checked(engine, self.engines[engine], parameters)
         profile_id, now = f"{engine}_{token_hex(6)}", time.time()
         row = {"id": profile_id, "engine": engine, "name": name, "description": description, "parameters": values}
+        row |= {"user_id": self._caller.user_id}
         with self._database.write() as connection:
-            connection.execute(insert(table).values(**row, is_default=False, created_at=now, updated_at=now))
+            connection.execute(insert(table).values(**row, created_at=now, updated_at=now))
             if is_default:
-                _choose(connection, engine, profile_id)
+                self._choose(connection, engine, profile_id)
         return self.get(engine, profile_id)
 
     def change(self, engine: str, profile_id: str, changes: Mapping[str, Any]) -> QualityProfile:
@@ -78,9 +83,10 @@ class ProfileStore:
         with self._database.write() as connection:
             connection.execute(update(table).where(table.c.id == profile_id).values(**values, updated_at=time.time()))
             if changes.get("is_default") is True:
-                _choose(connection, engine, profile_id)
+                self._choose(connection, engine, profile_id)
             elif changes.get("is_default") is False:
-                connection.execute(update(table).where(table.c.id == profile_id).values(is_default=False))
+                is_this = self._choice(engine) & (defaults.c.profile_id == profile_id)
+                connection.execute(delete(defaults).where(is_this))
         return self.get(engine, profile_id)
 
     def delete(self, engine: str, profile_id: str) -> None:
@@ -89,24 +95,34 @@ class ProfileStore:
             raise Problem("profile_built_in", profile_id=profile_id)
         with self._database.write() as connection:
             connection.execute(delete(table).where(table.c.id == profile_id))
+            connection.execute(delete(defaults).where(defaults.c.profile_id == profile_id))
 
     def set_default(self, engine: str, profile_id: str) -> QualityProfile:
         """Raises Problem `profile_not_found`."""
         self.get(engine, profile_id)
         with self._database.write() as connection:
-            _choose(connection, engine, profile_id)
+            self._choose(connection, engine, profile_id)
         return self.get(engine, profile_id)
 
+    def _choose(self, connection: Connection, engine: str, profile_id: str) -> None:
+        connection.execute(delete(defaults).where(self._choice(engine)))
+        chosen = {"user_id": self._caller.user_id, "engine": engine, "profile_id": profile_id}
+        connection.execute(insert(defaults).values(**chosen))
 
-def _choose(connection: Connection, engine: str, profile_id: str) -> None:
-    connection.execute(update(table).where(table.c.engine == engine).values(is_default=False))
-    if not connection.execute(update(table).where(table.c.id == profile_id).values(is_default=True)).rowcount:
-        mark = {"id": profile_id, "name": "", "description": "", "engine": engine, "parameters": {}}
-        now = time.time()
-        connection.execute(insert(table).values(**mark, is_default=True, created_at=now, updated_at=now))
+    def _choice(self, engine: str) -> ColumnElement[bool]:
+        return and_(defaults.c.user_id == self._caller.user_id, defaults.c.engine == engine)
+
+    def _scope(self) -> ColumnElement[bool]:
+        return true() if self._caller.is_admin else table.c.user_id == self._caller.user_id
 
 
 def _of(row: Mapping[str, Any]) -> QualityProfile:
     return QualityProfile(
-        row["id"], row["engine"], row["name"], row["description"], row["parameters"], row["is_default"], False
+        row["id"],
+        row["engine"],
+        row["name"],
+        row["description"],
+        row["parameters"],
+        is_default=False,
+        is_built_in=False,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import JSON, Column, Float, Index, Integer, MetaData, String, Table, Text
 
 metadata = MetaData()
 
@@ -50,6 +50,15 @@ job_events = Table(
     sqlite_autoincrement=True,  # an id never comes back, so that "after the last I saw" stays true after deletions
 )
 
+# What only one job at a time may make, such as the voice of a name; released with the job.
+reservations = Table(
+    "reservations",
+    metadata,
+    Column("name", String(200), primary_key=True),
+    Column("job_id", String(64), nullable=False),
+    Index("ix_reservations_job", "job_id"),
+)
+
 quality_profiles = Table(
     "quality_profiles",
     metadata,
@@ -57,9 +66,18 @@ quality_profiles = Table(
     Column("name", String(200), nullable=False),
     Column("description", Text, nullable=False),
     Column("engine", String(64), nullable=False),
-    Column("is_default", Boolean, nullable=False),
     Column("parameters", JSON, nullable=False),
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False),
+    Column("user_id", String(64), nullable=False, server_default="local"),
     Index("ix_quality_profiles_engine", "engine", "name"),
+)
+
+# The profile, built-in or custom, that a user's requests without one get.
+default_profiles = Table(
+    "default_profiles",
+    metadata,
+    Column("user_id", String(64), primary_key=True),
+    Column("engine", String(64), primary_key=True),
+    Column("profile_id", String(80), nullable=False),
 )

@@ -9,7 +9,7 @@ import pytest
 from api_service import Service, running
 from clone_service import Rehearsal, wav
 
-from app.api.cloning import plain_name
+from app.api.uploads import plain_name
 from app.tasks import tasks
 from app.tasks.cloning_service import voice_id_of
 from app.texts import LANGUAGES

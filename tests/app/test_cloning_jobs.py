@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from clone_service import table, wav
+from job_rows import add_job
 
 from app.jobs.claim import claim
 from app.jobs.context import JobContext
@@ -51,7 +52,7 @@ class Studio:
         folder = self.files.work(job_id) / "upload" / "1"
         folder.mkdir(parents=True)
         wav(folder / "ana.wav")
-        self.store.add("clone_voice", params, queue="train", max_attempts=3, ttl_s=60, job_id=job_id)
+        add_job(self.database, "clone_voice", params, queue="train", max_attempts=3, ttl_s=60, job_id=job_id)
         return job_id
 
     def step(self, job_id: str) -> int:
@@ -185,7 +186,7 @@ def test_recordings_are_taken_in_while_a_voice_is_fitted(studio: Studio) -> None
         folder.mkdir(parents=True)
         wav(folder / "bia.wav")
         params = {"mode": "intake", "language": "pt-BR"}
-        studio.store.add("intake", params, queue="intake", max_attempts=1, ttl_s=60, job_id="job_intake")
+        add_job(studio.database, "intake", params, queue="intake", max_attempts=1, ttl_s=60, job_id="job_intake")
         wait_for(lambda: studio.get("job_intake").is_ended)
         taken = studio.get("job_intake")
         assert taken.status == "completed" and taken.result is not None and len(taken.result["clips"]) == 1
@@ -203,7 +204,7 @@ def test_speaking_goes_on_while_a_voice_is_fitted(tmp_path: Path) -> None:
     with supervisor:
         fit = studio.add("ana", 10_000)
         wait_for(lambda: studio.step(fit) > 0)
-        speech = studio.store.add("dubbing", spoken, queue="cpu", max_attempts=1, ttl_s=60).id
+        speech = add_job(studio.database, "dubbing", spoken, queue="cpu", max_attempts=1, ttl_s=60).id
         wait_for(lambda: studio.get(speech).is_ended)
         assert studio.get(speech).status == "completed" and studio.get(fit).status == "processing"
         studio.store.cancel(fit)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from job_rows import add_job
 from job_service import start_service, workers_of
 from sqlalchemy import select
 
@@ -33,8 +34,13 @@ def test_thirty_kills_lose_nothing_and_double_nothing(tmp_path: Path) -> None:
     database.migrate()
     store = JobStore(database)
     added = [
-        store.add(
-            "write", {"number": n, "seconds": chance.uniform(0.02, 0.05)}, queue="cpu", max_attempts=60, ttl_s=600
+        add_job(
+            database,
+            "write",
+            {"number": n, "seconds": chance.uniform(0.02, 0.05)},
+            queue="cpu",
+            max_attempts=60,
+            ttl_s=600,
         )
         for n in range(JOBS)
     ]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from job_rows import add_job
 from sqlalchemy import update
 
 from app.jobs.claim import claim, overdue, release_lost
@@ -20,7 +21,7 @@ SPAWN = multiprocessing.get_context("spawn")
 
 def add(database: Database, **changes: Any) -> str:
     options = {"queue": "cpu", "max_attempts": 3, "ttl_s": 60.0, **changes}
-    return JobStore(database).add("write", {}, **options).id
+    return add_job(database, "write", {}, **options).id
 
 
 def take(database: Database, worker_id: str = "w1", **options: Any) -> Lease:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from job_rows import add_job
 from job_service import start_service, workers_of
 
 from app.errors import Problem
@@ -40,7 +41,7 @@ def supervisor(settings: Settings, database: Database, files: Files) -> Iterator
 
 def add(database: Database, kind: str, max_attempts: int = 3) -> str:
     params = {"number": 1, "seconds": 0.01}
-    return JobStore(database).add(kind, params, queue="cpu", max_attempts=max_attempts, ttl_s=60).id
+    return add_job(database, kind, params, queue="cpu", max_attempts=max_attempts, ttl_s=60).id
 
 
 def is_running(files: Files, job_id: str) -> bool:

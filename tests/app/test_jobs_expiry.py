@@ -1,6 +1,8 @@
 import os
 import time
 
+from job_rows import add_job
+
 from app.jobs.claim import claim
 from app.jobs.events import EventLog
 from app.jobs.expiry import sweep
@@ -11,7 +13,7 @@ from app.storage.files import Files
 
 
 def completed(database: Database, files: Files, ttl_s: float) -> Lease:
-    JobStore(database).add("write", {}, queue="cpu", max_attempts=1, ttl_s=ttl_s)
+    add_job(database, "write", {}, queue="cpu", max_attempts=1, ttl_s=ttl_s)
     lease = claim(database, worker_id="w", lease_s=60)
     assert lease is not None
     temporary = files.temporary(lease.job.id, lease.token, ".txt")
@@ -23,7 +25,7 @@ def completed(database: Database, files: Files, ttl_s: float) -> Lease:
 
 def test_expired_jobs_go_with_their_files_and_others_stay(database: Database, files: Files) -> None:
     old, young = completed(database, files, 10).job.id, completed(database, files, 1000).job.id
-    pending = JobStore(database).add("write", {}, queue="cpu", max_attempts=1, ttl_s=0).id
+    pending = add_job(database, "write", {}, queue="cpu", max_attempts=1, ttl_s=0).id
     assert sweep(database, files) == 0
     assert sweep(database, files, now=time.time() + 100) == 1
     assert {job.id for job in JobStore(database).list(limit=9)[1]} == {young, pending}
@@ -46,7 +48,7 @@ def test_files_of_other_attempts_and_of_no_job_go(database: Database, files: Fil
 
 
 def test_files_of_a_running_attempt_stay(database: Database, files: Files) -> None:
-    job = JobStore(database).add("write", {}, queue="cpu", max_attempts=1, ttl_s=60)
+    job = add_job(database, "write", {}, queue="cpu", max_attempts=1, ttl_s=60)
     lease = claim(database, worker_id="w", lease_s=60)
     assert lease is not None
     path = files.temporary(job.id, lease.token, ".txt")
@@ -59,9 +61,9 @@ def test_files_of_a_running_attempt_stay(database: Database, files: Files) -> No
 def test_files_that_a_dying_worker_left_of_an_ended_job_go(database: Database, files: Files) -> None:
     done = completed(database, files, 1000)
     (files.work(done.job.id) / "step").write_text("9")
-    gone = JobStore(database).add("write", {}, queue="cpu", max_attempts=1, ttl_s=60).id
+    gone = add_job(database, "write", {}, queue="cpu", max_attempts=1, ttl_s=60).id
     (files.work(gone) / "recording.wav").write_text("x")
-    paused = JobStore(database).add("clone_voice", {}, queue="train", max_attempts=1, ttl_s=60).id
+    paused = add_job(database, "clone_voice", {}, queue="train", max_attempts=1, ttl_s=60).id
     (files.work(paused) / "step").write_text("9")
     JobStore(database).pause(paused)
     JobStore(database).cancel(gone)

@@ -12,8 +12,9 @@ from app.errors import Problem
 from app.jobs.claim import claim, release_lost
 from app.jobs.context import JobContext
 from app.jobs.events import EventLog
+from app.jobs.kinds import KINDS
 from app.jobs.runner import Task, Worker
-from app.jobs.store import JobStore
+from app.jobs.store import JobPolicy, JobStore
 from app.storage.database import Database
 from app.storage.files import Files
 from app.storage.tables import jobs
@@ -29,11 +30,11 @@ def wait_for(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
 
 @pytest.fixture
 def store(database: Database) -> JobStore:
-    return JobStore(database)
+    return JobStore(database, JobPolicy(max_attempts=2, ttl_s=60))
 
 
 def add(store: JobStore, kind: str = "clone_voice") -> str:
-    return store.add(kind, {}, queue="train", max_attempts=2, ttl_s=60).id
+    return store.add(KINDS[kind], {}).id
 
 
 def kinds(database: Database, job_id: str) -> list[str]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from job_rows import add_job
 from sqlalchemy import update
 
 from app.errors import Problem
@@ -35,7 +36,7 @@ def worker_of(database: Database, files: Files, task: Task, lease_s: float = 30.
 
 @pytest.fixture
 def job_id(database: Database) -> str:
-    return JobStore(database).add("write", {"text": "olá"}, queue="cpu", max_attempts=2, ttl_s=60).id
+    return add_job(database, "write", {"text": "olá"}, queue="cpu", max_attempts=2, ttl_s=60).id
 
 
 def events(database: Database, job_id: str) -> list[tuple[str, Mapping[str, Any]]]:
@@ -108,7 +109,7 @@ def test_a_known_error_fails_at_once_with_its_code_and_values(
 
 
 def test_an_unknown_kind_fails_and_names_the_choices(database: Database, files: Files) -> None:
-    job_id = JobStore(database).add("sing", {}, queue="cpu", max_attempts=2, ttl_s=60).id
+    job_id = add_job(database, "sing", {}, queue="cpu", max_attempts=2, ttl_s=60).id
     worker_of(database, files, lambda context, params: {}).run_next()
     error = JobStore(database).get(job_id).error
     assert error == {"code": "job_kind_unknown", "values": {"kind": "sing", "choices": ["write"]}}
@@ -236,7 +237,7 @@ def test_the_model_of_the_last_job_is_warm(database: Database, files: Files) -> 
         return {}
 
     for key in ("kokoro", "xtts", "kokoro", "xtts"):
-        JobStore(database).add("write", {}, queue="cpu", warm_key=key, max_attempts=1, ttl_s=60)
+        add_job(database, "write", {}, queue="cpu", warm_key=key, max_attempts=1, ttl_s=60)
     worker = worker_of(database, files, task)
     while worker.run_next():
         pass
@@ -248,7 +249,7 @@ def test_an_idle_worker_wakes_for_a_new_job_and_ends_when_told(database: Databas
     thread = threading.Thread(target=worker.run)
     thread.start()
     store = JobStore(database)
-    job_id = store.add("write", {}, queue="cpu", max_attempts=1, ttl_s=60).id
+    job_id = add_job(database, "write", {}, queue="cpu", max_attempts=1, ttl_s=60).id
     wait_for(lambda: store.get(job_id).status == "completed")
     worker.stop()
     thread.join(5)

@@ -1,13 +1,18 @@
 import re
+import threading
 import time
+from typing import Any
 
 import pytest
+from job_rows import add_job
 from sqlalchemy import update
 
+from app.callers import Caller
 from app.errors import Problem
 from app.jobs.events import EventLog
 from app.jobs.job import STATUSES
-from app.jobs.store import JobStore
+from app.jobs.kinds import CLONING, SPEECH
+from app.jobs.store import JobStore, NameReserved
 from app.storage.database import Database
 from app.storage.tables import jobs
 
@@ -17,9 +22,9 @@ def store(database: Database) -> JobStore:
     return JobStore(database)
 
 
-def add(store: JobStore, **changes: object) -> str:
-    options = {"queue": "cpu", "max_attempts": 3, "ttl_s": 60.0, **changes}
-    return store.add(options.pop("kind", "dubbing"), {"text": "olá"}, **options).id  # type: ignore[arg-type]
+def add(database: Database, **changes: Any) -> str:
+    options = {"kind": "dubbing", "queue": "cpu", "max_attempts": 3, "ttl_s": 60.0, **changes}
+    return add_job(database, options.pop("kind"), {"text": "olá"}, **options).id
 
 
 def set_row(database: Database, job_id: str, **values: object) -> None:
@@ -33,7 +38,7 @@ def kinds(database: Database, job_id: str) -> list[str]:
 
 def test_an_added_job_is_pending_and_told(store: JobStore, database: Database) -> None:
     before = time.time()
-    job = store.get(add(store, warm_key="kokoro", user_id="ana"))
+    job = store.get(add(database, warm_key="kokoro", user_id="ana"))
     assert re.fullmatch(r"job_[0-9a-f]{12}", job.id)
     assert (job.kind, job.status, job.queue, job.warm_key, job.user_id) == (
         "dubbing",
@@ -50,7 +55,7 @@ def test_an_added_job_is_pending_and_told(store: JobStore, database: Database) -
 
 def test_adding_joins_the_transaction_around_it(store: JobStore, database: Database) -> None:
     with pytest.raises(ZeroDivisionError), database.write():
-        add(store)
+        add(database)
         1 / 0
     assert store.list(limit=9) == (0, [])
     assert EventLog(database).last_id() == 0
@@ -63,8 +68,8 @@ def test_a_job_that_is_not_there(store: JobStore) -> None:
         assert (caught.value.code, caught.value.status) == ("job_not_found", 404)
 
 
-def test_list_is_newest_first_in_pages_and_filtered(store: JobStore) -> None:
-    ids = [add(store, kind=kind) for kind in ("dubbing", "clone", "dubbing")]
+def test_list_is_newest_first_in_pages_and_filtered(store: JobStore, database: Database) -> None:
+    ids = [add(database, kind=kind) for kind in ("dubbing", "clone", "dubbing")]
     store.cancel(ids[0])
     total, page = store.list(limit=2)
     assert (total, [job.id for job in page]) == (3, ids[:0:-1])
@@ -74,15 +79,15 @@ def test_list_is_newest_first_in_pages_and_filtered(store: JobStore) -> None:
     assert (total, [job.id for job in page]) == (1, [ids[0]])
 
 
-def test_counts_have_every_status(store: JobStore) -> None:
-    store.cancel(add(store))
-    add(store)
+def test_counts_have_every_status(store: JobStore, database: Database) -> None:
+    store.cancel(add(database))
+    add(database)
     assert store.counts() == {status: {"pending": 1, "cancelled": 1}.get(status, 0) for status in STATUSES}
 
 
 @pytest.mark.parametrize("status", ["pending", "paused"])
 def test_cancelling_a_waiting_job_ends_it(store: JobStore, database: Database, status: str) -> None:
-    job_id = add(store)
+    job_id = add(database)
     set_row(database, job_id, status=status)
     job = store.cancel(job_id)
     assert job.status == "cancelled"
@@ -91,7 +96,7 @@ def test_cancelling_a_waiting_job_ends_it(store: JobStore, database: Database, s
 
 
 def test_cancelling_a_running_job_sets_the_flag(store: JobStore, database: Database) -> None:
-    job_id = add(store)
+    job_id = add(database)
     set_row(database, job_id, status="processing", lease_token="ab" * 8)
     first = store.cancel(job_id)
     assert first.status == "processing" and first.cancel_requested_at is not None
@@ -100,7 +105,7 @@ def test_cancelling_a_running_job_sets_the_flag(store: JobStore, database: Datab
 
 @pytest.mark.parametrize("status", ["completed", "failed", "cancelled"])
 def test_an_ended_job_cannot_be_cancelled(store: JobStore, database: Database, status: str) -> None:
-    job_id = add(store)
+    job_id = add(database)
     set_row(database, job_id, status=status)
     with pytest.raises(Problem) as caught:
         store.cancel(job_id)
@@ -110,7 +115,7 @@ def test_an_ended_job_cannot_be_cancelled(store: JobStore, database: Database, s
 
 @pytest.mark.parametrize("status", ["pending", "paused", "completed", "failed", "cancelled"])
 def test_deleting_takes_the_row_and_its_events(store: JobStore, database: Database, status: str) -> None:
-    job_id, other = add(store), add(store)
+    job_id, other = add(database), add(database)
     set_row(database, job_id, status=status)
     assert store.delete(job_id).id == job_id
     assert [job.id for job in store.list(limit=9)[1]] == [other]
@@ -119,7 +124,7 @@ def test_deleting_takes_the_row_and_its_events(store: JobStore, database: Databa
 
 
 def test_a_running_job_that_does_not_stop_is_not_deleted(store: JobStore, database: Database) -> None:
-    job_id = add(store)
+    job_id = add(database)
     set_row(database, job_id, status="processing", lease_token="ab" * 8)
     with pytest.raises(Problem) as caught:
         store.delete(job_id, wait_s=0.05)
@@ -127,8 +132,8 @@ def test_a_running_job_that_does_not_stop_is_not_deleted(store: JobStore, databa
     assert store.get(job_id).cancel_requested_at is not None
 
 
-def test_expired_are_ended_jobs_past_their_time(store: JobStore) -> None:
-    soon, late, waiting = add(store, ttl_s=1.0), add(store, ttl_s=1000.0), add(store, ttl_s=0.0)
+def test_expired_are_ended_jobs_past_their_time(store: JobStore, database: Database) -> None:
+    soon, late, waiting = add(database, ttl_s=1.0), add(database, ttl_s=1000.0), add(database, ttl_s=0.0)
     for job_id in (soon, late):
         store.cancel(job_id)
     assert [job.id for job in store.expired(time.time() + 500)] == [soon]
@@ -137,7 +142,7 @@ def test_expired_are_ended_jobs_past_their_time(store: JobStore) -> None:
 
 def test_events_after_an_id_in_order_and_by_job(store: JobStore, database: Database) -> None:
     log = EventLog(database)
-    first, second = add(store), add(store)
+    first, second = add(database), add(database)
     middle = log.last_id()
     store.cancel(first)
     assert [(e.job_id, e.kind) for e in log.since(middle)] == [(first, "job.cancelled")]
@@ -148,7 +153,57 @@ def test_events_after_an_id_in_order_and_by_job(store: JobStore, database: Datab
 
 
 def test_old_deletions_are_forgotten_and_nothing_else(store: JobStore, database: Database) -> None:
-    kept, gone = add(store), add(store)
+    kept, gone = add(database), add(database)
     store.delete(gone)
     EventLog(database).prune(before=time.time() + 1)
     assert [event.job_id for event in EventLog(database).since(0)] == [kept]
+
+
+def test_a_caller_sees_what_is_theirs_and_an_admin_everything(store: JobStore, database: Database) -> None:
+    ana, ben = store.of(Caller("ana")), store.of(Caller("ben"))
+    hers, his = ana.add(SPEECH, {}).id, ben.add(SPEECH, {}).id
+    assert [job.id for job in ana.list(limit=9)[1]] == [hers] and ana.counts()["pending"] == 1
+    assert {job.id for job in store.list(limit=9)[1]} == {hers, his}
+    for change in (ana.get, ana.cancel, ana.pause, ana.resume, ana.delete):
+        with pytest.raises(Problem, match="job_not_found"):
+            change(his)
+    assert store.get(his).status == "pending" and store.cancel(hers).status == "cancelled"
+    log = EventLog(database)
+    assert {event.job_id for event in log.of(Caller("ben")).since(0)} == {his}
+    assert {event.job_id for event in log.since(0)} == {hers, his}
+
+
+def test_a_name_is_reserved_until_its_job_ended(store: JobStore) -> None:
+    first = store.add(CLONING, {}, reserves="voice:ana").id
+    with pytest.raises(NameReserved, match=first):
+        store.add(CLONING, {}, reserves="voice:ana")
+    other = store.add(CLONING, {}, reserves="voice:bia").id
+    assert store.list(limit=9)[0] == 2  # the refused one left nothing
+    store.pause(first)
+    with pytest.raises(NameReserved):
+        store.add(CLONING, {}, reserves="voice:ana")
+    store.cancel(first)
+    second = store.add(CLONING, {}, reserves="voice:ana").id
+    store.delete(second)
+    store.delete(other)
+    assert store.add(CLONING, {}, reserves="voice:bia").id and store.add(CLONING, {}, reserves="voice:ana").id
+
+
+def test_of_many_at_once_one_gets_the_name(store: JobStore) -> None:
+    outcomes: list[str] = []
+    start = threading.Barrier(8)
+
+    def ask() -> None:
+        start.wait()
+        try:
+            outcomes.append(store.add(CLONING, {}, reserves="voice:ana").id)
+        except NameReserved as error:
+            outcomes.append(f"refused for {error.job_id}")
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    [winner] = [outcome for outcome in outcomes if outcome.startswith("job_")]
+    assert outcomes.count(f"refused for {winner}") == 7

@@ -2,13 +2,14 @@ import asyncio
 import threading
 import time
 
-from app.jobs.store import JobStore
+from job_rows import add_job
+
 from app.jobs.wake import Wake
 from app.storage.database import Database
 
 
 def add(database: Database) -> None:
-    JobStore(database).add("write", {}, queue="cpu", max_attempts=1, ttl_s=60)
+    add_job(database, "write", {}, queue="cpu", max_attempts=1, ttl_s=60)
 
 
 def test_a_commit_between_reading_and_waiting_is_not_missed(database: Database) -> None:

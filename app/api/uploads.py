@@ -1,0 +1,60 @@
+"""Recordings that come with a request: kept in the work folder of the job that is added for them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from app.api.bodies import Upload
+from app.api.services import Services
+from app.jobs.kinds import Kind
+from speech.errors import SpeechError
+
+if TYPE_CHECKING:
+    from app.jobs.job import Job
+
+
+def add_with_recordings(
+    services: Services, kind: Kind, params: dict[str, Any], recordings: Sequence[Upload], *, reserves: str = ""
+) -> Job:
+    """A job whose recordings lie in its work folder. Raises SpeechError `audio_empty`, and NameReserved."""
+    from app.tasks.cloning_service import UPLOADS
+
+    def keep(work: Path) -> dict[str, Any]:
+        names = []
+        for number, recording in enumerate(recordings, 1):
+            name = plain_name(recording.filename)
+            folder = work / UPLOADS / str(number)
+            folder.mkdir(parents=True)
+            with (folder / name).open("xb") as file:
+                shutil.copyfileobj(recording.file, file, 1 << 20)
+            if not (folder / name).stat().st_size:
+                raise SpeechError("audio_empty")
+            names.append(name)
+        return params | {"input_files": names}
+
+    return add_with_files(services, kind, keep, reserves=reserves)
+
+
+def add_with_files(
+    services: Services, kind: Kind, keep: Callable[[Path], dict[str, Any]], *, reserves: str = ""
+) -> Job:
+    """A job of the params that `keep` returns after it wrote into the work folder; nothing stays where it raises."""
+    from app.jobs.job import new_job_id
+
+    job_id = new_job_id()
+    try:
+        params = keep(services.files.work(job_id))
+        return services.jobs.add(kind, params, job_id=job_id, reserves=reserves)
+    except BaseException:
+        services.files.delete(job_id)
+        raise
+
+
+def plain_name(given: str | None) -> str:
+    """The last part of a file's name, without what a file system or a terminal would stumble over."""
+    last = PurePosixPath((given or "").replace("\\", "/")).name.lstrip(".")
+    kept = "".join(letter if letter.isprintable() else "_" for letter in last)[-100:]
+    return kept.encode("utf-8", "replace")[-200:].decode("utf-8", "ignore") or "recording"

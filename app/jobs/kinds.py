@@ -1,0 +1,37 @@
+"""Every kind of job and every queue. What runs a kind is in `app.tasks`, what a client sees of it in
+`app.api.job_views`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Queue:
+    """Where jobs wait for worker processes that can do them."""
+
+    name: str
+    is_on_demand: bool = False  # its processes come for one job and end with it, which surely gives gigabytes back
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What is the same for all jobs of a kind."""
+
+    name: str
+    queue: str  # name of a Queue
+    can_pause: bool = False  # it goes on from where it was; the others take seconds to minutes in all
+    makes_sound: bool = False  # its result is sound, to be downloaded and streamed
+
+
+SPEECH = Kind("dubbing", "cpu", makes_sound=True)
+CONVERSION = Kind("conversion", "cpu", makes_sound=True)
+INTAKE = Kind("intake", "intake")  # clips can be looked at while another voice is fitted
+CLONING = Kind("clone_voice", "train", can_pause=True)
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (SPEECH, CONVERSION, INTAKE, CLONING)}
+
+QUEUES: Mapping[str, Queue] = {
+    queue.name: queue for queue in (Queue("cpu"), Queue("intake", is_on_demand=True), Queue("train", is_on_demand=True))
+}
+ON_DEMAND = tuple(name for name, queue in QUEUES.items() if queue.is_on_demand)
