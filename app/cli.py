@@ -11,7 +11,8 @@ from contextlib import closing
 from typing import Any, NoReturn
 
 from app.commands.console import Console, language_of
-from app.errors import STATUS, Problem
+from app.errors import Problem
+from app.statuses import STATUS
 from speech.errors import SpeechError
 
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130

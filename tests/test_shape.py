@@ -18,7 +18,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 from app import VERSION
-from app.errors import STATUS
+from app.statuses import STATUS
 from app.texts import FOLDER, LANGUAGES, catalogue
 
 ROOT = Path(__file__).parent.parent

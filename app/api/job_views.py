@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from app.errors import STATUS
 from app.jobs import kinds
 from app.jobs.job import Job
+from app.statuses import STATUS
 from app.texts import LANGUAGES, render
 
 Status = Literal["pending", "processing", "paused", "completed", "failed", "cancelled"]

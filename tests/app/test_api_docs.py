@@ -17,7 +17,7 @@ def test_every_route_is_in_the_text_and_the_text_names_no_other(service: Service
 
 
 def test_every_status_of_the_table_is_one_that_a_code_has() -> None:
-    from app.errors import STATUS
+    from app.statuses import STATUS
 
     rows = re.findall(r"^\| ([\d, ]+) \|", TEXT, re.MULTILINE)
     listed = {int(status) for row in rows for status in row.split(",")}
