@@ -9,8 +9,14 @@ _SPECIAL_TOKEN = re.compile(
     r"<\|[\w ]{1,40}\|>|</?s>|<(?:unk|pad|bos|eos|mask|blank)>|\[(?:UNK|PAD|BOS|EOS|MASK|CLS|SEP|START|STOP|SPACE)\]",
     re.IGNORECASE,
 )
-# Full-width forms, ligatures and the letters of mathematics are other shapes of plain letters.
-_SHAPES = re.compile("[\uff01-\uff5e\ufb00-\ufb06\U0001d400-\U0001d7ff]+")
+# Full-width forms, ligatures, the letters of mathematics, Roman numerals, subscripts and units in one square are other
+# shapes of plain letters and digits.
+_SHAPES = re.compile("[\uff01-\uff5e\ufb00-\ufb06\U0001d400-\U0001d7ff\u2080-\u209c\u2160-\u217f\u3371-\u33df]+")
+_FRACTIONS = re.compile("[\u2150-\u215e]")
+_ENCLOSED = re.compile("[\u2460-\u24e9]")  # a digit, number or letter in a circle or brackets
+# Exponents; a lone square or cube is known to the tables of units, a lone one marks a footnote.
+_EXPONENT = re.compile("[⁺⁻]?[⁰¹²³⁴-⁹]{2,}|[⁺⁻][⁰¹²³⁴-⁹]|[⁰⁴-⁹]")
+_FOOTNOTE = re.compile(r"(?<=[^\W\d_]{3})¹(?!\w)")
 _UNIFIED = str.maketrans(
     {
         **dict.fromkeys("“”„‟«»″〝〞", '"'),
@@ -18,6 +24,7 @@ _UNIFIED = str.maketrans(
         **dict.fromkeys("‐‑‒−⁃﹣－", "-"),
         **dict.fromkeys("–―⸺⸻", "—"),
         **dict.fromkeys("⁄∕", "/"),
+        "µ": "μ",  # the sign of micro is the Greek letter, which most keyboards give
         "№": "nº",
         "℃": "°C",
         "℉": "°F",
@@ -41,12 +48,27 @@ def clean(text: str) -> str:
     one kind of quote, dash, ellipsis and space. Marks of lists and headings go. New lines stay, at most two in a row.
     """
     text = _SPECIAL_TOKEN.sub(" ", "\n".join(text.splitlines()))
-    text = _SHAPES.sub(lambda found: unicodedata.normalize("NFKC", found[0]), text)
-    text = unicodedata.normalize("NFC", text).translate(_UNIFIED)
+    text = unicodedata.normalize("NFC", _plain_shapes(text)).translate(_UNIFIED)
     text = _DOUBTFUL.sub(_visible, text)
     text = tidy(_DASH_BETWEEN_DIGITS.sub("-", _DECORATION.sub(" ", _LINE_MARK.sub("", text))))
     text = _REPEATED.sub(r"\1", re.sub(r"\.{2,}|…[.…]+", "…", text))
     return tidy(text)
+
+
+def _plain_shapes(text: str) -> str:
+    """`text` with the plain form of characters that are another shape of it."""
+    if text.isascii():
+        return text
+    text = _FOOTNOTE.sub("", _EXPONENT.sub(lambda found: f"^{_compatible(found[0])}", text))
+    text = _FRACTIONS.sub(lambda found: f" {_compatible(found[0])}", text)
+    text = _ENCLOSED.sub(lambda found: f" {_compatible(found[0]).strip('()')} ", text)
+    return _SHAPES.sub(lambda found: _compatible(found[0]), text)
+
+
+def _compatible(shape: str) -> str:
+    """The plain characters of `shape`: NFKC, with the squares and cubes of units kept as they are written."""
+    plain = unicodedata.normalize("NFKC", shape)
+    return re.sub(r"(?<=m)[23]", lambda found: "²" if found[0] == "2" else "³", plain) if "㍱" <= shape[0] else plain
 
 
 def tidy(text: str) -> str:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 
 from speech.text import english_quantities as quantity
+from speech.text import greek
+from speech.text.addresses import EMAIL, FILE, URL, address
 from speech.text.clean import clean
 from speech.text.english_names import (
     ABBREVIATIONS,
@@ -17,22 +19,24 @@ from speech.text.english_names import (
     PER,
     SCALES,
     SHORT_MONTHS,
+    STARTERS,
     SYMBOLS,
     TITLES,
     UNITS,
 )
 from speech.text.english_numbers import NUMBER, cardinal, ordinal
+from speech.text.ranges import range_rule
 from speech.text.rules import (
-    EMAIL,
     ROMAN,
-    URL,
+    SPACED_NUMBER,
+    UNKNOWN_ABBREVIATION,
     Speak,
-    address,
     alternatives,
     apply,
     compile_rules,
     ending,
     ends_sentence,
+    is_letter,
     roman,
     to,
 )
@@ -44,7 +48,7 @@ def normalize(text: str, region: str) -> str:
 
 
 def _address(found: re.Match[str], language: str) -> str:
-    return address(found[0], ADDRESS_MARKS)
+    return address(found[0], ADDRESS_MARKS, _LETTERS)
 
 
 def _abbreviation(table: Mapping[str, str]) -> Speak:
@@ -70,7 +74,18 @@ def _saint_or_street(found: re.Match[str], language: str) -> str:
 
 def _letters(found: re.Match[str], language: str) -> str:
     letters = found[0].replace(".", "")
-    return f"{letters}." if ends_sentence(found, False) else letters
+    return f"{letters}." if ends_sentence(found, False, STARTERS) else letters
+
+
+def _unread(found: re.Match[str], language: str) -> str:
+    """IT and US inside words in capitals: the words and not the letters."""
+    before = re.search(r"(\w+) $", found.string[max(0, found.start() - 16) : found.start()])
+    after = re.match(r" (\w+)", found.string[found.end() : found.end() + 16])
+    if found[0] == "US":
+        is_word = before is not None and before[1] in _BEFORE_US and (after is None or after[1].isupper())
+    else:
+        is_word = after is not None and len(after[1]) > 1 and after[1].isupper() and after[1] not in _AFTER_IT
+    return found[0].lower() if is_word else found[0]
 
 
 def _monarch(found: re.Match[str], language: str) -> str:
@@ -78,9 +93,30 @@ def _monarch(found: re.Match[str], language: str) -> str:
 
 
 def _counted_part(found: re.Match[str], language: str) -> str:
-    if not re.fullmatch(ROMAN, found[2]) or (found[2] == "I" and found[1][0].islower()):
+    numeral = found[2].upper()
+    if not re.fullmatch(ROMAN, numeral) or is_letter(found[1], found[2], _COUNTED_TO_HUNDREDS, _LETTERED):
         return found[0]
+    if found[2] == "I" and found[1][0].islower():
+        return found[0]
+    return f"{found[1]} {cardinal(roman(numeral), language)}"
+
+
+def _numbered_name(found: re.Match[str], language: str) -> str:
+    """A numeral after any other name counts it (Final Fantasy seven), unless a given name tells of a person."""
+    if re.fullmatch(ROMAN, found[2]) is None:
+        return found[0]
+    if re.search(rf"\b(?:{_GIVEN_NAMES}) (?:[A-Z]\. )?$", found.string[: found.start()][-20:]):
+        return f"{found[1]} the {ordinal(roman(found[2]), language)}"
     return f"{found[1]} {cardinal(roman(found[2]), language)}"
+
+
+def _century(found: re.Match[str], language: str) -> str:
+    return ordinal(roman(found[1]), language) if re.fullmatch(ROMAN, found[1]) else found[0]
+
+
+def _plain_number(found: re.Match[str], language: str) -> str:
+    """A number with points for its thousands and a decimal comma, in the English way."""
+    return found[0].replace(" ", ".").replace(".", "").replace(",", ".")
 
 
 def _symbol(found: re.Match[str], language: str) -> str:
@@ -88,26 +124,49 @@ def _symbol(found: re.Match[str], language: str) -> str:
 
 
 _NAMES = (
-    "Louis|Henry|Elizabeth|Charles|George|Edward|James|William|Richard|Philip|Peter|Paul|Pius|Benedict|Catherine|Mary|"
-    "Francis|Napoleon|Nicholas|Alexander|Frederick|Ramses|Ivan|Gregory|Innocent|Clement|Leo"
+    "Louis|Henry|Elizabeth|Charles|George|Edward|James|William|Richard|Philip|Peter|Paul|Pius|Benedict|Catherine|"
+    "Mary|Francis|Napoleon|Nicholas|Alexander|Frederick|Ramses|Ivan|Gregory|Innocent|Clement|Leo|Thutmose|Amenhotep|"
+    "Ramesses|Rameses|Ptolemy|Cleopatra|Darius|Xerxes|Artaxerxes|Antiochus|Urban|Boniface|Sixtus|Julius|Adrian|David|"
+    "Malcolm|Christian|Gustav|Otto|Rudolf|Wilhelm|Ferdinand|Alfonso|Leopold|Suleiman|Mehmed|Murad|Constantine|"
+    "Theodosius|Justinian|Basil|Stephen|Casimir|Pedro|Felipe|Juan"
 )
 _TITLE = "King|Queen|Pope|Emperor|Empress|Prince|Princess|Tsar|Czar|Pharaoh|Saint"
 _PARTS = (
     "chapter|volume|part|type|phase|level|class|title|act|scene|book|section|figure|table|appendix|article|season|"
     "episode|super bowl|world war|stage|grade|group|category|module|unit|apollo|rocky|article|schedule"
 )
+_GIVEN_NAMES = (
+    "John|James|Robert|William|Henry|George|Edward|Charles|Thomas|Richard|Joseph|David|Frank|Walter|Arthur|Harry|Edwin|"
+    "Oscar|Loudon|Louis|Samuel|Martin|Albert|Alfred|Michael|Daniel|Andrew|Peter|Paul|Philip|Howard|Cornelius|Adlai"
+)
+# Counted so far that L and C are numbers; named by letters, so that X is one.
+_COUNTED_TO_HUNDREDS = frozenset("chapter volume book".split())
+_LETTERED = frozenset("type class group category grade schedule".split())
+_BEFORE_US = frozenset(
+    "TOLD TELL GIVE GAVE LET JOIN WITH FOR OF TO FROM HELP HELPED SHOW SHOWED LED SAVED BETWEEN ABOUT".split()
+)
+_AFTER_IT = frozenset(
+    "SUPPORT DEPARTMENT DEPT MANAGER TEAM SECURITY STAFF SERVICE SERVICES SYSTEMS JOBS INFRASTRUCTURE PROJECT".split()
+)
+_LETTERS = {letter: letter for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+_SECTIONS = "items?|sections?|clauses?|rules?|versions?|articles?|chapters?|paragraphs?|releases?|appendix|standards?"
 _MONTH = rf"(?P<month>{alternatives(MONTHS)}|(?:{alternatives(SHORT_MONTHS)})\b\.?)"
 _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
 _YEAR = r"(?:,? (?P<year>(?:1\d|20)\d\d)(?!\w))?"
 _HALF = r"(?P<half>[aApP])(?:\.[mM]\.|[mM]\b\.?)"
 _UNIT = alternatives(UNITS)
-_AMOUNT = rf"(?P<amount>{NUMBER})(?:\s?(?P<scale>{alternatives(SCALES)})\b)?"
+_PRICE = rf"(?P<amount>\d+,\d\d(?![\d,.]*\d)|{NUMBER}|\.\d\d?)(?:[\s-]?(?P<scale>{alternatives(SCALES)})\b)?"
 _SYMBOL = rf"(?P<symbol>{alternatives(CURRENCIES)})"
 
 _WORDS = compile_rules(
     (EMAIL, _address),
     (URL, _address),
-    (r"\b[eE]\.\s?g\.", to("for example")),
+    (FILE, _address),
+    (r"(?<![\w])([A-G])#(?![\w#])", lambda found, _: f"{found[1]} sharp"),
+    (
+        r"\b[eE]\.\s?g\.",
+        lambda found, _: "for example" + (" " if found.string[found.end() : found.end() + 1].isalnum() else ""),
+    ),
     (r"\b[iI]\.\s?e\.", to("that is")),
     (r"\ba\.k\.a\.", to("also known as")),
     (r"\b(St|Dr)\.", _saint_or_street),
@@ -116,8 +175,9 @@ _WORDS = compile_rules(
     (r"\bMrs(?= [A-Z])", to("Missus")),
     (r"\bMs(?= [A-Z])", to("Miz")),
     (r"\bDr(?= [A-Z])", to("Doctor")),
-    (rf"(?<![\w.])((?i:{alternatives(TITLES)}))\.(?=\s[A-Z])", _abbreviation(TITLES)),
-    (rf"(?<![\w.])((?i:{alternatives(NUMBERED)}))\.(?=\s?\d|\s[IVXL]+\b)", _abbreviation(NUMBERED)),
+    (rf"(?<![\w.])(?!(?<=\d )ft)((?i:{alternatives(TITLES)}))\.(?=\s[A-Z])", _abbreviation(TITLES)),
+    (rf"(?<![\w.])((?i:{alternatives(NUMBERED)}))\.(?=\s?\(?\d|\s[IVXL]+\b)", _abbreviation(NUMBERED)),
+    (UNKNOWN_ABBREVIATION, lambda found, _: found[1]),
     (r"\bPh\.\s?D\.", ending("PhD")),
     (r"\bSr\.(?=\W|$)", ending("Senior")),
     (r"\b(?!A\.D\.|[aApP]\.[mM]\.)(?:[A-Z]\.){2,}", _letters),
@@ -128,14 +188,32 @@ _WORDS = compile_rules(
     (r"\band/or\b", to("and or")),
     (rf"\b((?:{_TITLE}) (?:[A-Z][a-z]+ )?[A-Z][a-z]+) ([IVX]{{1,6}})\b(?! [a-np-z])", _monarch),
     (rf"\b((?:(?:{_TITLE}) )?(?:{_NAMES})) ([IVX]{{2,6}})\b", _monarch),
-    (rf"\b((?i:{_PARTS})) ([IVXLC]{{1,8}})\b", _counted_part),
+    (rf"\b((?i:{_PARTS})) ([IVXLC]{{1,8}}|[ivxl]{{2,8}})\b", _counted_part),
+    (r"\b([IVX]{2,6})(?:th|st|nd|rd)?(?= centur)", _century),
+    (r"\b([A-Z][a-z]{2,}) ([IVX]{2,6})\b", _numbered_name),
+    (r"(?<![\w'.-])(?:IT|US)(?![\w'.-])", _unread),
+)
+_FORMS = (
+    *compile_rules(
+        (r"(?<=\w)\^2(?!\d)", to(" squared ")),
+        (
+            r"(?<=\w)\^(-?)\+?\(?(\d+)\)?",
+            lambda found, _: f" to the power of {'minus ' if found[1] else ''}{found[2]}",
+        ),
+        (r"(?<![\w.,])\d{1,3}(?:\.\d{3})+,\d{1,2}(?!\d|[.,]\d)", _plain_number),
+        (r"(?<![\d.,+])(?<!\d )\d{1,3}(?: \d{3})+,\d{1,2}(?![.,]?\d)", _plain_number),
+        (SPACED_NUMBER, lambda found, _: found[0].replace(" ", ",")),
+    ),
+    *range_rule(NUMBER, alternatives(CURRENCIES), _UNIT, alternatives(SCALES), "to"),
 )
 _DATES = compile_rules(
+    (rf"\b((?i:{_SECTIONS})) (\d{{1,4}}(?:\.\d{{1,4}}){{2,}})(?![\w/]|[.,]\d)", quantity.section),
+    (r"(?<![\w.,$])(10|100|1,?000)s of\b", quantity.many),
     (r"(?<!\w)\+\d{1,3}(?:[ .-]?\(?\d{2,5}\)?){2,5}(?!\d)", quantity.telephone),
     (r"(?<![\w(-])(?:1-)?(?:\(\d{3}\) ?|\d{3}[.-])\d{3}[.-]\d{4}(?![\w-])", quantity.telephone),
     (r"(?<![\w.,/-])\d{3}-\d{4}(?![\w/-])|(?<!\w)\d{3}-\d{2}-\d{4}(?![\w/-])", quantity.digit_by_digit),
     (r"(?<![\w.,/-])\d{4}-\d{4}(?![\w/-])", quantity.telephone),
-    (r"(?<![\w/.-])(\d{4})-(\d{2})-(\d{2})(?![\w/-])", quantity.iso_date),
+    (r"(?<![\w/.-])(\d{4})-(\d{2})-(\d{2})(?![\w/-])|(?<![\w/.-])(\d{4})/(\d{2})/(\d{2})(?![\w/-])", quantity.iso_date),
     (
         r"(?<![\w/.-])(?P<first>\d{1,2})(?P<mark>[/.-])(?P<second>\d{1,2})(?P=mark)(?P<year>\d{4}|\d{2})(?![\w/-])",
         quantity.numeric_date,
@@ -158,8 +236,8 @@ _AMOUNTS = compile_rules(
     (r"(?<=\d)\s?[x×]\s?(?=\d)|(?<=[a-z²]) x (?=\d)", to(" by ")),
     (rf"(?<!\w)({alternatives(CURRENCIES)})({NUMBER})-\1?(?=\d)", lambda found, language: f"{found[2]} to {found[1]}"),
     (r"(?<![\w.,/-])(\d{1,4})-(\d{1,4})(?!\d|/|-\d|[.,]\d)", quantity.number_range),
-    (rf"(?P<minus>(?<!\w)-\s?)?(?<!\w){_SYMBOL}\s?{_AMOUNT}(?!\w)", quantity.money),
-    (rf"(?P<minus>(?<!\w)-)?(?<![\w.,]){_AMOUNT}\s?{_SYMBOL}(?!\w)", quantity.money),
+    (rf"(?P<minus>(?<!\w)-\s?)?(?<!\w){_SYMBOL}\s?(?P<inner>-\s?)?{_PRICE}(?!\w)", quantity.money),
+    (rf"(?P<minus>(?<!\w)-)?(?P<inner>)(?<![\w.,]){_PRICE}\s?{_SYMBOL}(?!\w)", quantity.money),
     (rf"(?<![\w.,])({NUMBER})\s?¢", quantity.cents),
     (rf"((?<!\w)-)?(?<![\w.,])({NUMBER})\s?%", quantity.percent),
     (r"(?<![\w.,])(\d)'(\d{1,2})\"?(?!\w)", quantity.height),
@@ -173,7 +251,8 @@ _AMOUNTS = compile_rules(
     (r"¼", to(" 1/4")),
     (r"¾", to(" 3/4")),
     (r"(?<![\w/.,])(?:(\d+) {1,2})?(\d{1,3})/(\d{1,3})(?![\w/]|[.,]\d)", quantity.fraction),
-    (r"(?<![\w.,])(\d{1,4})x\b", quantity.times),
+    (r"(?<![\w.,])(\d{1,4}(?:\.\d{1,2})?)x\b", quantity.times),
+    (r"(?<![\w:.,])(\d{1,3}):(\d{1,3})(?![\w:]|[.,]\d)", quantity.ratio),
     (r"(?<=\d)\s?\*\s?(?=\d)", to(" times ")),
     (r"#(?=\d)", to("number ")),
     (r"~\s?(?=\d)", to("approximately ")),
@@ -186,10 +265,13 @@ _AMOUNTS = compile_rules(
     ),
     (r"\d+", quantity.digit_by_digit),
 )
-_MARKS = compile_rules(
-    (rf"[{re.escape(''.join(SYMBOLS))}]", _symbol),
-    (r"[|\\]", to(", ")),
-    (r"[*^~_{}<>[\]¢¬¦]", to(" ")),
-    (r"(?<=\s)-(?=\s)", to("—")),
+_MARKS = (
+    *greek.rules("en"),
+    *compile_rules(
+        (rf"[{re.escape(''.join(SYMBOLS))}]", _symbol),
+        (r"[|\\]", to(", ")),
+        (r"[*^~_{}<>[\]¢¬¦]", to(" ")),
+        (r"(?<=\s)-(?=\s)", to("—")),
+    ),
 )
-_RULES = (*_WORDS, *_DATES, *_AMOUNTS, *_MARKS)
+_RULES = (*_WORDS, *_FORMS, *_DATES, *_AMOUNTS, *_MARKS)

@@ -32,8 +32,16 @@ UNITS = {
     "kg": ("kilogram", "kilograms"),
     "g": ("gram", "grams"),
     "mg": ("milligram", "milligrams"),
-    "µg": ("microgram", "micrograms"),
     "μg": ("microgram", "micrograms"),
+    "μm": ("micrometer", "micrometers"),
+    "μs": ("microsecond", "microseconds"),
+    "μl": ("microliter", "microliters"),
+    "μL": ("microliter", "microliters"),
+    "μF": ("microfarad", "microfarads"),
+    "μA": ("microampere", "microamperes"),
+    "Ω": ("ohm", "ohms"),
+    "kΩ": ("kilohm", "kilohms"),
+    "MΩ": ("megohm", "megohms"),
     "L": ("liter", "liters"),
     "l": ("liter", "liters"),
     "ml": ("milliliter", "milliliters"),
@@ -89,6 +97,16 @@ CURRENCIES = {
     "€": ("euro", "euros", "cent", "cents"),
     "EUR": ("euro", "euros", "cent", "cents"),
     "¥": ("yen", "yen", "sen", "sen"),
+    "A$": ("Australian dollar", "Australian dollars", "cent", "cents"),
+    "AU$": ("Australian dollar", "Australian dollars", "cent", "cents"),
+    "C$": ("Canadian dollar", "Canadian dollars", "cent", "cents"),
+    "CA$": ("Canadian dollar", "Canadian dollars", "cent", "cents"),
+    "NZ$": ("New Zealand dollar", "New Zealand dollars", "cent", "cents"),
+    "HK$": ("Hong Kong dollar", "Hong Kong dollars", "cent", "cents"),
+    "S$": ("Singapore dollar", "Singapore dollars", "cent", "cents"),
+    "₹": ("rupee", "rupees", "paisa", "paise"),
+    "₩": ("won", "won", "jeon", "jeon"),
+    "₽": ("ruble", "rubles", "kopeck", "kopecks"),
     "R$": ("real", "reais", "centavo", "centavos"),
     "BRL": ("real", "reais", "centavo", "centavos"),
 }
@@ -115,15 +133,25 @@ ABBREVIATIONS = _pairs(
     "govt=government intl=international misc=miscellaneous tel=telephone univ=University"
 )
 ABBREVIATIONS["etc"] = "et cetera"
+# What begins a sentence after letters with stops, which may also stand before a name.
+STARTERS = frozenset(
+    "He She It They We I You The A An This That These Those There Then In On At But And So When While If After "
+    "Before As For His Her Its Their My Our Your Who What Where Why How Yet Later Meanwhile However Nobody Everyone "
+    "Now Today".split()
+)
 MAY_BE_LAST = frozenset({"etc", "jr", "inc", "ltd", "corp", "co", "ave", "blvd", "rd", "st"})
 # Written with a full stop, before a name.
 TITLES = _pairs(
     "gen=General capt=Captain sgt=Sergeant lt=Lieutenant col=Colonel maj=Major cmdr=Commander gov=Governor sen=Senator "
-    "rep=Representative rev=Reverend hon=Honorable pres=President adm=Admiral mt=Mount ft=Fort"
+    "rep=Representative rev=Reverend hon=Honorable pres=President adm=Admiral mt=Mount ft=Fort pvt=Private "
+    "cpl=Corporal supt=Superintendent insp=Inspector "
+    "det=Detective amb=Ambassador fr=Father msgr=Monsignor"
 )
 # Written with a full stop, before a number.
 NUMBERED = _pairs(
-    "no=number nos=numbers p=page pp=pages vol=volume ch=chapter fig=figure sec=section art=article pt=part"
+    "no=number nos=numbers p=page pp=pages vol=volume ch=chapter fig=figure sec=section art=article pt=part "
+    "eq=equation eqs=equations ext=extension op=opus max=maximum temp=temperature ref=reference refs=references "
+    "figs=figures secs=sections tab=table app=appendix para=paragraph"
 )
 MONTHS = "January February March April May June July August September October November December".split()
 SHORT_MONTHS = _pairs(
@@ -154,8 +182,6 @@ SYMBOLS = {
     "$": " dollars ",
     "€": " euros ",
     "£": " pounds ",
-    "µ": " micro ",
-    "π": " pi ",
     "√": " square root of ",
     "∞": " infinity ",
 }

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 from speech.text.clean import clean
-
-# 1 234 567; three threes, as in 600 123 456, are a telephone number.
-_SPACED_NUMBER = re.compile(r"(?<![\d.,+])(?<!\d )(?!\d{3} \d{3} \d{3}(?!\d))\d{1,3}(?: \d{3})+(?! ?\d)")
+from speech.text.rules import SPACED_NUMBER
 
 
 def normalize(text: str, language: str) -> str:
@@ -27,7 +23,7 @@ def normalize(text: str, language: str) -> str:
         from speech.text import english
 
         return english.normalize(text, region)
-    text = _SPACED_NUMBER.sub(lambda found: found[0].replace(" ", ""), text)
+    text = SPACED_NUMBER.sub(lambda found: found[0].replace(" ", ""), text)
     if primary.lower() == "cs":
         from speech.text import czech
 

@@ -1,4 +1,4 @@
-"""What Portuguese abbreviations, units, currencies, symbols and acronyms are called."""
+"""What Portuguese abbreviations, units, currencies, symbols and letters are called."""
 
 from __future__ import annotations
 
@@ -18,8 +18,16 @@ UNITS = {
     "kg": ("quilo", "quilos"),
     "g": ("grama", "gramas"),
     "mg": ("miligrama", "miligramas"),
-    "µg": ("micrograma", "microgramas"),
     "μg": ("micrograma", "microgramas"),
+    "μm": ("micrômetro", "micrômetros"),
+    "μs": ("microssegundo", "microssegundos"),
+    "μl": ("microlitro", "microlitros"),
+    "μL": ("microlitro", "microlitros"),
+    "μF": ("microfarad", "microfarads"),
+    "μA": ("microampere", "microamperes"),
+    "Ω": ("ohm", "ohms"),
+    "kΩ": ("quilo-ohm", "quilo-ohms"),
+    "MΩ": ("megaohm", "megaohms"),
     "mg/dL": ("miligrama por decilitro", "miligramas por decilitro"),
     "l": ("litro", "litros"),
     "L": ("litro", "litros"),
@@ -91,9 +99,19 @@ CURRENCIES = {
     "£": ("libra", "libras", "centavo", "centavos", True),
     "GBP": ("libra", "libras", "centavo", "centavos", True),
     "¥": ("iene", "ienes", "sen", "sens", False),
+    "U$": ("dólar", "dólares", "centavo", "centavos", False),
+    "A$": ("dólar australiano", "dólares australianos", "centavo", "centavos", False),
+    "C$": ("dólar canadense", "dólares canadenses", "centavo", "centavos", False),
+    "CA$": ("dólar canadense", "dólares canadenses", "centavo", "centavos", False),
+    "NZ$": ("dólar neozelandês", "dólares neozelandeses", "centavo", "centavos", False),
+    "₹": ("rúpia", "rúpias", "paisa", "paisas", True),
+    "₩": ("won", "wons", "jeon", "jeons", False),
+    "₽": ("rublo", "rublos", "copeque", "copeques", False),
 }
 SCALES = {
     "mil": ("mil", "mil"),
+    "k": ("mil", "mil"),
+    "K": ("mil", "mil"),
     "mi": ("milhão", "milhões"),
     "milhão": ("milhão", "milhões"),
     "milhões": ("milhão", "milhões"),
@@ -114,8 +132,21 @@ ABBREVIATIONS = dict(
         "apto=apartamento etc=etcétera obs=observação pág=página págs=páginas tel=telefone ltda=limitada cia=companhia "
         "exmo=excelentíssimo exma=excelentíssima ilmo=ilustríssimo ilma=ilustríssima séc=século sécs=séculos vs=versus "
         "aprox=aproximadamente máx=máximo mín=mínimo núm=número jr=júnior depto=departamento sto=santo sta=santa "
-        "trav=travessa adv=advogado"
+        "trav=travessa adv=advogado cond=condomínio"
     ).split()
+)
+# Written with a raised a, with or without a stop.
+FEMININE_TITLES = dict(
+    pair.split("=")
+    for pair in "dr=doutora sr=senhora prof=professora srt=senhorita eng=engenheira des=desembargadora dep=deputada "
+    "exm=excelentíssima ilm=ilustríssima".split()
+)
+FEMININE_TITLES |= {title.capitalize(): words for title, words in FEMININE_TITLES.items()}
+# What begins a sentence after letters with stops, which may also stand before a name.
+STARTERS = frozenset(
+    "Ele Ela Eles Elas O A Os As Um Uma Isso Isto Este Esta Esse Essa Aquele Aquela Mas E É Então Depois Em No Na "
+    "Nos Nas Já Foi Quando Se Não Eu Nós Você Vocês Por Para Com Sem Que Quem Onde Como Porque Lá Aqui Hoje Ontem "
+    "Amanhã".split()
 )
 MAY_BE_LAST = frozenset({"etc", "ltda", "cia", "jr"})
 # Written with a full stop, before a name.
@@ -123,14 +154,18 @@ TITLES = dict(
     pair.split("=")
     for pair in (
         "gov=governador pres=presidente dep=deputado sen=senador min=ministro eng=engenheiro gal=general gen=general "
-        "cel=coronel cap=capitão sgt=sargento ten=tenente pe=padre maj=major"
+        "cel=coronel cap=capitão sgt=sargento ten=tenente pe=padre maj=major des=desembargador pq=parque vl=vila "
+        "cx=caixa lgo=largo ed=edifício est=estrada bal=balneário"
     ).split()
 )
 # Written with a full stop, before a number.
 NUMBERED = dict(
     pair.split("=")
     for pair in "p=página pp=páginas art=artigo arts=artigos cap=capítulo caps=capítulos vol=volume fig=figura "
-    "n=número inc=inciso ap=apartamento bl=bloco ex=exemplo".split()
+    "n=número inc=inciso ap=apartamento bl=bloco ex=exemplo fl=folha fls=folhas tab=tabela tabs=tabelas eq=equação "
+    "eqs=equações ref=referência refs=referências cj=conjunto conj=conjunto sl=sala lt=lote lj=loja qd=quadra "
+    "súm=súmula "
+    "cx=caixa ed=edição nums=números km=quilômetro doc=documento proc=processo".split()
 )
 SYMBOLS = {
     "&": " e ",
@@ -156,8 +191,6 @@ SYMBOLS = {
     "$": " cifrão ",
     "€": " euros ",
     "£": " libras ",
-    "µ": " micro ",
-    "π": " pi ",
     "√": " raiz de ",
     "∞": " infinito ",
 }
@@ -179,12 +212,6 @@ ADDRESS_MARKS = {
 LETTERS = dict(
     zip(
         "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
-        "á bê cê dê é efe gê agá i jota cá ele eme ene ó pê quê erre esse tê u vê dáblio xis ípsilon zê".split(),
+        "á bê cê dê é efe gê agá i jota cá éle eme ene ó pê quê erre ésse tê u vê dáblio xis ípsilon zê".split(),
     )
-)
-# Spelled by people, but read as a word by espeak.
-SPELLED = (
-    "IBGE IPTU IPVA IOF OAB CEO UTI IA EAD BNDES TSE DNA RNA API URL IRPF ICMS IPCA OIT UFRJ UFC IP ID "
-    "INSS STE UEFS FMI "
-    "CPI ECA PEC TI RH EUA ETA".split()
 )

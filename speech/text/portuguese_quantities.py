@@ -19,7 +19,9 @@ from speech.text.portuguese_numbers import (
     number,
     ordinal,
 )
+from speech.text.rules import ends_sentence
 
+_PRESSURE = re.compile(r"\bPA\b|\bpress(?:ão|ões)\b", re.IGNORECASE)
 _FRACTIONS = "meio terço quarto quinto sexto sétimo oitavo nono décimo".split()
 
 
@@ -66,15 +68,26 @@ def _hours(hour: int, language: str) -> str:
 
 
 def clock(found: re.Match[str], language: str) -> str:
-    hour, minute, second = int(found["hour"]), int(found["minute"]), found["second"]
+    hour, minute, second = int(found["hour"]), int(found["minute"] or 0), found["second"]
     if second:
         parts = [_hours(hour, language), f"{cardinal(minute, language)} minutos"]
         return f"{parts[0]}, {parts[1]} e {cardinal(int(second), language)} segundos"
     half = _half_of_day(hour, found["half"])
+    if not found["minute"]:
+        return _whole_hour(hour, half, language) + (
+            "." if found[0].endswith(".") and ends_sentence(found, True) else ""
+        )
     if minute == 0:
         return _hours(hour, language) + half
     spoken = _hours(hour, language) if hour == 0 else feminine(cardinal(hour, language))
     return f"{spoken} e {cardinal(minute, language)}{half}"
+
+
+def _whole_hour(hour: int, half: str, language: str) -> str:
+    """An hour of the twelve-hour clock: three in the afternoon; noon and midnight are hours of the day."""
+    if hour == 12:
+        return _hours(0 if "manhã" in half else 12, language)
+    return feminine(cardinal(hour, language)) + half
 
 
 def _half_of_day(hour: int, half: str | None) -> str:
@@ -97,14 +110,14 @@ def duration(found: re.Match[str], language: str) -> str:
 
 def number_range(found: re.Match[str], language: str) -> str:
     first, last = found[1], found[2]
-    both_years = len(first) == 4 and len(last) == 4
-    return f"{first} a {last}" if both_years or max(len(first), len(last)) <= 3 else found[0]
+    years = len(first) == 4 and len(last) in (2, 4) and (len(last) == 4 or int(last) > int(first) % 100)
+    return f"{first} a {last}" if years or max(len(first), len(last)) <= 3 else found[0]
 
 
 def money(found: re.Match[str], language: str) -> str:
     names = CURRENCIES[found["symbol"]]
     written, scale = found["amount"], found["scale"]
-    minus = "menos " if found["minus"] else ""
+    minus = "menos " if found["minus"] or found["inner"] else ""
     if scale:
         words = "" if (written, scale) == ("1", "mil") else number(written, language, names[4] and scale == "mil") + " "
         return f"{minus}{words}{_scaled(written, scale)} {names[1]}"
@@ -160,14 +173,36 @@ def article(found: re.Match[str], language: str) -> str:
 def fraction(found: re.Match[str], language: str) -> str:
     whole, top, bottom = found[1], int(found[2]), int(found[3])
     lead = f"{cardinal(int(whole), language)} e " if whole else ""
-    if bottom < 2 or bottom > 99:
-        return found[0]
+    if not whole and not _is_part(found, top, bottom):
+        return _barred(found, language)
     if (top, bottom) == (1, 2):
         return f"{lead}{'meia' if is_feminine_noun(found[4] or '', '1') else 'meio'}"
     if bottom == 100:
         return f"{lead}{cardinal(top, language)} centésimos"
     name = _FRACTIONS[bottom - 2] if bottom <= 10 else f"{cardinal(bottom, language)} avo"
     return f"{lead}{cardinal(top, language)} {name}{'' if top == 1 and bottom <= 10 else 's'}"
+
+
+def _is_part(found: re.Match[str], top: int, bottom: int) -> bool:
+    """Whether two numbers with a bar are a part of something: less than one, in parts that people count in."""
+    after_years = re.search(r"\b[Aa]nos $", found.string[max(0, found.start() - 6) : found.start()]) is not None
+    is_less = top < bottom or re.match(r" d[aeo]s?\b", found.string[found.end() : found.end() + 5]) is not None
+    return is_less and (2 <= bottom <= 20 or bottom in (32, 64, 100)) and not after_years
+
+
+def _barred(found: re.Match[str], language: str) -> str:
+    top, bottom = found[2], found[3]
+    is_pressure = _PRESSURE.search(found.string[max(0, found.start() - 30) : found.start()]) is not None
+    last = digits(bottom, language) if bottom[0] == "0" else bottom
+    return f"{top} {'por' if is_pressure else 'barra'} {last}"
+
+
+def section(found: re.Match[str], language: str) -> str:
+    """The number of a section, its zeros said: one point zero one point zero two."""
+    parts = found[2].split(".")
+    return f"{found[1]} " + " ponto ".join(
+        digits(part, language) if part[0] == "0" else cardinal(int(part), language) for part in parts
+    )
 
 
 def dotted(found: re.Match[str], language: str) -> str:

@@ -1,22 +1,24 @@
-"""What the languages share: rules applied in order, web addresses, Roman numerals, the end of an abbreviation."""
+"""What the languages share: rules applied in order, Roman numerals, the end of an abbreviation."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 
 # What a pattern finds and the language, as num2words names it (`pt_BR`), give the words spoken in its place.
 Speak = Callable[[re.Match[str], str], str]
 Rule = tuple[re.Pattern[str], Speak]
 
-EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]{1,64}@(?:[\w-]{1,63}\.){1,5}[a-zA-Z]{2,24}\b")
-URL = re.compile(
-    r"(?:\bhttps?://|\bwww\.)[^\s<>\"()]*[\w/]"
-    r"|(?<![\w.@-])(?:[a-zA-Z0-9-]{1,63}\.){1,4}(?:com|org|net|edu|gov|io|dev|app|info|tv|ai)"
-    r"(?:\.[a-z]{2})?\b(?:/[^\s<>\"()]*[\w/])?"
+# 1 234 567; three threes, as in 600 123 456, are a telephone number.
+SPACED_NUMBER = re.compile(r"(?<![\d.,+])(?<!\d )(?!\d{3} \d{3} \d{3}(?!\d))\d{1,3}(?: \d{3})+(?! ?\d)")
+# A short word without a vowel that is no unit: its stop before a number ends no sentence.
+UNKNOWN_ABBREVIATION = re.compile(
+    r"(?<![\w.])(?!(?:hrs?|[cmk]m|kg|lbs?|ft|yd)\.)"
+    r"([b-df-hj-np-tv-xzB-DF-HJ-NP-TV-XZ][b-df-hj-np-tv-xz]{1,4})\.(?=\s\d)"
 )
 ROMAN = r"(?:M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3}))"
 _ROMAN_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
+_NEXT_WORD = re.compile(r"\s[\"'(—\s]*([^\W\d_]+)")
 _OPENING = " \"'(—["
 
 
@@ -54,11 +56,16 @@ def starts_sentence(found: re.Match[str]) -> bool:
     return before[-1:] in (".", "!", "?", "\n") if before else start <= 6
 
 
-def ends_sentence(found: re.Match[str], may_be_last: bool) -> bool:
-    """Whether the full stop that ends the abbreviation `found` ends its sentence too."""
+def ends_sentence(found: re.Match[str], may_be_last: bool, starters: frozenset[str] = frozenset()) -> bool:
+    """Whether the full stop that ends the abbreviation `found` ends its sentence too.
+
+    A capital after it says so where the abbreviation `may_be_last`, or where the word is one of `starters`.
+    """
     rest = found.string[found.end() : found.end() + 4]
     if not rest.strip(" \"')") or "\n" in rest[: len(rest) - len(rest.lstrip())]:
         return True
+    if starters and (word := _NEXT_WORD.match(found.string, found.end())):
+        may_be_last = may_be_last or word[1] in starters
     return may_be_last and rest[0].isspace() and rest.lstrip(" \"'(—")[:1].isupper()
 
 
@@ -68,10 +75,11 @@ def roman(numeral: str) -> int:
     return sum(-value if value < max(values[index:]) else value for index, value in enumerate(values))
 
 
-def address(written: str, names: Mapping[str, str]) -> str:
-    """A web or mail address read out: the scheme is left out, `names` says the punctuation."""
-    written = re.sub(r"^https?://", "", written, flags=re.IGNORECASE).rstrip("/")
-    return " ".join(re.sub(r"\W|_", lambda mark: f" {names.get(mark[0], '')} ", written).split())
+def is_letter(part: str, numeral: str, hundreds: frozenset[str], lettered: frozenset[str]) -> bool:
+    """Whether a single `numeral` names what `part` says (class C) and does not count it (chapter C)."""
+    if numeral in ("C", "L"):
+        return part.lower() not in hundreds
+    return numeral == "X" and part.lower() in lettered
 
 
 def alternatives(words: Iterable[str]) -> str:

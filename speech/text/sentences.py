@@ -35,6 +35,8 @@ _LEADING_IN = {
 _ORDINAL_POINT = frozenset("cs da de et fi hr hu lv nb pl sk sl sr tr".split())
 # Abbreviations that may also be the last word; a capital letter after them starts a new sentence.
 _TRAILING = frozenset("etc a.m p.m am pm s.a ltda ltd jr cia co corp a.c d.c hr hrs kg km".split())
+_WORDS_OF_ONE_LETTER = frozenset("áàâéêíóôúè")  # of Portuguese and its neighbours, never the initial of a name
+_SPELLED_OUT = re.compile(r"(?:(?<!\w)[A-Z] |\bdot )[A-Z]$|\w [iu]$")  # dot P Y; á pê i
 _EAST = "\u3040-\u30ff\u3400-\u9fff"  # kana and Chinese characters, written without spaces
 _CLOSERS = "\"'”’»›)\\]}）】」』"
 _END = re.compile(
@@ -46,6 +48,12 @@ _LAST_TOKEN = re.compile(r"[^\s\"“”«»()\[\]]+$")
 _INITIALS = re.compile(rf"(?:[^\W\d_]\.)*[^\W\d_가-힣{_EAST}]")
 _NUMBERED = re.compile(r"[\W_]*\d{1,3}(?:\.\d{1,3})*")
 _SMALL_NUMBER = re.compile(r"(?:^|.*\D)\d{1,2}")
+_HALF_OF_DAY = re.compile(r"(?:^|\W)[ap]\.m$", re.IGNORECASE)
+_GOES_ON = re.compile(  # after p.m.: a day, a month, a time zone, a place, or somebody who speaks
+    r"\s+(?:(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day|(?:January|February|March|April|May|June|July|August|September|"
+    r"October|November|December)(?= \w+(?:,|\.|$| \w))|[ECMP][SD]?T|GMT|UTC|BS?T|CES?T|IST|JST|A[EW]ST|BRT|"
+    r"(?:Eastern|Central|Mountain|Pacific|Greenwich|Atlantic|Alaska|Hawaii)|I|(?:[A-Z]\w+ ){1,2}time)\b"
+)
 _CLAUSES = (
     re.compile(rf"[;:؛][{_CLOSERS}]*\s|[；：]|(?<=[{_EAST}])[;:]"),
     re.compile(rf"(?:[,)،、，]|\s[—–-])[{_CLOSERS}]*\s|[、，]|(?<=[{_EAST}]),"),
@@ -107,6 +115,8 @@ def _is_end(line: str, start: int, end: re.Match[str], cased: bool, language: st
         return False
     if mark.startswith(("…", "..")):
         return not re.match(r"I(?:['’]\w+)?$", word)
+    if mark[0] == "." and _HALF_OF_DAY.search(before[-4:]) and _GOES_ON.match(line, end.end()):
+        return False
     return mark[0] != "." or not _is_abbreviation(before, language)
 
 
@@ -119,6 +129,8 @@ def _is_abbreviation(before: str, language: str) -> bool:
     if token.lower() in _leading_in(language):
         return True
     if token.lower() in _TRAILING:
+        return False
+    if token in _WORDS_OF_ONE_LETTER or _SPELLED_OUT.search(before[-6:]):
         return False
     if token == "I":
         return not before[:-1].rstrip()[-1:].islower()
