@@ -123,7 +123,9 @@ def build_parser(console: Console) -> Parser:
     served.option("--host")
     served.option("--port", type=number(int))
     served.option("--open", action="store_true")
-    parser.command(group, "worker", work).option("--queue", default="cpu")
+    worker = parser.command(group, "worker", work)
+    worker.option("--queue", default="cpu")
+    worker.option("--listen")
     _speak_options(parser.command(group, "speak", speak))
     _clone_options(parser.command(group, "clone", clone))
     _convert_options(parser.command(group, "convert", convert))
@@ -232,25 +234,20 @@ def _open_when_up(url: str) -> None:
 
 def work(options: argparse.Namespace, console: Console) -> int:
     """A worker beside the service, on the same data folder; SIGTERM ends it after the sentence or step in hand."""
-    import signal
     import socket
 
-    from app.jobs.kinds import ON_DEMAND, QUEUES
+    from app.jobs.kinds import QUEUES
     from app.settings import load_settings
     from app.storage.database import Database
-    from app.worker import NICENESS, create_worker
+    from app.worker import work_alone
 
     if options.queue not in QUEUES:
         raise Problem("unknown_queue", queue=options.queue, choices=list(QUEUES))
-    if options.queue in ON_DEMAND:
-        os.nice(NICENESS)
     settings = load_settings()
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     with closing(Database(settings.url)) as database:
         database.migrate()
-    worker = create_worker(settings, f"{socket.gethostname()}:{os.getpid()}", queue=options.queue)
-    signal.signal(signal.SIGTERM, lambda *_: worker.stop())
-    worker.run()
+    work_alone(settings, f"{socket.gethostname()}:{os.getpid()}", options.queue, options.listen or "")
     return OK
 
 

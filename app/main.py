@@ -95,14 +95,14 @@ def serve(settings: Settings) -> None:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     services: Services = app.state.services
-    if services.supervisor is not None:
-        services.supervisor.start()
+    if services.driver is not None:
+        services.driver.start()
     services.synthesizer.warm_up()
     try:
         yield
     finally:
-        if services.supervisor is not None:
-            services.supervisor.stop()
+        if services.driver is not None:
+            services.driver.stop()
         services.synthesizer.close()
         services.database.close()
 

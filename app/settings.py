@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from tomllib import TOMLDecodeError
@@ -37,7 +39,10 @@ class Settings(BaseSettings):
         ("localhost", "127.0.0.1", "[::1]"), description="Host headers that are answered (stops DNS rebinding)"
     )
     allow_open: bool = Field(False, description="listen beyond loopback although there are no accounts yet")
-    workers: int = Field(1, ge=0, le=64, description="worker processes that `serve` keeps running")
+    workers: int = Field(
+        1, ge=0, le=64, description="speaking processes that `serve` keeps; the first holds the weights of all streams"
+    )
+    slots: int = Field(8, ge=1, le=64, description="jobs that a speaking process runs at a time, where its engine can")
     train_workers: int = Field(1, ge=0, le=16, description="jobs of cloning that run at a time; the others wait")
     lease_s: float = Field(15, ge=0.5, description="seconds a worker holds a job without a heartbeat")
     max_attempts: int = Field(
@@ -58,6 +63,11 @@ class Settings(BaseSettings):
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where engines run that can use a GPU")
     warm_engines: tuple[str, ...] = Field((), description="engines loaded at the start, and kept when idle")
     extra_engines: Mapping[str, str] = Field(default_factory=dict, description='more engines: name to "module:Class"')
+    engine_url: str = Field(
+        "",
+        description="engine hosts elsewhere that speak for this service, as URLs with commas between; default: its own",
+    )
+    engine_secret: str = Field("", description="what an engine host on the network asks of those who call it")
     pool_memory_mb: int = Field(4096, ge=64, description="megabytes that loaded engines may hold")
     pool_idle_s: float = Field(900, gt=0, description="seconds without use after which an engine is unloaded")
     max_body_mb: float = Field(100, gt=0, description="megabytes a request body may have")
@@ -75,6 +85,19 @@ class Settings(BaseSettings):
         file = os.environ.get("PAPAGAIO_CONFIG")
         toml = (TomlConfigSettingsSource(cls, Path(file)),) if file else ()
         return (init_settings, env_settings, *toml)
+
+    @property
+    def engine_urls(self) -> tuple[str, ...]:
+        return tuple(url.strip() for url in self.engine_url.split(",") if url.strip())
+
+    @property
+    def engine_socket(self) -> Path:
+        """Of the service's own engine host; a Unix socket's path has 107 bytes at most (unix(7))."""
+        path = self.data_dir.absolute() / "engine.sock"
+        if len(os.fsencode(path)) <= 107:
+            return path
+        name = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"papagaio-{os.getuid()}-{name}.sock"
 
     @property
     def models_path(self) -> Path:

@@ -41,6 +41,17 @@ _XTTS = {  # XTTS and the checkpoints it reads
     "xtts_step_failed": 500,
     "xtts_text_tokens": 422,
 }
+_HOST = {  # the engine host
+    "bad_plan": 422,
+    "engine_address_unusable": 500,
+    "engine_host_absent": 503,
+    "engine_host_died": 502,
+    "engine_host_failed": 502,
+    "engine_host_running": 500,
+    "engine_host_silent": 504,
+    "engine_secret_missing": 500,
+    "engine_secret_wrong": 502,
+}
 _ENGINES = {  # engines, plans and their parameters
     "device_missing": 503,
     "device_not_offered": 422,
@@ -209,6 +220,7 @@ _SERVICE = {  # the service, its settings and its command line
 STATUS: Mapping[str, int] = {
     **_XTTS,
     **_ENGINES,
+    **_HOST,
     **_MODELS,
     **_VOICES,
     **_RECORDINGS,

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from app.api.services import Services
-from app.jobs.embedded import Supervisor
+from app.host.client import HostAddress, HostedSynthesizer
+from app.jobs.embedded import EmbeddedDriver
 from app.jobs.events import EventLog
 from app.jobs.store import JobPolicy, JobStore
 from app.settings import Settings
 from app.storage.database import Database
 from app.storage.files import Files
 from app.storage.profiles import ProfileStore
-from app.tasks import synthesizer_of
+from app.tasks import options_of, synthesizer_of
 from app.tasks.cloning_service import CloningService
 from speech.models import ModelStore
 from speech.profiles import PARAMETERS
@@ -22,12 +23,15 @@ def wire(settings: Settings, supervised: bool) -> Services:
     database = Database(settings.url)
     database.migrate()
     files = Files(settings.data_dir / "jobs")
-    synthesizer = synthesizer_of(settings)
+    driver = EmbeddedDriver(settings, database, files) if supervised else None
+    hosts = _hosts(settings, supervised)
+    synthesizer = HostedSynthesizer(options_of(settings), hosts) if hosts else synthesizer_of(settings)
+    policy = JobPolicy(settings.max_attempts, settings.job_ttl_h * 3600)
     parameters = {**PARAMETERS, **{name: info.parameters for name, info in synthesizer.engines().items()}}
     return Services(
         settings=settings,
         database=database,
-        jobs=JobStore(database, JobPolicy(settings.max_attempts, settings.job_ttl_h * 3600)),
+        jobs=JobStore(database, policy, publish=driver.publish if driver else None),
         events=EventLog(database),
         files=files,
         samples=Files(settings.data_dir / "samples"),
@@ -35,5 +39,12 @@ def wire(settings: Settings, supervised: bool) -> Services:
         models=ModelStore(settings.models_path),
         synthesizer=synthesizer,
         cloning=CloningService(synthesizer.store, settings.voices_path),
-        supervisor=Supervisor(settings, database, files) if supervised else None,
+        driver=driver,
     )
+
+
+def _hosts(settings: Settings, supervised: bool) -> list[HostAddress]:
+    """Who holds the weights: hosts elsewhere, our own, or, where there is none, this process."""
+    if settings.engine_urls:
+        return [HostAddress(url=url, secret=settings.engine_secret) for url in settings.engine_urls]
+    return [HostAddress(socket_path=str(settings.engine_socket))] if supervised and settings.workers else []

@@ -6,53 +6,110 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from multiprocessing.connection import wait
+from pathlib import Path
 from typing import Any
 
-from app.jobs.embedded import resolve
-from app.jobs.kinds import ON_DEMAND
+from app.errors import Problem
+from app.host.server import serving, tcp_socket, unix_socket
+from app.jobs.kinds import QUEUES
 from app.jobs.runner import Worker
+from app.jobs.supervisor import resolve
 from app.settings import Settings
 from app.storage.database import Database
 from app.storage.files import Files
+from app.tasks import synthesizer_of
+from speech.synthesis import Synthesizer
 
 NICENESS = 10  # of work that takes minutes: speaking goes first
+LEAST_SECRET = 16  # characters
+SHARING = 2  # jobs of an engine that does not batch: while one writes its file, another computes
+OOM_SCORE = 500  # where memory runs out, the kernel ends this process, which is started again, and not the service
 
 
 def create_worker(
-    settings: Settings, worker_id: str, tasks_path: str = "app.tasks:from_settings", queue: str = "cpu"
+    settings: Settings,
+    worker_id: str,
+    synthesizer: Synthesizer,
+    tasks_path: str = "app.tasks:table",
+    queue: str = "cpu",
 ) -> Worker:
-    """A worker on the database and files of `settings`; `tasks_path` names what makes the task table of them.
+    """A worker on the database and files of `settings`; `tasks_path` names what makes the task table."""
 
-    One that takes in or fits does not speak for people, so it keeps no engine warm.
-    """
-    own = settings.model_copy(update={"warm_engines": ()}) if queue in ON_DEMAND else settings
+    def at_once(engine: str) -> int:
+        info = synthesizer.engines().get(engine)
+        return max(SHARING, info.batch_size) if info else SHARING
+
     return Worker(
         Database(settings.url),
         Files(settings.data_dir / "jobs"),
-        resolve(tasks_path)(own),
+        resolve(tasks_path)(settings, synthesizer),
         worker_id=worker_id,
         lease_s=settings.lease_s,
         poll_s=settings.poll_s,
         queues=(queue,),
+        slots=QUEUES[queue].slots(settings),
+        at_once=at_once,
     )
 
 
-def worker_main(settings: Mapping[str, Any], worker_id: str, tasks_path: str, queue: str) -> None:
-    """The whole life of a worker that a Supervisor spawned: until SIGTERM, or the death of its parent.
+def worker_main(settings: Mapping[str, Any], worker_id: str, tasks_path: str, queue: str, index: int) -> None:
+    """The whole life of a worker that a driver spawned: until SIGTERM, or the death of its parent.
 
-    One of a queue `ON_DEMAND` is nice to the others, and ends after one job.
+    One of a queue on demand is nice to the others, and ends after one job. The first one that speaks is the engine
+    host of its service.
     """
     _exit_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
-    worker = create_worker(Settings(**settings), worker_id, tasks_path, queue)
+    options = Settings(**settings)
+    is_on_demand = QUEUES[queue].is_on_demand
+    # One that takes in or fits does not speak for people, so it keeps no engine warm.
+    synthesizer = synthesizer_of(options.model_copy(update={"warm_engines": ()}) if is_on_demand else options)
+    worker = create_worker(options, worker_id, synthesizer, tasks_path, queue)
     signal.signal(signal.SIGTERM, lambda *_: worker.stop())
-    if queue in ON_DEMAND:
+    if is_on_demand:
         os.nice(NICENESS)
         worker.run_next()
-    else:
+        return
+    with hosting(options, synthesizer) if index == 0 else nullcontext():
         worker.run()
+
+
+def work_alone(settings: Settings, worker_id: str, queue: str, listen: str = "") -> None:
+    """The life of a worker that a person started, until SIGTERM; with `listen` ("host:port") an engine host for others.
+
+    Raises Problem `engine_secret_missing`, `engine_address_unusable`.
+    """
+    if listen and len(settings.engine_secret) < LEAST_SECRET:
+        raise Problem("engine_secret_missing", minimum=LEAST_SECRET)
+    synthesizer = synthesizer_of(settings)
+    worker = create_worker(settings, worker_id, synthesizer, queue=queue)
+    signal.signal(signal.SIGTERM, lambda *_: worker.stop())
+    if QUEUES[queue].is_on_demand:
+        os.nice(NICENESS)
+    else:
+        synthesizer.warm_up()
+    with serving(synthesizer, tcp_socket(listen), settings.engine_secret) if listen else nullcontext():
+        worker.run()
+
+
+@contextmanager
+def hosting(settings: Settings, synthesizer: Synthesizer) -> Iterator[None]:
+    """The engine host of the service whose data folder it is. Raises Problem `engine_host_running`."""
+    _first_to_go()
+    synthesizer.warm_up()
+    with unix_socket(settings.engine_socket) as listening, serving(synthesizer, listening):
+        yield
+    synthesizer.close()
+
+
+def _first_to_go() -> None:
+    try:
+        Path("/proc/self/oom_score_adj").write_text(str(OOM_SCORE), encoding="ascii")
+    except OSError:  # not Linux, or not allowed
+        pass
 
 
 def _exit_with_parent() -> None:

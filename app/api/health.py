@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from typing import Literal
 
@@ -11,6 +12,8 @@ from pydantic import BaseModel
 from app import VERSION
 from app.api.queries import known_query
 from app.api.services import Services, Wired
+from app.host.client import HostedSynthesizer, HostState
+from app.host.memory import proportional_bytes
 from app.texts import render
 from speech.engines.base import EngineInfo
 from speech.engines.registry import OPTIONAL
@@ -65,9 +68,21 @@ class EngineHealth(BaseModel):
     missing_models: list[str]
 
 
+class HostView(BaseModel):
+    """A process that holds engines: `answers` false where it does not say what; `memory_bytes` in shares (PSS)."""
+
+    name: str
+    answers: bool
+    pid: int | None = None
+    memory_bytes: int | None = None
+    loaded: list[str] = []
+    weights_bytes: int | None = None
+
+
 class EnginesHealth(BaseModel):
     status: Status
     engines: list[EngineHealth]
+    hosts: list[HostView]
 
 
 @router.get("/health", summary="Database, disk, workers and the default engine", responses={503: {"model": Health}})
@@ -83,12 +98,32 @@ def health(services: Wired, response: Response) -> Health:
 
 @router.get("/health/engines", summary="Each engine: installed, loaded, what it speaks")
 def engines_health(services: Wired) -> EnginesHealth:
-    devices = services.synthesizer.pool_stats().devices
+    hosts = _hosts(services)
+    devices = {name: device for host in hosts if host.pool for name, device in host.pool.devices.items()}
     views = [_engine_health(services, info, devices.get(name)) for name, info in services.synthesizer.engines().items()]
     has_default = any(view.is_default and view.available for view in views)
     has_all = all(view.available for view in views if view.name not in OPTIONAL)
-    return EnginesHealth(
-        status="unhealthy" if not has_default else STATUS_OF["ok" if has_all else "warn"], engines=views
+    status = "unhealthy" if not has_default else STATUS_OF["ok" if has_all else "warn"]
+    return EnginesHealth(status=status, engines=views, hosts=[_host_view(host) for host in hosts])
+
+
+def _hosts(services: Services) -> list[HostState]:
+    """The engine hosts, or this process where it speaks itself."""
+    synthesizer = services.synthesizer
+    if isinstance(synthesizer, HostedSynthesizer):
+        return synthesizer.hosts()
+    return [HostState("this process", os.getpid(), proportional_bytes(), synthesizer.pool_stats())]
+
+
+def _host_view(host: HostState) -> HostView:
+    pool = host.pool
+    return HostView(
+        name=host.name,
+        answers=pool is not None,
+        pid=host.pid,
+        memory_bytes=host.memory_bytes,
+        loaded=list(pool.loaded) if pool else [],
+        weights_bytes=pool.memory_bytes if pool else None,
     )
 
 
@@ -123,7 +158,7 @@ def _workers(services: Services) -> Check:
         return Check(
             status="warn", detail="this service keeps no worker (PAPAGAIO_WORKERS=0); others must run the jobs"
         )
-    running = len(services.supervisor.processes()) if services.supervisor else 0
+    running = len(services.driver.processes("cpu")) if services.driver else 0
     level: Level = "ok" if running == wanted else "warn" if running else "fail"
     return Check(status=level, detail=f"{running} of {wanted} running")
 

@@ -14,7 +14,7 @@ from speech.models import ModelStore
 from speech.synthesis import Synthesizer
 
 if TYPE_CHECKING:  # the database layer is a third of the import of app.main, and only a running service needs it
-    from app.jobs.embedded import Supervisor
+    from app.jobs.driver import Driver
     from app.jobs.events import EventLog
     from app.jobs.store import JobStore
     from app.storage.database import Database
@@ -36,7 +36,7 @@ class Services:
     models: ModelStore
     synthesizer: Synthesizer
     cloning: CloningService  # where voices are fitted, and what has been
-    supervisor: Supervisor | None = None  # of the worker processes, when this service keeps them
+    driver: Driver | None = None  # of the workers, when this service keeps them
     caller: Caller = LOCAL  # for whom `jobs`, `events` and `profiles` are read and written
 
     def of(self, caller: Caller) -> Services:

@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
-import anyio
-from anyio.to_thread import run_sync
-from starlette.responses import StreamingResponse
-from starlette.types import Receive, Scope, Send
-
+from app.host.responses import MadeResponse
 from speech.audio import Audio, AudioFormat, encode
 from speech.synthesis import Plan, Synthesizer, tags_of
 
 
-class SoundResponse(StreamingResponse):
+class SoundResponse(MadeResponse):
     """The sound of a plan in one format. The first sentence is made before the status line is sent, so that what
     fails there is answered as an error; headers say what was used."""
 
     def __init__(self, synthesizer: Synthesizer, plan: Plan, chosen: AudioFormat, format_name: str) -> None:
-        self._chunks = synthesizer.speak(plan)
+        chunks = synthesizer.speak(plan)
         try:
-            first = next(self._chunks)
+            first = next(chunks)
         except BaseException:
-            self._chunks.close()
+            chunks.close()
             raise
-        encoded = encode(_from(first, self._chunks), format_name, plan.sample_rate, tags_of(plan))
-        super().__init__(_relay(encoded), media_type=chosen.media_type, headers=_headers(plan))
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            with anyio.CancelScope(shield=True):  # a sentence under way ends in its thread before the close
-                await run_sync(self._chunks.close)
+        encoded = encode(_from(first, chunks), format_name, plan.sample_rate, tags_of(plan))
+        super().__init__(encoded, chunks, chosen.media_type, _headers(plan))
 
 
 def _headers(plan: Plan) -> dict[str, str]:
@@ -57,8 +46,3 @@ def _headers(plan: Plan) -> dict[str, str]:
 def _from(first: Audio, rest: Iterator[Audio]) -> Iterator[Audio]:
     yield first
     yield from rest
-
-
-async def _relay(blocks: Iterator[bytes]) -> AsyncIterator[bytes]:
-    while (block := await run_sync(next, blocks, None)) is not None:
-        yield block

@@ -6,7 +6,7 @@ import secrets
 import time
 from collections.abc import Collection
 
-from sqlalchemy import ColumnElement, Connection, Select, case, func, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, select, true, update
 
 from app.jobs.events import append
 from app.jobs.job import Job
@@ -27,18 +27,22 @@ def claim(
     lease_s: float,
     queues: Collection[str] | None = None,
     warm_keys: Collection[str] = (),
+    full_keys: Collection[str] = (),
+    first_attempts_only: bool = False,
 ) -> Lease | None:
     """Take the best runnable job: one whose model is warm, then of the user with the fewest running, then the oldest
-    (see RETRY_DELAY_S for one that was tried before).
+    (see RETRY_DELAY_S for one that was tried before). None of a model among `full_keys`, and with
+    `first_attempts_only` none that was tried before.
 
     Runnable is what is pending, or processing with an expired lease. A job that was to be cancelled or paused becomes
     that on the way, and one with no attempts left fails (`too_many_attempts`). `queues=None` means every queue.
     """
-    if not has_runnable(database, queues):  # a look costs the writers nothing
+    taken = _taken(full_keys, first_attempts_only)
+    if not has_runnable(database, queues, taken):  # a look costs the writers nothing
         return None
     with database.write() as connection:
         now = time.time()
-        query = _best(now, queues, warm_keys).with_for_update(of=jobs, skip_locked=True)
+        query = _best(now, queues, warm_keys).where(taken).with_for_update(of=jobs, skip_locked=True)
         while (row := connection.execute(query).mappings().first()) is not None:
             job = Job.of(row)
             if job.cancel_requested_at is not None:
@@ -52,10 +56,13 @@ def claim(
     return None
 
 
-def has_runnable(database: Database, queues: Collection[str] | None = None) -> bool:
+def has_runnable(
+    database: Database, queues: Collection[str] | None = None, where: ColumnElement[bool] | None = None
+) -> bool:
     """Whether `claim` would find something to do."""
+    query = _best(time.time(), queues, ())
     with database.read() as connection:
-        return connection.execute(_best(time.time(), queues, ())).first() is not None
+        return connection.execute(query if where is None else query.where(where)).first() is not None
 
 
 def overdue(database: Database, cancel_grace_s: float, pause_grace_s: float) -> list[Job]:
@@ -64,6 +71,12 @@ def overdue(database: Database, cancel_grace_s: float, pause_grace_s: float) -> 
     is_late = (jobs.c.cancel_requested_at <= now - cancel_grace_s) | (jobs.c.pause_requested_at <= now - pause_grace_s)
     with database.read() as connection:
         return _running_in(connection, is_late)
+
+
+def _taken(full_keys: Collection[str], first_attempts_only: bool) -> ColumnElement[bool]:
+    """Which of the runnable jobs a worker with several at a time takes."""
+    fitting = jobs.c.warm_key.not_in(list(full_keys)) if full_keys else true()
+    return and_(fitting, jobs.c.attempt == 0) if first_attempts_only else fitting
 
 
 def release_lost(database: Database, reason: str, worker_prefix: str, *, counts: bool = True) -> list[Job]:

@@ -3,8 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from app.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -12,6 +16,8 @@ class Queue:
     """Where jobs wait for worker processes that can do them."""
 
     name: str
+    processes: Callable[[Settings], int]  # how many of them a service keeps, or starts at most
+    slots: Callable[[Settings], int] = lambda settings: 1  # jobs that one process runs at a time
     is_on_demand: bool = False  # its processes come for one job and end with it, which surely gives gigabytes back
 
 
@@ -32,6 +38,11 @@ CLONING = Kind("clone_voice", "train", can_pause=True)
 KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (SPEECH, CONVERSION, INTAKE, CLONING)}
 
 QUEUES: Mapping[str, Queue] = {
-    queue.name: queue for queue in (Queue("cpu"), Queue("intake", is_on_demand=True), Queue("train", is_on_demand=True))
+    queue.name: queue
+    for queue in (
+        Queue("cpu", lambda settings: settings.workers, lambda settings: settings.slots),
+        Queue("intake", lambda settings: min(1, settings.train_workers), is_on_demand=True),
+        Queue("train", lambda settings: settings.train_workers, is_on_demand=True),
+    )
 }
 ON_DEMAND = tuple(name for name, queue in QUEUES.items() if queue.is_on_demand)

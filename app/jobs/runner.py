@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -29,7 +31,11 @@ log = logging.getLogger(__name__)
 
 
 class Worker:
-    """Runs one job at a time in the calling thread. `tasks`: job kind to function; `queues=None`: every queue."""
+    """Runs jobs: `run` up to `slots` at a time, each in a thread, `run_next` one in the calling thread.
+
+    `tasks`: job kind to function; `queues=None`: every queue. `at_once`: how many jobs of one model (`Job.warm_key`)
+    may share it; the others wait in the table, where another worker can take them.
+    """
 
     def __init__(
         self,
@@ -41,6 +47,8 @@ class Worker:
         lease_s: float,
         poll_s: float,
         queues: Collection[str] | None = None,
+        slots: int = 1,
+        at_once: Callable[[str], int] | None = None,
     ) -> None:
         self._database = database
         self._files = files
@@ -49,46 +57,76 @@ class Worker:
         self._lease_s = lease_s
         self._poll_s = poll_s
         self._queues = queues
+        self._slots = slots
+        self._at_once = at_once or (lambda _: slots)
         self._warm_key = ""
-        self._context: JobContext | None = None
+        self._running: dict[str, JobContext] = {}  # by lease token
+        self._freed = threading.Event()  # a job ended: there is room for another
         self._is_stopping = False
 
     def run(self) -> None:
-        """Work until `stop`."""
+        """Work until `stop`, and until what ran then has stopped."""
         wake = Wake(self._database, self._poll_s)
-        while not self._is_stopping:
-            try:
-                if not self.run_next():
-                    wake.wait(IDLE_S, until=lambda: self._is_stopping)
-            except SQLAlchemyError:
-                log.exception("worker_could_not_reach_database", extra={"worker_id": self._worker_id})
-                time.sleep(IDLE_S)
+        with ThreadPoolExecutor(self._slots, thread_name_prefix="job") as threads:
+            while not self._is_stopping:
+                try:
+                    self._freed.clear()
+                    lease = self._claim() if len(self._running) < self._slots else None
+                    if lease is not None:
+                        threads.submit(self._run_held, lease, self._begin(lease))
+                    else:
+                        wake.wait(IDLE_S, until=lambda: self._is_stopping or self._freed.is_set())
+                except SQLAlchemyError:
+                    log.exception("worker_could_not_reach_database", extra={"worker_id": self._worker_id})
+                    time.sleep(IDLE_S)
 
     def stop(self) -> None:
-        """End after the running job, which is asked to stop and goes back to be started again.
+        """End after the running jobs, which are asked to stop and go back to be started again.
 
         Takes no lock, so that a signal handler may call it.
         """
         self._is_stopping = True
-        context = self._context
-        if context is not None:
+        for context in list(self._running.values()):
             context.stop("shutdown")
 
     def run_next(self) -> bool:
         """Run the next job, if there is one; whether there was."""
-        options: dict[str, Any] = {"worker_id": self._worker_id, "queues": self._queues}
-        lease = claim(self._database, lease_s=self._lease_s, warm_keys=(self._warm_key,), **options)
-        if lease is None:
-            return False
-        self._context = JobContext(lease, self._files)
+        lease = self._claim()
+        if lease is not None:
+            self._run_held(lease, self._begin(lease))
+        return lease is not None
+
+    def _claim(self) -> Lease | None:
+        """A job that was tried before runs beside first attempts only: if it kills the process again, no other that was
+        tried before loses an attempt with it."""
+        running = [context.job for context in list(self._running.values())]
+        counts = Counter(job.warm_key for job in running if job.warm_key)
+        return claim(
+            self._database,
+            worker_id=self._worker_id,
+            lease_s=self._lease_s,
+            queues=self._queues,
+            warm_keys=(self._warm_key, *counts),
+            full_keys=[key for key, count in counts.items() if count >= self._at_once(key)],
+            first_attempts_only=any(job.attempt > 1 for job in running),
+        )
+
+    def _begin(self, lease: Lease) -> JobContext:
+        context = JobContext(lease, self._files)
+        self._running[lease.token] = context
         if self._is_stopping:  # came between the claim and the context
-            self._context.stop("shutdown")
+            context.stop("shutdown")
+        return context
+
+    def _run_held(self, lease: Lease, context: JobContext) -> None:
         try:
-            self._run(lease, self._context)
+            self._run(lease, context)
+        except Exception:  # the database is away: the lease runs out, and the job runs again
+            log.exception("job_could_not_be_ended", extra={"job_id": lease.job.id})
         finally:
-            self._context = None
-        self._warm_key = lease.job.warm_key
-        return True
+            self._warm_key = lease.job.warm_key
+            self._running.pop(lease.token, None)
+            self._freed.set()
 
     def _run(self, lease: Lease, context: JobContext) -> None:
         is_completed = has_ended = False

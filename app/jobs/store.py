@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,14 +41,22 @@ class JobStore:
     """The jobs that `caller` may see. Every change writes its event in the same transaction; inside `Database.write` it
     joins that one."""
 
-    def __init__(self, database: Database, policy: JobPolicy = JobPolicy(), caller: Caller = LOCAL) -> None:
+    def __init__(
+        self,
+        database: Database,
+        policy: JobPolicy = JobPolicy(),
+        caller: Caller = LOCAL,
+        publish: Callable[[str, str], None] | None = None,
+    ) -> None:
+        """`publish`: what a driver is told of a runnable job, its id and queue (`Driver.publish`)."""
         self._database = database
         self._policy = policy
         self._caller = caller
+        self._publish = publish or (lambda job_id, queue: None)
 
     def of(self, caller: Caller) -> JobStore:
         """The same jobs as `caller` sees them."""
-        return JobStore(self._database, self._policy, caller)
+        return JobStore(self._database, self._policy, caller, self._publish)
 
     def add(
         self,
@@ -72,7 +80,9 @@ class JobStore:
                 _reserve(connection, reserves, job_id)
             connection.execute(insert(jobs).values(id=job_id, **values, **rules, **state))
             append(connection, job_id, user_id, "job.created", {"kind": kind.name, "status": "pending"})
-            return get_job(connection, job_id)
+            job = get_job(connection, job_id)
+        self._publish(job.id, job.queue)
+        return job
 
     def get(self, job_id: str) -> Job:
         """Raises Problem `job_not_found`."""
@@ -136,7 +146,9 @@ class JobStore:
             values = {"status": status, "pause_requested_at": None}
             connection.execute(update(jobs).where(jobs.c.id == job_id).values(**values))
             append(connection, job_id, job.user_id, "job.resumed", {"status": status})
-            return get_job(connection, job_id)
+            job = get_job(connection, job_id)
+        self._publish(job.id, job.queue)
+        return job
 
     def delete(self, job_id: str, *, wait_s: float = 5.0) -> Job:
         """Remove the row and its events (files are the caller's); returns the job as it was last.

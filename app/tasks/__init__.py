@@ -28,28 +28,28 @@ def tasks(
     return table | ({"conversion": partial(convert_voice, conversion, synthesizer.voices)} if conversion else {})
 
 
-def from_settings(settings: Settings) -> Mapping[str, Task]:
-    """The table of a worker process."""
-    synthesizer = synthesizer_of(settings)
-    synthesizer.warm_up()
+def table(settings: Settings, synthesizer: Synthesizer) -> Mapping[str, Task]:
+    """The table of a worker process, whose engines are those of `synthesizer`."""
     return tasks(synthesizer, CloningService(synthesizer.store, settings.voices_path), conversion_service_of(settings))
 
 
 def synthesizer_of(settings: Settings) -> Synthesizer:
-    """The engines as an operator set them."""
-    return Synthesizer(
-        SynthesizerOptions(
-            models_dir=settings.models_path,
-            precision=settings.kokoro_precision,
-            threads=os.cpu_count() or 1,
-            memory_bytes=settings.pool_memory_mb << 20,
-            idle_s=settings.pool_idle_s,
-            extra_engines=settings.extra_engines,
-            voices_dir=settings.voices_path,
-            cache_dir=settings.cache_path,
-            precisions={"xtts": settings.xtts_precision},
-            checkpoints={"xtts": settings.xtts_dir} if settings.xtts_dir else {},
-            device=settings.device,
-            warm_engines=settings.warm_engines,
-        )
+    """The engines of this process, as an operator set them."""
+    return Synthesizer(options_of(settings))
+
+
+def options_of(settings: Settings) -> SynthesizerOptions:
+    return SynthesizerOptions(
+        models_dir=settings.models_path,
+        precision=settings.kokoro_precision,
+        threads=os.cpu_count() or 1,
+        memory_bytes=settings.pool_memory_mb << 20,
+        idle_s=settings.pool_idle_s,
+        extra_engines=settings.extra_engines,
+        voices_dir=settings.voices_path,
+        cache_dir=settings.cache_path,
+        precisions={"xtts": settings.xtts_precision},
+        checkpoints={"xtts": settings.xtts_dir} if settings.xtts_dir else {},
+        device=settings.device,
+        warm_engines=settings.warm_engines,
     )

@@ -46,6 +46,7 @@ class EngineInfo:
     devices: tuple[str, ...] = ("cpu",)  # that it can run on
     char_limits: Mapping[str, int] = field(default_factory=dict)  # by tag, where a language has its own `max_chars`
     is_seeded: bool = False  # whether a seed decides over its sound; without one the same request sounds the same
+    batch_size: int = 1  # requests that one step of the network serves; more than that wait for each other
     without_effect: tuple[str, ...] = ()  # parameters that its contract has and nothing depends on
 
     def max_chars_of(self, language: str) -> int:

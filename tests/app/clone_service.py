@@ -14,11 +14,12 @@ import numpy as np
 from app.jobs.context import JobContext
 from app.jobs.runner import Task
 from app.settings import Settings
-from app.tasks import synthesizer_of, tasks
+from app.tasks import tasks
 from app.tasks.cloning_service import MANIFEST, CloningService
 from speech.audio import Audio, load, save
 from speech.errors import SpeechError
 from speech.models import CATALOGUE, read_catalogue
+from speech.synthesis import Synthesizer
 from speech.voice_files import VoiceLibrary, VoiceMeta
 from train.manifest import Clip, Finding, Manifest
 from train.progress import Reporter, Stopped
@@ -113,9 +114,8 @@ def meta_of(options: Mapping[str, Any], report: Mapping[str, Any], reference_s: 
     return VoiceMeta(**options, **base, engine="kokoro", reference_s=reference_s, report=report)
 
 
-def table(settings: Settings) -> Mapping[str, Task]:
+def table(settings: Settings, synthesizer: Synthesizer) -> Mapping[str, Task]:
     """What a worker process gets."""
-    synthesizer = synthesizer_of(settings)
     return tasks(synthesizer, Rehearsal(synthesizer.store, settings.voices_path))
 
 
@@ -126,7 +126,7 @@ def wav(path: Path, duration_s: float = 2.0, level: float = 0.3) -> Path:
     return path
 
 
-def stubborn(settings: Settings) -> Mapping[str, Task]:
+def stubborn(settings: Settings, synthesizer: Synthesizer) -> Mapping[str, Task]:
     """A fit that stops for nobody."""
 
     def fit(context: JobContext, params: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from app.jobs.context import Cancelled, JobContext
-from app.jobs.embedded import Supervisor
+from app.jobs.embedded import EmbeddedDriver
 from app.settings import Settings
 from app.storage.database import Database
 from app.storage.files import Files
+from speech.synthesis import Synthesizer
 
 
-def tasks(settings: Settings) -> dict[str, Callable[[JobContext, Mapping[str, Any]], Mapping[str, Any]]]:
+def tasks(
+    settings: Settings, synthesizer: Synthesizer
+) -> dict[str, Callable[[JobContext, Mapping[str, Any]], Mapping[str, Any]]]:
     return {"write": write, "wait": wait, "ignore": ignore, "die": die}
 
 
@@ -59,7 +62,7 @@ def serve(settings: str) -> None:
     """Live until killed."""
     options = Settings(**json.loads(settings))
     files = Files(Path(options.data_dir) / "jobs")
-    with Supervisor(options, Database(options.url), files, tasks_path="job_service:tasks"):
+    with EmbeddedDriver(options, Database(options.url), files, tasks_path="job_service:tasks"):
         signal.pause()
 
 

@@ -211,17 +211,17 @@ def test_without_the_weights_every_way_in_says_how_to_bring_them(tmp_path: Path)
         assert service.client.get("/").status_code == 200
 
 
-def test_a_worker_that_speaks_is_warm_and_one_that_fits_is_not(brief: Path, tmp_path: Path) -> None:
-    from app.worker import create_worker
+def test_an_engine_host_is_warm(brief: Path, tmp_path: Path) -> None:
+    from app.tasks import synthesizer_of
+    from app.worker import hosting
 
     settings = settings_in(tmp_path, xtts_dir=brief, device="cpu", warm_engines=("xtts",))
-    before = set(threading.enumerate())
-    create_worker(settings, "trainer", queue="train")
-    assert set(threading.enumerate()) == before
-    create_worker(settings, "speaker")
-    [warming] = [thread for thread in threading.enumerate() if thread.name == "warm-up"]
-    warming.join(30)
-    assert not warming.is_alive()
+    synthesizer = synthesizer_of(settings)
+    with hosting(settings, synthesizer):
+        [warming] = [thread for thread in threading.enumerate() if thread.name == "warm-up"]
+        warming.join(30)
+        assert not warming.is_alive() and synthesizer.pool_stats().loaded == ("xtts",)
+    assert synthesizer.pool_stats().loaded == ()
 
 
 def test_a_service_is_warm_before_the_first_request(brief: Path, tmp_path: Path) -> None:

@@ -13,13 +13,14 @@ from job_rows import add_job
 
 from app.jobs.claim import claim
 from app.jobs.context import JobContext
-from app.jobs.embedded import Supervisor
+from app.jobs.embedded import EmbeddedDriver
 from app.jobs.events import EventLog
 from app.jobs.job import Job
 from app.jobs.store import JobStore
 from app.settings import Settings
 from app.storage.database import Database
 from app.storage.files import Files
+from app.tasks import synthesizer_of
 from speech.voice_files import VoiceLibrary
 
 STEPS = 60
@@ -42,7 +43,7 @@ class Studio:
         self.files = Files(folder / "jobs")
         self.store = JobStore(self.database)
         self.library = VoiceLibrary(self.settings.voices_path)
-        self.supervisor = Supervisor(self.settings, self.database, self.files, tasks_path="clone_service:table")
+        self.supervisor = EmbeddedDriver(self.settings, self.database, self.files, tasks_path="clone_service:table")
 
     def add(self, voice: str, steps: int = STEPS) -> str:
         params: dict[str, Any] = {"voice": voice, "title": voice, "language": "pt-BR", "gender": "female"}
@@ -81,10 +82,10 @@ def test_a_killed_fit_goes_on_from_its_checkpoint(studio: Studio) -> None:
         while killed < 2:
             at = STEPS * (killed + 1) // 3
             wait_for(lambda: studio.step(job_id) >= at)
-            [pid] = supervisor.training().values()
+            [pid] = supervisor.processes("train").values()
             os.kill(pid, signal.SIGKILL)
             killed += 1
-            wait_for(lambda: pid not in supervisor.training().values())
+            wait_for(lambda: pid not in supervisor.processes("train").values())
         wait_for(lambda: studio.get(job_id).is_ended)
     job = studio.get(job_id)
     assert job.status == "completed" and job.attempt == 3 and job.result is not None
@@ -98,14 +99,14 @@ def test_a_killed_fit_goes_on_from_its_checkpoint(studio: Studio) -> None:
 
 def test_two_fits_queue_and_each_has_a_process_of_its_own_that_ends(studio: Studio) -> None:
     with studio.supervisor as supervisor:
-        assert not supervisor.training()  # nothing to fit costs nothing
+        assert not supervisor.processes("train")  # nothing to fit costs nothing
         first, second = studio.add("ana", 20), studio.add("bia", 20)
         wait_for(lambda: studio.step(first) > 0)
-        assert studio.get(second).status == "pending" and len(supervisor.training()) == 1
-        [pid] = supervisor.training().values()
+        assert studio.get(second).status == "pending" and len(supervisor.processes("train")) == 1
+        [pid] = supervisor.processes("train").values()
         assert os.getpriority(os.PRIO_PROCESS, pid) == os.getpriority(os.PRIO_PROCESS, 0) + 10
         wait_for(lambda: studio.get(second).is_ended)
-        wait_for(lambda: not supervisor.training())
+        wait_for(lambda: not supervisor.processes("train"))
     ended, started = studio.get(first).completed_at, studio.get(second).started_at
     assert ended is not None and started is not None and ended <= started
     assert studio.get(first).worker_id != studio.get(second).worker_id
@@ -128,7 +129,7 @@ def test_a_paused_fit_holds_no_process_and_goes_on(studio: Studio) -> None:
         wait_for(lambda: studio.step(job_id) > 3)
         studio.store.pause(job_id)
         wait_for(lambda: studio.get(job_id).status == "paused")
-        wait_for(lambda: not supervisor.training())
+        wait_for(lambda: not supervisor.processes("train"))
         at = studio.step(job_id)
         studio.store.resume(job_id)
         wait_for(lambda: studio.get(job_id).is_ended)
@@ -144,7 +145,7 @@ def test_a_paused_fit_holds_no_process_and_goes_on(studio: Studio) -> None:
 def test_a_fit_that_does_not_stop_for_a_pause_is_killed_and_goes_on(tmp_path: Path) -> None:
     studio = Studio(tmp_path)
     settings = studio.settings.model_copy(update={"pause_grace_s": 0.2})
-    supervisor = Supervisor(settings, studio.database, studio.files, tasks_path="clone_service:stubborn")
+    supervisor = EmbeddedDriver(settings, studio.database, studio.files, tasks_path="clone_service:stubborn")
     job_id = studio.add("ana")
     with supervisor:
         wait_for(lambda: any(studio.files.root.glob("*/work/stubborn")))
@@ -160,7 +161,7 @@ def test_a_voice_kept_by_an_attempt_that_died_is_that_jobs(studio: Studio) -> No
         lease = claim(studio.database, worker_id="w", lease_s=60)
         assert lease is not None
         context = JobContext(lease, studio.files)
-        result = table(studio.settings)["clone_voice"](context, lease.job.params)
+        result = table(studio.settings, synthesizer_of(studio.settings))["clone_voice"](context, lease.job.params)
         context.publish_all()
         assert result["voice_id"] == "ana" and studio.library.get("ana").report == result["report"]
         lease.release("task_crashed")
@@ -190,7 +191,7 @@ def test_recordings_are_taken_in_while_a_voice_is_fitted(studio: Studio) -> None
         wait_for(lambda: studio.get("job_intake").is_ended)
         taken = studio.get("job_intake")
         assert taken.status == "completed" and taken.result is not None and len(taken.result["clips"]) == 1
-        assert studio.get(fit).status == "processing" and len(supervisor.training()) == 1
+        assert studio.get(fit).status == "processing" and len(supervisor.processes("train")) == 1
         studio.store.cancel(fit)
         wait_for(lambda: studio.get(fit).is_ended)
 
@@ -199,7 +200,7 @@ def test_speaking_goes_on_while_a_voice_is_fitted(tmp_path: Path) -> None:
     studio = Studio(tmp_path)
     changes = {"workers": 1, "extra_engines": {"silence": "speech.engines.silence:Silence"}}
     settings = studio.settings.model_copy(update=changes)
-    supervisor = Supervisor(settings, studio.database, studio.files, tasks_path="clone_service:table")
+    supervisor = EmbeddedDriver(settings, studio.database, studio.files, tasks_path="clone_service:table")
     spoken = {"text": "Olá.", "engine": "silence", "voice": "silence_male", "language": "pt-BR", "parameters": {}}
     with supervisor:
         fit = studio.add("ana", 10_000)

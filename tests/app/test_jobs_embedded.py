@@ -12,9 +12,10 @@ from job_service import start_service, workers_of
 
 from app.errors import Problem
 from app.jobs.claim import claim
-from app.jobs.embedded import WORKER_PREFIX, Supervisor
+from app.jobs.embedded import EmbeddedDriver
 from app.jobs.events import EventLog
 from app.jobs.store import JobStore
+from app.jobs.supervisor import WORKER_PREFIX
 from app.settings import Settings
 from app.storage.database import Database
 from app.storage.files import Files
@@ -33,8 +34,8 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def supervisor(settings: Settings, database: Database, files: Files) -> Iterator[Supervisor]:
-    supervisor = Supervisor(settings, database, files, tasks_path="job_service:tasks")
+def supervisor(settings: Settings, database: Database, files: Files) -> Iterator[EmbeddedDriver]:
+    supervisor = EmbeddedDriver(settings, database, files, tasks_path="job_service:tasks")
     yield supervisor
     supervisor.stop()
 
@@ -60,17 +61,17 @@ def is_alive(pid: int) -> bool:
 
 
 def test_a_killed_worker_is_replaced_and_its_job_started_again_at_once(
-    supervisor: Supervisor, database: Database, files: Files
+    supervisor: EmbeddedDriver, database: Database, files: Files
 ) -> None:
     store, job_id = JobStore(database), add(database, "wait")
     with supervisor:
         wait_for(lambda: is_running(files, job_id))
-        [(worker_id, pid)] = supervisor.processes().items()
+        [(worker_id, pid)] = supervisor.processes("cpu").items()
         os.kill(pid, signal.SIGKILL)
         wait_for(lambda: store.get(job_id).attempt == 2 and is_running(files, job_id))
-        assert worker_id not in supervisor.processes()
+        assert worker_id not in supervisor.processes("cpu")
         assert reasons(database, job_id) == ["worker_died"]
-        [last] = supervisor.processes().values()
+        [last] = supervisor.processes("cpu").values()
     job = store.get(job_id)
     assert (job.status, job.attempt) == ("pending", 1)  # stopped in order, which costs no attempt
     assert reasons(database, job_id) == ["worker_died", "shutdown"]
@@ -78,7 +79,7 @@ def test_a_killed_worker_is_replaced_and_its_job_started_again_at_once(
 
 
 def test_a_cancelled_job_that_does_not_stop_is_ended_by_force(
-    supervisor: Supervisor, database: Database, files: Files
+    supervisor: EmbeddedDriver, database: Database, files: Files
 ) -> None:
     store, stubborn = JobStore(database), add(database, "ignore")
     with supervisor:
@@ -91,7 +92,7 @@ def test_a_cancelled_job_that_does_not_stop_is_ended_by_force(
     assert store.get(stubborn).attempt == 1
 
 
-def test_a_job_that_kills_its_worker_fails_after_its_attempts(supervisor: Supervisor, database: Database) -> None:
+def test_a_job_that_kills_its_worker_fails_after_its_attempts(supervisor: EmbeddedDriver, database: Database) -> None:
     store, deadly, following = JobStore(database), add(database, "die", max_attempts=2), add(database, "write")
     with supervisor:
         wait_for(lambda: store.get(deadly).status == "failed")
@@ -102,12 +103,12 @@ def test_a_job_that_kills_its_worker_fails_after_its_attempts(supervisor: Superv
 
 
 def test_a_worker_that_stops_for_nobody_is_killed_at_the_end(
-    supervisor: Supervisor, database: Database, files: Files
+    supervisor: EmbeddedDriver, database: Database, files: Files
 ) -> None:
     job_id = add(database, "ignore")
     supervisor.start()
     wait_for(lambda: is_running(files, job_id))
-    [pid] = supervisor.processes().values()
+    [pid] = supervisor.processes("cpu").values()
     supervisor.stop(grace_s=0.1)
     assert not is_alive(pid)
     assert JobStore(database).get(job_id).status == "pending"
@@ -116,12 +117,12 @@ def test_a_worker_that_stops_for_nobody_is_killed_at_the_end(
 
 def test_two_services_never_share_a_folder(tmp_path: Path, database: Database, files: Files) -> None:
     settings = Settings(data_dir=tmp_path, workers=0)
-    with Supervisor(settings, database, files):
+    with EmbeddedDriver(settings, database, files):
         with pytest.raises(Problem) as caught:
-            Supervisor(settings, database, files).start()
+            EmbeddedDriver(settings, database, files).start()
         assert caught.value.code == "data_dir_in_use"
         assert caught.value.values["path"] == str(tmp_path)
-    with Supervisor(settings, database, files):
+    with EmbeddedDriver(settings, database, files):
         pass
 
 
@@ -136,7 +137,7 @@ def test_starting_frees_what_an_earlier_service_held_and_not_what_others_hold(
         files.temporary(lease.job.id, lease.token, ".txt").write_text("half")
         leases.append(lease)
     dead, alive = leases
-    with Supervisor(Settings(data_dir=tmp_path, workers=0), database, files):
+    with EmbeddedDriver(Settings(data_dir=tmp_path, workers=0), database, files):
         assert JobStore(database).get(dead.job.id).status == "pending"
         assert reasons(database, dead.job.id) == ["service_restarted"]
         assert not is_running(files, dead.job.id) and is_running(files, alive.job.id)

@@ -14,13 +14,14 @@ from typing import Any
 import uvicorn
 from clone_service import Rehearsal
 
-from app.jobs.embedded import Supervisor
+from app.jobs.embedded import EmbeddedDriver
 from app.jobs.runner import Task
 from app.main import create_app
 from app.settings import Settings, load_settings
-from app.tasks import synthesizer_of, tasks
+from app.tasks import tasks
 from app.tasks.cloning_service import CloningService
 from speech.audio import load, save
+from speech.synthesis import Synthesizer
 from speech.voice_files import VoiceLibrary, VoiceMeta
 from train.kokoro.report import Contrast, LanguageReport, Likeness, Misheard, Missing, Report
 from train.manifest import Finding, Manifest
@@ -80,9 +81,8 @@ class PageRehearsal(Rehearsal):
         return library.get(meta.voice_id)
 
 
-def table(settings: Settings) -> Mapping[str, Task]:
+def table(settings: Settings, synthesizer: Synthesizer) -> Mapping[str, Task]:
     """What a worker process gets."""
-    synthesizer = synthesizer_of(settings)
     return tasks(synthesizer, PageRehearsal(synthesizer.store, settings.voices_path))
 
 
@@ -94,7 +94,7 @@ def main() -> None:
     app.state.services = replace(
         services,
         cloning=PageRehearsal(services.synthesizer.store, settings.voices_path),
-        supervisor=Supervisor(settings, services.database, services.files, tasks_path="rehearsing_service:table"),
+        driver=EmbeddedDriver(settings, services.database, services.files, tasks_path="rehearsing_service:table"),
     )
     uvicorn.run(app, host=settings.host, port=settings.port, timeout_graceful_shutdown=3)
 

@@ -54,6 +54,7 @@ INFO = EngineInfo(
     is_commercial=False,
     devices=("cpu", "cuda"),
     is_seeded=True,
+    batch_size=8,
     without_effect=("length_penalty",),  # it ranks beams, and there is one, as in the reference implementation
 )
 

@@ -1,0 +1,191 @@
+"""The side of a process that holds no weights: it plans here and has it spoken by an engine host."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from app.host import wire
+from speech.audio import Audio
+from speech.engines.pool import PoolStats
+from speech.errors import SpeechError
+from speech.synthesis import Plan, Synthesizer, SynthesizerOptions
+
+if TYPE_CHECKING:
+    import httpx2
+
+STARTING_S = 20.0  # that a host of our own may take to be there: it is started again when it died
+CONNECT_S = 2.0
+SILENCE_S = 300.0  # without a byte, after which a host is taken for hanging; a large model loads in less
+STATE_S = 2.0
+LOOK_S = 0.05
+NOTHING = PoolStats(0, 0, 0, (), 0, {})
+
+
+@dataclass(frozen=True)
+class HostAddress:
+    """Where a host listens: the path of a Unix socket, or a URL."""
+
+    socket_path: str = ""
+    url: str = ""
+    secret: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.url or self.socket_path
+
+    @property
+    def is_own(self) -> bool:
+        return not self.url
+
+
+@dataclass(frozen=True)
+class HostState:
+    """What a host holds; `pool` None where it does not answer."""
+
+    name: str
+    pid: int | None = None
+    memory_bytes: int | None = None  # proportional set size
+    pool: PoolStats | None = None
+
+
+class HostedSynthesizer(Synthesizer):
+    """Plans like any Synthesizer, and speaks through `hosts`: the one with the fewest streams of ours, of those that
+    answer."""
+
+    def __init__(self, options: SynthesizerOptions, hosts: Sequence[HostAddress]) -> None:
+        super().__init__(options)
+        self._hosts = tuple(hosts)
+        self._streams = {host: 0 for host in self._hosts}
+        self._clients: dict[HostAddress, httpx2.Client] = {}
+        self._lock = threading.Lock()
+
+    def speak(self, plan: Plan) -> Generator[Audio, None, None]:
+        """Raises what the host's engine raises; SpeechError `engine_host_absent` when no host is there,
+        `engine_host_died` when it ended in the middle, `engine_host_silent` when it hangs."""
+        import httpx2
+
+        host, response = self._opened(wire.dump_plan(plan))
+        try:
+            yield from wire.chunks(response.iter_raw())
+        except httpx2.ReadTimeout as error:
+            raise SpeechError("engine_host_silent", host=host.name, seconds=round(SILENCE_S)) from error
+        except (httpx2.TransportError, EOFError) as error:
+            raise SpeechError("engine_host_died", host=host.name) from error
+        finally:
+            response.close()
+            with self._lock:
+                self._streams[host] -= 1
+
+    def warm_up(self) -> threading.Thread | None:
+        """The hosts do it at their start."""
+        return None
+
+    def pool_stats(self) -> PoolStats:
+        """Of all hosts together."""
+        pools = [state.pool for state in self.hosts() if state.pool is not None]
+        if len(pools) < 2:
+            return pools[0] if pools else NOTHING
+        devices = {name: device for pool in pools for name, device in pool.devices.items()}
+        totals = (sum(pool.hits for pool in pools), sum(pool.loads for pool in pools), sum(p.evictions for p in pools))
+        return PoolStats(*totals, tuple(devices), sum(pool.memory_bytes for pool in pools), devices)
+
+    def hosts(self) -> list[HostState]:
+        """What every host says of itself, now."""
+        return [self._state(host) for host in self._hosts]
+
+    def close(self) -> None:
+        super().close()
+        with self._lock:
+            for client in self._clients.values():
+                client.close()
+            self._clients.clear()
+
+    def _opened(self, body: bytes) -> tuple[HostAddress, httpx2.Response]:
+        """A host and its answer, whose first chunk is made. Raises SpeechError."""
+        import httpx2
+
+        deadline = time.monotonic() + (STARTING_S if any(host.is_own for host in self._hosts) else 0.0)
+        while True:
+            for host in self._by_load():
+                if not _listens(host):
+                    continue
+                try:
+                    return host, self._asked(host, body)
+                except (httpx2.ConnectError, httpx2.ConnectTimeout):
+                    continue
+                except httpx2.ReadTimeout as error:
+                    raise SpeechError("engine_host_silent", host=host.name, seconds=round(SILENCE_S)) from error
+                except httpx2.TransportError as error:
+                    raise SpeechError("engine_host_died", host=host.name) from error
+            if time.monotonic() >= deadline:
+                raise SpeechError("engine_host_absent", hosts=[host.name for host in self._hosts])
+            time.sleep(LOOK_S)
+
+    def _asked(self, host: HostAddress, body: bytes) -> httpx2.Response:
+        with self._lock:
+            self._streams[host] += 1
+        try:
+            client = self._client(host)
+            response = client.send(client.build_request("POST", "/speak", content=body), stream=True)
+            if response.status_code != 200:
+                response.read()
+                response.close()
+                raise _error(host, response)
+        except BaseException:
+            with self._lock:
+                self._streams[host] -= 1
+            raise
+        return response
+
+    def _state(self, host: HostAddress) -> HostState:
+        import httpx2
+
+        if not _listens(host):
+            return HostState(host.name)
+        try:
+            response = self._client(host).get("/state", timeout=STATE_S)
+            document: Mapping[str, Any] = response.raise_for_status().json()
+            pool = {**document["pool"], "loaded": tuple(document["pool"]["loaded"])}
+        except (httpx2.HTTPError, ValueError, KeyError):
+            return HostState(host.name)
+        return HostState(host.name, document["pid"], document["memory_bytes"], PoolStats(**pool))
+
+    def _by_load(self) -> list[HostAddress]:
+        with self._lock:
+            return sorted(self._hosts, key=lambda host: self._streams[host])
+
+    def _client(self, host: HostAddress) -> httpx2.Client:
+        import httpx2
+
+        with self._lock:
+            if host not in self._clients:
+                transport = httpx2.HTTPTransport(
+                    uds=host.socket_path or None, limits=httpx2.Limits(max_connections=None)
+                )
+                timeout = httpx2.Timeout(SILENCE_S, connect=CONNECT_S)
+                headers = {"Authorization": f"Bearer {host.secret}"} if host.secret else {}
+                self._clients[host] = httpx2.Client(
+                    base_url=host.url or "http://engine-host", transport=transport, timeout=timeout, headers=headers
+                )
+            return self._clients[host]
+
+
+def _listens(host: HostAddress) -> bool:
+    """Whether somebody has the Unix socket: httpx2 leaves its own open when nobody has. True of every URL."""
+    if not host.socket_path:
+        return True
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(host.socket_path) == 0
+
+
+def _error(host: HostAddress, response: httpx2.Response) -> SpeechError:
+    try:
+        told = response.json()
+        return SpeechError(told["code"], **told["values"])
+    except (ValueError, KeyError, TypeError):
+        return SpeechError("engine_host_failed", host=host.name, status=response.status_code)

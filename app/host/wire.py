@@ -1,0 +1,90 @@
+"""What goes between a service and an engine host: a plan as JSON one way, frames of sound the other.
+
+A frame is a letter and a little-endian unsigned length of 32 bits, then so many bytes. `C`: a Chunk, which is a JSON
+header, a line feed, and its samples in 32 bit float; `E`: an error as JSON, nothing follows; `Z`: the end. A body that
+stops without `E` or `Z` is of a host that died.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from speech.audio import Audio
+from speech.engines.base import Chunk
+from speech.errors import SpeechError
+from speech.synthesis import Plan
+
+MEDIA_TYPE = "application/vnd.papagaio.frames"
+_HEAD = struct.Struct("<cI")
+
+
+@cache
+def _plans() -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Plan)
+
+
+def dump_plan(plan: Plan) -> bytes:
+    data: bytes = _plans().dump_json(plan)
+    return data
+
+
+def load_plan(data: bytes) -> Plan:
+    """Raises SpeechError `bad_plan`."""
+    from pydantic import ValidationError
+
+    try:
+        plan: Plan = _plans().validate_json(data)
+    except ValidationError as error:
+        raise SpeechError("bad_plan", reason=str(error.errors(include_url=False)[:1])[:300]) from error
+    return plan
+
+
+def frame(kind: bytes, data: bytes = b"") -> bytes:
+    return _HEAD.pack(kind, len(data)) + data
+
+
+def chunk_frame(chunk: Audio) -> bytes:
+    import numpy as np
+
+    ends, is_cut = (chunk.ends, chunk.is_cut) if isinstance(chunk, Chunk) else (1, False)
+    head = json.dumps({"sample_rate": chunk.sample_rate, "ends": ends, "is_cut": is_cut})
+    return frame(b"C", head.encode() + b"\n" + np.asarray(chunk.samples, "<f4").tobytes())
+
+
+def error_document(error: SpeechError) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads(json.dumps(dict(error.values), default=str))
+    return {"code": error.code, "values": values}
+
+
+def chunks(blocks: Iterator[bytes]) -> Iterator[Chunk]:
+    """The chunks of a body. Raises the host's SpeechError, and EOFError where the body stops short."""
+    import numpy as np
+
+    pending = bytearray()
+
+    def take(count: int) -> bytes:
+        while len(pending) < count:
+            block = next(blocks, b"")
+            if not block:
+                raise EOFError
+            pending.extend(block)
+        taken = bytes(pending[:count])
+        del pending[:count]
+        return taken
+
+    while True:
+        kind, length = _HEAD.unpack(take(_HEAD.size))
+        data = take(length)
+        if kind == b"Z":
+            return
+        if kind == b"E":
+            told = json.loads(data)
+            raise SpeechError(told["code"], **told["values"])
+        head, _, samples = data.partition(b"\n")
+        yield Chunk(np.frombuffer(samples, "<f4"), **json.loads(head))
