@@ -52,17 +52,22 @@ class Settings(BaseSettings):
     pause_grace_s: float = Field(60, ge=0, description="seconds a paused job may take to save and stop by itself")
     poll_s: float = Field(0.05, gt=0, description="seconds between looks for work done by other processes")
     job_ttl_h: float = Field(24, gt=0, description="hours a finished job and its files are kept")
-    default_engine: str = Field("kokoro", description="engine of a request that names none")
-    kokoro_precision: Literal["int8", "fp32"] = Field("int8", description="weights the embedded voice speaks with")
-    xtts_precision: Literal["fp32", "bf16", "int8"] = Field(
-        "fp32", description="weights XTTS speaks with on a CPU; bf16 and int8 where it has the instructions"
+    default_engine: str = Field(
+        "auto", description="engine of a request that names none; auto: the best one installed, its licence agreed to"
     )
-    xtts_dir: Path | None = Field(
-        None, description="a checkpoint folder in the hub's layout, such as a fine-tune; default: the model xtts-v2"
+    precisions: Mapping[str, str] = Field(
+        default_factory=dict, description='weights that engines speak with on a CPU, by name: {"xtts": "int8"}'
     )
+    checkpoints: Mapping[str, Path] = Field(
+        default_factory=dict, description="checkpoint folders of your own, such as a fine-tune, by engine"
+    )
+    # One engine's `precisions` and `checkpoints` under the names they had first.
+    kokoro_precision: Literal["int8", "fp32"] | None = Field(None, description="precisions of kokoro")
+    xtts_precision: Literal["fp32", "bf16", "int8"] | None = Field(None, description="precisions of xtts")
+    xtts_dir: Path | None = Field(None, description="checkpoints of xtts")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where engines run that can use a GPU")
     warm_engines: tuple[str, ...] = Field((), description="engines loaded at the start, and kept when idle")
-    extra_engines: Mapping[str, str] = Field(default_factory=dict, description='more engines: name to "module:Class"')
+    extra_engines: Mapping[str, str] = Field(default_factory=dict, description='more engines: name to "module:name"')
     engine_url: str = Field(
         "",
         description="engine hosts elsewhere that speak for this service, as URLs with commas between; default: its own",
@@ -110,6 +115,15 @@ class Settings(BaseSettings):
     @property
     def cache_path(self) -> Path:
         return self.data_dir / "cache"
+
+    @property
+    def engine_precisions(self) -> Mapping[str, str]:
+        older = {"kokoro": self.kokoro_precision, "xtts": self.xtts_precision}
+        return {**{name: value for name, value in older.items() if value}, **self.precisions}
+
+    @property
+    def engine_checkpoints(self) -> Mapping[str, Path]:
+        return {**({"xtts": self.xtts_dir} if self.xtts_dir else {}), **self.checkpoints}
 
     @property
     def url(self) -> str:

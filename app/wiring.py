@@ -14,7 +14,6 @@ from app.storage.profiles import ProfileStore
 from app.tasks import options_of, synthesizer_of
 from app.tasks.cloning_service import CloningService
 from speech.models import ModelStore
-from speech.profiles import PARAMETERS
 
 
 def wire(settings: Settings, supervised: bool) -> Services:
@@ -27,7 +26,7 @@ def wire(settings: Settings, supervised: bool) -> Services:
     hosts = _hosts(settings, supervised)
     synthesizer = HostedSynthesizer(options_of(settings), hosts) if hosts else synthesizer_of(settings)
     policy = JobPolicy(settings.max_attempts, settings.job_ttl_h * 3600)
-    parameters = {**PARAMETERS, **{name: info.parameters for name, info in synthesizer.engines().items()}}
+    registry = synthesizer.registry
     return Services(
         settings=settings,
         database=database,
@@ -35,10 +34,10 @@ def wire(settings: Settings, supervised: bool) -> Services:
         events=EventLog(database),
         files=files,
         samples=Files(settings.data_dir / "samples"),
-        profiles=ProfileStore(database, parameters),
+        profiles=ProfileStore(database, {**registry.announced, **registry.engines}),
         models=ModelStore(settings.models_path),
         synthesizer=synthesizer,
-        cloning=CloningService(synthesizer.store, settings.voices_path),
+        cloning=CloningService(synthesizer.store, settings.voices_path, registry),
         driver=driver,
     )
 

@@ -30,7 +30,7 @@ from bench.prompts import SPEAKERS, PromptSpeaker, decoded, listed
 from bench.record import RESULTS, write
 from speech.asr import WhisperTranscriber
 from speech.audio import Audio, join, save
-from speech.engines.base import EngineOptions, Pitch
+from speech.engines.base import EngineOptions
 from speech.metrics.speaker import Embedding, SpeakerEncoder, SpeakerJudge
 from speech.metrics.wer import errors, words
 from speech.models import ModelStore
@@ -76,7 +76,7 @@ class Bench:
         plan = self.synthesizer.plan(text, engine="kokoro", language=language, voice=voice)
         return join(self.synthesizer.speak(plan))
 
-    def converted(self, audio: Audio, voice: str, language: str, pitch: Pitch) -> tuple[Converted, float]:
+    def converted(self, audio: Audio, voice: str, language: str, pitch: str) -> tuple[Converted, float]:
         """As the service does it, the words recognised; and the seconds it took."""
         wanted = Wanted(find_voice(self.synthesizer.voices(), voice), language, pitch=pitch)
         with tempfile.TemporaryDirectory() as folder:
@@ -132,9 +132,7 @@ def recordings(speaker: PromptSpeaker, count: int) -> list[tuple[Audio, str]]:
     return found
 
 
-def measure(
-    bench: Bench, voice: str, language: str, given: Sequence[tuple[Audio, str]], pitch: Pitch
-) -> dict[str, Any]:
+def measure(bench: Bench, voice: str, language: str, given: Sequence[tuple[Audio, str]], pitch: str) -> dict[str, Any]:
     """All recordings to one voice. The last `REFERENCE` are only spoken."""
     sources, others = given[:-REFERENCE], given[-REFERENCE:]
     known = [bench.spoken(text, language, voice) for _, text in others]

@@ -27,6 +27,7 @@ from speech.metrics.wer import word_error_rate, words
 from speech.synthesis import Synthesizer, SynthesizerOptions
 from speech.text.normalize import normalize
 
+VOICES = {preset.name: preset.voices for preset in PRESETS}
 SENTENCES = Path(__file__).with_name("sentences.json")
 LANGUAGES = ("pt-BR", "en-US")
 # What the issue asks: word error rate of plain sentences and of those with numbers, DNSMOS P808 and overall.
@@ -80,7 +81,7 @@ def listen(judges: Judges, written: str, wanted: str, voice: str, language: str)
 
 def judge(judges: Judges, preset: str, language: str) -> tuple[dict[str, Any], Embedding]:
     """Figures of one preset in one language, and its mean embedding."""
-    voice = PRESETS[preset].voices[language.split("-")[0]]
+    voice = VOICES[preset][language.split("-")[0]]
     heard = {
         kind: [listen(judges, written, wanted, voice, language) for written, wanted in pairs]
         for kind, pairs in texts(language).items()
@@ -130,7 +131,7 @@ def show(figures: Mapping[str, Any]) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--presets", nargs="*", default=list(PRESETS), choices=list(PRESETS))
+    parser.add_argument("--presets", nargs="*", default=list(VOICES), choices=list(VOICES))
     parser.add_argument("--languages", nargs="*", default=list(LANGUAGES), choices=LANGUAGES)
     parser.add_argument("--precision", default="int8", choices=["int8", "fp32"])
     asked = parser.parse_args()

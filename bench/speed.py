@@ -20,7 +20,8 @@ import numpy as np
 
 from app.settings import load_settings
 from bench.record import write
-from speech.engines.kokoro.runtime import SAMPLE_RATE, load_voice
+from speech.engines.kokoro.record import SAMPLE_RATE
+from speech.engines.kokoro.runtime import load_voice
 from speech.models import ModelStore
 from speech.synthesis import Synthesizer, SynthesizerOptions
 

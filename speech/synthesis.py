@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
-import math
 import threading
-from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
-from secrets import randbelow
+from typing import cast
 
-from speech.audio import Audio
-from speech.engines import registry
-from speech.engines.base import Engine, EngineInfo, EngineOptions, SpeechRequest
+from speech.audio import Audio, join
+from speech.engines.base import (
+    Chunk,
+    ConversionRequest,
+    ConverterInfo,
+    Engine,
+    EngineInfo,
+    EngineOptions,
+    Loadable,
+    SpeechRequest,
+    SpokenLine,
+    Value,
+    VoiceConverter,
+)
 from speech.engines.pool import EnginePool, PoolStats
+from speech.engines.records import Installation
+from speech.engines.registry import Registry
 from speech.errors import SpeechError
 from speech.models import ModelStore
-from speech.text.language import guess
-from speech.text.normalize import normalize
-from speech.text.script import has_speech, unreadable
-from speech.text.sentences import Sentence, split
-from speech.voices import MANY_LANGUAGES, Voice
+from speech.profiles import checked_with_choices
+from speech.request_checks import checked_parameters, checked_seed, checked_sentences, own_language, voice_of
+from speech.text.sentences import Sentence
+from speech.voices import Voice
 
-MAX_CHARS = 10_000  # of one request, the base API's bound
-MAX_SEED = 2**32 - 1
+AUTO = "auto"  # as a default engine: the best one that is installed
+_CONVERTER = "converter "  # before the name of a converter in the pool
 
 
 @dataclass(frozen=True)
@@ -31,19 +44,47 @@ class SynthesizerOptions:
     """How a Synthesizer is put together."""
 
     models_dir: Path  # where the model store keeps weights
-    precision: str = "int8"  # of the embedded engine: int8 or fp32
-    precisions: Mapping[str, str] = field(default_factory=dict)  # of other engines, by name
+    precision: str = ""  # of the weights, where an engine has such ones; "": the default of each
+    precisions: Mapping[str, str] = field(default_factory=dict)  # of single engines, by name
     checkpoints: Mapping[str, Path] = field(
         default_factory=dict
     )  # an engine's own weights, used instead of the store's
     threads: int = 2  # cores an engine may use
     memory_bytes: int = 4 << 30  # that loaded engines may hold together
     idle_s: float = 900  # after which an unused engine is unloaded
-    extra_engines: Mapping[str, str] = field(default_factory=dict)  # name to "module:Class"
+    extra_engines: Mapping[str, str] = field(default_factory=dict)  # name to "module:name", as `Registry` takes them
+    default_engine: str = AUTO  # of a request that names none
     voices_dir: Path | None = None  # where fitted voices are kept; None: only stock ones
     cache_dir: Path | None = None  # for what is made again when it is lost; None: nothing is kept on disk
     device: str = "auto"  # one of speech.engines.device.CHOICES
     warm_engines: tuple[str, ...] = ()  # loaded by `warm_up`, and not unloaded when idle
+
+
+@dataclass(frozen=True)
+class EngineChoice:
+    """An engine, and why it is this one."""
+
+    engine: str
+    reason: str  # requested, voice (it speaks the voice asked for), preset, setting or auto
+    passed_over: Mapping[str, str] = field(default_factory=dict)  # engines that `auto` prefers: code of what they lack
+
+
+@dataclass(frozen=True)
+class ConversionAsked:
+    """A converter to go over what is spoken, one of its voices, and what is not as its defaults."""
+
+    converter: str
+    voice: str
+    parameters: Mapping[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ConversionStep:
+    """A checked `ConversionAsked`."""
+
+    info: ConverterInfo
+    voice: Voice
+    parameters: Mapping[str, Value]  # every parameter of the converter
 
 
 @dataclass(frozen=True)
@@ -59,15 +100,23 @@ class Plan:
     sample_rate: int
     info: EngineInfo
     seed: int | None = None  # of an engine that is seeded: the one asked for, or one that was drawn
+    conversion: ConversionStep | None = None  # after the synthesis
+
+    @property
+    def is_commercial(self) -> bool:
+        """Whether all weights that take part allow commercial use."""
+        return self.info.is_commercial and (self.conversion is None or self.conversion.info.is_commercial)
 
 
 def tags_of(plan: Plan) -> dict[str, str]:
     """What a file with the sound of `plan` says of itself; nothing where the weights allow every use."""
-    if plan.info.is_commercial:
+    if plan.is_commercial:
         return {}
-    terms = f"{plan.info.title} weights under {plan.info.licence}, non-commercial use only. {plan.info.licence_url}"
+    infos: list[EngineInfo | ConverterInfo] = [plan.info, *([plan.conversion.info] if plan.conversion else [])]
+    restricted = [info for info in infos if not info.is_commercial]
+    terms = [f"{i.title} weights under {i.licence}, non-commercial use only. {i.licence_url}" for i in restricted]
     made = f"Synthetic speech: {plan.info.title}, voice {plan.voice.voice_id}, seed {plan.seed}. Made with Papagaio"
-    return {"copyright": terms.strip(), "comment": made}
+    return {"copyright": " ".join(terms).strip(), "comment": made}
 
 
 class Synthesizer:
@@ -77,14 +126,25 @@ class Synthesizer:
         self._options = options
         self.store = ModelStore(options.models_dir)
         self._pool = EnginePool(
-            self._engines_by_name, options.memory_bytes, options.idle_s, options.device, options.warm_engines
+            self._loadable, options.memory_bytes, options.idle_s, options.device, options.warm_engines
         )
 
+    @cached_property
+    def registry(self) -> Registry:
+        return Registry(self._options.extra_engines)
+
     def engines(self) -> Mapping[str, EngineInfo]:
-        return {name: engine.info for name, engine in self._engines.items()}
+        return {name: record.info for name, record in self.registry.engines.items()}
+
+    def converters(self) -> Mapping[str, ConverterInfo]:
+        return {name: record.info for name, record in self.registry.converters.items()}
 
     def voices(self) -> tuple[Voice, ...]:
         return tuple(voice for engine in self._engines.values() for voice in engine.voices())
+
+    def converter_voices(self, converter: str) -> tuple[Voice, ...]:
+        """The voices that `converter` converts into. Raises SpeechError `unknown_converter`."""
+        return self._converter(converter).voices()
 
     def pool_stats(self) -> PoolStats:
         return self._pool.stats()
@@ -95,7 +155,11 @@ class Synthesizer:
 
     def check(self, engine: str) -> None:
         """Whether `engine` can be loaded here; cheap. Raises SpeechError as `Engine.check` does."""
-        self._engines_by_name(engine).check()
+        self._engine(engine).check()
+
+    def check_converter(self, converter: str) -> None:
+        """As `check`, of a converter."""
+        self._converter(converter).check()
 
     def lack(self, engine: str) -> SpeechError | None:
         """What keeps `engine` from being loaded here; None where nothing does."""
@@ -105,6 +169,45 @@ class Synthesizer:
             return error
         return None
 
+    def default_engine(self) -> EngineChoice:
+        """The engine of a request that names none: the setting's, or of those that `auto` may take the best one that
+        can be loaded and whose licence somebody agreed to, else the last of them."""
+        if self._options.default_engine != AUTO:
+            return EngineChoice(self._options.default_engine, "setting")
+        able = [record for record in self.registry.engines.values() if record.auto_rank]
+        passed_over: dict[str, str] = {}
+        *better, last = sorted(able, key=lambda record: -record.auto_rank)
+        for record in better:
+            lack = self.lack(record.name)
+            if lack is None and self._is_agreed(record.name):
+                return EngineChoice(record.name, AUTO, passed_over)
+            passed_over[record.name] = lack.code if lack else "licence_not_accepted"
+        return EngineChoice(last.name, AUTO, passed_over)
+
+    def choose_engine(
+        self, asked: str | None = None, voice: str | None = None, preset: str | None = None
+    ) -> EngineChoice:
+        """The engine asked for; else the default one, unless the voice or the preset asked for is another one's.
+
+        It need not be there: what is done with it next says so.
+        """
+        if asked:
+            return EngineChoice(asked, "requested")
+        default = self.default_engine()
+        if voice is not None:
+            owners = [name for name, engine in self._engines.items() if voice in {v.voice_id for v in engine.voices()}]
+            return EngineChoice(owners[0], "voice") if owners and default.engine not in owners else default
+        if preset is not None:
+            records = self.registry.engines.values()
+            owners = [record.name for record in records if preset in {one.name for one in record.presets}]
+            return EngineChoice(owners[0], "preset") if owners and default.engine not in owners else default
+        return default
+
+    def usable_engines(self) -> Mapping[str, EngineInfo]:
+        """The engines a person may choose from: those that are installed, and those announced before."""
+        records = self.registry.engines.items()
+        return {n: record.info for n, record in records if record.install.is_announced or self.lack(n) is None}
+
     def warm_up(self) -> threading.Thread | None:
         """Load the engines of `SynthesizerOptions.warm_engines` in a thread; one that cannot be is left out.
 
@@ -112,7 +215,7 @@ class Synthesizer:
         """
         names = self._options.warm_engines
         for name in names:
-            self._engines_by_name(name)
+            self._engine(name)
 
         def load() -> None:
             for name in names:
@@ -128,9 +231,14 @@ class Synthesizer:
         return thread
 
     def models_of(self, engine: str) -> tuple[str, ...]:
-        """Names in the catalogue that `engine` needs with this speaker's precision."""
-        names = self._engines_by_name(engine).info.models
-        return tuple(name.replace("int8", self._options.precision) for name in names)
+        """Names in the catalogue that `engine` needs here: none where it has weights of the operator's own."""
+        install = self.registry.engine(engine).install
+        return () if engine in self._options.checkpoints else install.models(self._precision(engine, install))
+
+    def models_of_converter(self, converter: str) -> tuple[str, ...]:
+        """As `models_of`, of a converter."""
+        install = self.registry.converter(converter).install
+        return install.models(self._precision(converter, install))
 
     def plan(
         self,
@@ -141,6 +249,7 @@ class Synthesizer:
         voice: str,
         parameters: Mapping[str, float | bool] | None = None,
         seed: int | None = None,
+        conversion: ConversionAsked | None = None,
     ) -> Plan:
         """Check a request; loads nothing and takes milliseconds.
 
@@ -148,11 +257,12 @@ class Synthesizer:
         one where the engine is seeded. Raises SpeechError: `engine_not_built`, `unknown_engine`, `unknown_voice`,
         `language_not_spoken`, `language_needed`, `text_empty`, `text_too_long`, `nothing_to_say`,
         `text_not_in_language`, `unknown_parameter`, `parameter_out_of_range`, `seed_not_used`; for an engine that has
-        no voices what `Engine.check` raises.
+        no voices what `Engine.check` raises; of a conversion `unknown_converter` and what its parameters raise.
         """
-        chosen = self._engines_by_name(engine)
-        speaking = _voice_of(chosen, voice)
-        spoken = match_language(language or _own_language(speaking, text, chosen.info), chosen.info)
+        chosen = self._engine(engine)
+        speaking = voice_of(chosen, voice)
+        spoken = match_language(language or own_language(speaking, text, chosen.info), chosen.info)
+        step = self._conversion_step(conversion, spoken) if conversion else None
         return Plan(
             engine=engine,
             voice=speaking,
@@ -160,49 +270,112 @@ class Synthesizer:
             language_requested=language,
             parameters=checked_parameters(chosen.info, parameters or {}),
             sentences=checked_sentences(text, spoken, chosen.info.max_chars_of(spoken)),
-            sample_rate=chosen.info.sample_rate,
+            sample_rate=step.info.sample_rate if step else chosen.info.sample_rate,
             info=chosen.info,
             seed=checked_seed(chosen.info, seed),
+            conversion=step,
         )
 
-    def speak(self, plan: Plan) -> Generator[Audio, None, None]:
-        """The sound of a plan, a chunk a sentence or a `Chunk`. Raises what `EnginePool.acquire` raises."""
+    def speak(self, plan: Plan) -> Generator[Chunk, None, None]:
+        """The sound of a plan; a conversion goes over each sentence. Raises what `EnginePool.acquire` raises."""
         request = SpeechRequest(plan.sentences, plan.language, plan.voice, plan.parameters, plan.seed)
         with self._pool.acquire(plan.engine) as engine:
-            chunks = engine.speak(request)
+            chunks = cast(Engine, engine).speak(request)
             try:
-                yield from chunks
+                if plan.conversion is None:
+                    yield from _as_chunks(chunks)
+                else:
+                    with self.converter(plan.conversion.info.name) as converter:
+                        yield from _converted(_as_chunks(chunks), converter, plan, plan.conversion)
             finally:
                 chunks.close()
+
+    @contextmanager
+    def converter(self, name: str) -> Iterator[VoiceConverter]:
+        """The loaded converter, kept loaded while the block runs. Raises what `EnginePool.acquire` raises."""
+        with self._pool.acquire(_CONVERTER + name) as converter:
+            yield cast(VoiceConverter, converter)
 
     def close(self) -> None:
         self._pool.close()
 
     @cached_property
-    def _engines(self) -> dict[str, Engine]:
-        given, more = self._options, self._options.extra_engines
-        common = EngineOptions(
+    def _engines(self) -> Mapping[str, Engine]:
+        build, records = self.registry.build_engine, self.registry.engines
+        return {name: build(name, self._engine_options(name, record.install)) for name, record in records.items()}
+
+    @cached_property
+    def _converters(self) -> Mapping[str, VoiceConverter]:
+        build, records = self.registry.build_converter, self.registry.converters
+        return {name: build(name, self._engine_options(name, record.install)) for name, record in records.items()}
+
+    def _engine_options(self, name: str, install: Installation) -> EngineOptions:
+        given = self._options
+        return EngineOptions(
             self.store,
-            given.precision,
+            self._precision(name, install),
             given.threads,
             voices_dir=given.voices_dir,
+            checkpoint_dir=given.checkpoints.get(name),
             cache_dir=given.cache_dir,
             memory_bytes=given.memory_bytes,
         )
-        engines = {}
-        for name in {**registry.ENGINES, **more}:
-            precision = given.precisions.get(name, given.precision)
-            options = replace(common, precision=precision, checkpoint_dir=given.checkpoints.get(name))
-            engines[name] = registry.build(name, options, more)
-        return engines
 
-    def _engines_by_name(self, name: str) -> Engine:
-        if name in self._engines:
-            return self._engines[name]
-        raise registry.refusal(name, list(self._engines))
+    def _precision(self, name: str, install: Installation) -> str:
+        asked = self._options.precisions.get(name, self._options.precision)
+        return install.precision(asked) or EngineOptions.precision
+
+    def _engine(self, name: str) -> Engine:
+        self.registry.engine(name)
+        return self._engines[name]
+
+    def _converter(self, name: str) -> VoiceConverter:
+        self.registry.converter(name)
+        return self._converters[name]
+
+    def _loadable(self, name: str) -> Loadable:
+        if name.startswith(_CONVERTER):
+            return self._converter(name.removeprefix(_CONVERTER))
+        return self._engine(name)
+
+    def _is_agreed(self, engine: str) -> bool:
+        """Whether nobody need agree to the licence of the engine's weights any more."""
+        install = self.registry.engine(engine).install
+        infos = [self.store.info(model) for model in install.models(self._precision(engine, install))]
+        return all(info.terms is None or self.store.agreements.find(info.terms) for info in infos)
+
+    def _conversion_step(self, asked: ConversionAsked, language: str) -> ConversionStep:
+        converter = self._converter(asked.converter)
+        if converter.info.needs_text:
+            match_language(language, converter.info)
+        voice = voice_of(converter, asked.voice)
+        parameters = checked_with_choices(asked.converter, converter.info.parameters, asked.parameters)
+        return ConversionStep(converter.info, voice, parameters)
 
 
-def match_language(language: str, info: EngineInfo) -> str:
+def _as_chunks(sounds: Iterable[Audio]) -> Iterator[Chunk]:
+    """Of an operator's engine that yields a plain Audio a sentence, as all did before Chunks."""
+    return (sound if isinstance(sound, Chunk) else Chunk(sound.samples, sound.sample_rate) for sound in sounds)
+
+
+def _converted(chunks: Iterable[Chunk], converter: VoiceConverter, plan: Plan, step: ConversionStep) -> Iterator[Chunk]:
+    """Each sentence of `chunks` said again, pauses included."""
+    waiting: list[Chunk] = []
+    sentences = iter(plan.sentences)
+    for chunk in chunks:
+        waiting.append(chunk)
+        if not chunk.ends:
+            continue
+        sound = join(waiting)
+        text = " ".join(sentence.text for sentence in islice(sentences, chunk.ends))
+        lines = (SpokenLine(text, 0.0, sound.duration_s),)
+        request = ConversionRequest(step.voice, plan.language, lines, step.parameters)
+        made = converter.convert(sound, request, lambda done, total: None).audio
+        yield Chunk(made.samples, made.sample_rate, chunk.ends, any(piece.is_cut for piece in waiting))
+        waiting = []
+
+
+def match_language(language: str, info: EngineInfo | ConverterInfo) -> str:
     """The engine's tag for `language`: the same tag, or the first with the same primary subtag.
 
     Raises SpeechError `language_not_spoken` with the choices.
@@ -214,68 +387,3 @@ def match_language(language: str, info: EngineInfo) -> str:
     if not found:
         raise SpeechError("language_not_spoken", language=language, engine=info.name, choices=list(info.languages))
     return found
-
-
-def checked_parameters(info: EngineInfo, given: Mapping[str, float | bool]) -> dict[str, float | bool]:
-    """Every parameter of the engine, the given ones checked.
-
-    Raises SpeechError `unknown_parameter`, `parameter_out_of_range`.
-    """
-    known = {parameter.name: parameter for parameter in info.parameters}
-    for name, value in given.items():
-        if name not in known:
-            raise SpeechError("unknown_parameter", parameter=name, engine=info.name, choices=list(known))
-        low, high = known[name].minimum, known[name].maximum
-        if low is None or high is None or isinstance(value, bool):
-            continue
-        if not (math.isfinite(value) and low <= value <= high):
-            raise SpeechError("parameter_out_of_range", parameter=name, value=value, minimum=low, maximum=high)
-    return {name: given.get(name, parameter.default) for name, parameter in known.items()}
-
-
-def checked_seed(info: EngineInfo, seed: int | None) -> int | None:
-    """The seed that is used. Raises SpeechError `seed_not_used`, `parameter_out_of_range`."""
-    if seed is None:
-        return randbelow(MAX_SEED + 1) if info.is_seeded else None
-    if not info.is_seeded:
-        raise SpeechError("seed_not_used", engine=info.name)
-    if not 0 <= seed <= MAX_SEED:
-        raise SpeechError("parameter_out_of_range", parameter="seed", value=seed, minimum=0, maximum=MAX_SEED)
-    return seed
-
-
-def checked_sentences(text: str, language: str, max_chars: int) -> tuple[Sentence, ...]:
-    """The sentences of a text that can be spoken in `language`, normalised.
-
-    Raises SpeechError `text_empty`, `text_too_long`, `nothing_to_say`, `text_not_in_language`.
-    """
-    if not text.strip():
-        raise SpeechError("text_empty")
-    if len(text) > MAX_CHARS:
-        raise SpeechError("text_too_long", length=len(text), maximum=MAX_CHARS)
-    normal = normalize(text, language)  # first: it turns µ and % into words
-    if foreign := unreadable(normal, language):
-        raise SpeechError("text_not_in_language", characters=foreign[:10], language=language)
-    spoken = tuple(sentence for sentence in split(normal, max_chars, language) if has_speech(sentence.text))
-    if not spoken:
-        raise SpeechError("nothing_to_say")
-    return spoken
-
-
-def _own_language(voice: Voice, text: str, info: EngineInfo) -> str:
-    """Raises SpeechError `language_needed` where neither the voice nor the text tells."""
-    if voice.language != MANY_LANGUAGES:
-        return voice.language
-    found = guess(text)
-    if found is None:
-        raise SpeechError("language_needed", voice=voice.voice_id, choices=list(info.languages))
-    return found
-
-
-def _voice_of(engine: Engine, voice_id: str) -> Voice:
-    voices = {voice.voice_id: voice for voice in engine.voices()}
-    if not voices:
-        engine.check()
-    if voice_id not in voices:
-        raise SpeechError("unknown_voice", voice=voice_id, engine=engine.info.name, choices=list(voices))
-    return voices[voice_id]

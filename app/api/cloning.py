@@ -25,7 +25,6 @@ from app.api.uploads import add_with_files, add_with_recordings
 from app.errors import FieldError, Problem
 from app.jobs.kinds import CLONING, INTAKE
 from app.texts import render
-from speech.engines.registry import OPTIONAL, refusal
 from speech.synthesis import match_language
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
 router = APIRouter(tags=["cloning"], dependencies=[Depends(known_query)])
 
 TEXT_FINDINGS = ("wrong_text", "unclear", "no_words", "too_fast")  # say nothing of a text that a person has put right
-Engine = Annotated[Literal["kokoro", "xtts", "f5tts"], Word]
+Engine = Annotated[str | None, Word]  # None: the first of CloningService.engines()
 Effort = Annotated[Literal["fast", "default", "best"], Word]
 Gender = Annotated[Literal["female", "male", "unknown"], Word]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
@@ -59,7 +58,7 @@ class Intake(Body):
     file: Files
     language: LanguageTag
     text: Words = None
-    tts_engine: Engine = "kokoro"
+    tts_engine: Engine = None
 
 
 class ClipChoice(Body):
@@ -71,14 +70,15 @@ class ClipChoice(Body):
 class Fit(Body):
     """`clips`: what to change; a clip that is not named is used when it is usable.
 
-    For `xtts` nothing is fitted: the best clips are the voice, and `effort` does not apply.
+    Where an engine's `voice_source` is `reference`, nothing is fitted: the best clips are the voice, and `effort` does
+    not apply.
     """
 
     intake_job_id: str
     name: Name
     clips: Annotated[list[ClipChoice], Field(max_length=1000)] = []
     language: LanguageTag | None = None
-    tts_engine: Engine = "kokoro"
+    tts_engine: Engine = None
     effort: Effort | None = None
     consent: bool | None = None
     consent_statement: Statement = None
@@ -91,7 +91,7 @@ class Clone(Body):
     name: Name
     language: LanguageTag
     description: Description = ""
-    tts_engine: Engine = "kokoro"
+    tts_engine: Engine = None
     ref_text: Words = None
     effort: Effort | None = None
     consent: bool | None = None
@@ -136,8 +136,8 @@ def efforts(services: Wired, reader: Language, speech_s: SpeechSeconds = None) -
     openapi_extra=documented(Intake, MULTIPART),
 )
 def intake(services: Wired, reader: Language, body: Annotated[Intake, Depends(body_of(Intake, MULTIPART))]) -> AnyJob:
-    _check(services, body.tts_engine)
-    language = _language(services, body.language, body.tts_engine)
+    engine = _engine(services, body.tts_engine)
+    language = _language(services, body.language, engine)
     params = {"mode": "intake", "language": language, "ref_text": body.text or None}
     return view_of(add_with_recordings(services, INTAKE, params, body.file), reader)
 
@@ -145,10 +145,10 @@ def intake(services: Wired, reader: Language, body: Annotated[Intake, Depends(bo
 @router.post("/voices/fit", status_code=202, summary="Fit a voice to clips", openapi_extra=documented(Fit, JSON))
 def fit(services: Wired, reader: Language, body: Annotated[Fit, Depends(body_of(Fit, JSON))]) -> AnyJob:
     _consented(body.consent)
-    _check(services, body.tts_engine)
+    engine = _engine(services, body.tts_engine)
     job, manifest = _taken_in(services, body.intake_job_id)
     chosen = _chosen(manifest, body.clips)
-    params = _params(services, body, body.language or job.params["language"], reader, chosen.usable_s)
+    params = _params(services, body, engine, body.language or job.params["language"], reader, chosen.usable_s)
     return view_of(_add_with_clips(services, params | {"intake_job_id": job.id}, job.id, chosen), reader)
 
 
@@ -156,15 +156,15 @@ def fit(services: Wired, reader: Language, body: Annotated[Fit, Depends(body_of(
     "/voices/clone",
     status_code=202,
     summary="Clone a voice from recordings: intake and fit in one job",
-    responses={501: {"description": "`engine_not_built`: f5tts is not built yet"}},
+    responses={501: {"description": "`engine_not_built`: an engine that is announced and not built yet"}},
     openapi_extra=documented(Clone, MULTIPART),
 )
 def clone(
     services: Wired, reader: Language, body: Annotated[Clone, Depends(body_of(Clone, MULTIPART))]
 ) -> CloneStarted:
     _consented(body.consent)
-    _check(services, body.tts_engine)
-    params = _params(services, body, body.language, reader) | {"ref_text": body.ref_text or None}
+    engine = _engine(services, body.tts_engine)
+    params = _params(services, body, engine, body.language, reader) | {"ref_text": body.ref_text or None}
     with _reserving(params["voice"]):
         job = add_with_recordings(services, CLONING, params, body.file, reserves=f"voice:{params['voice']}")
     return CloneStarted(message=f"{job.id} added", job_id=job.id, status=job.status, poll_url=f"/jobs/{job.id}")
@@ -200,14 +200,19 @@ def _sample_names(services: Services, job: Job) -> list[str]:
     return [path.stem.removeprefix("sample-") for path in by_age]
 
 
-def _check(services: Services, engine: str) -> None:
-    """Whether a voice can be made for this engine here. Raises SpeechError or Problem with the command that helps."""
-    engines = services.synthesizer.engines()
-    if engine not in engines:
-        raise refusal(engine, list(engines))
-    if engine in OPTIONAL:
+def _engine(services: Services, asked: str | None) -> str:
+    """The engine a voice is made for. Raises SpeechError or Problem, with the command that helps where one does."""
+    choices, registry = services.cloning.engines(), services.synthesizer.registry
+    engine = asked or choices[0]
+    if engine in registry.announced:
+        raise registry.refusal(engine, choices)
+    if engine not in choices:
+        error = FieldError("tts_engine", "field_choice", {"value": engine, "choices": choices})
+        raise Problem("invalid_request", errors=[error])
+    if not services.cloning.is_fitted(engine):
         services.synthesizer.check(engine)
     services.cloning.check(engine)
+    return engine
 
 
 def _language(services: Services, asked: str, engine: str) -> str:
@@ -220,12 +225,12 @@ def _consented(consent: bool | None) -> None:
 
 
 def _params(
-    services: Services, body: Fit | Clone, language: str, reader: str, speech_s: float | None = None
+    services: Services, body: Fit | Clone, engine: str, language: str, reader: str, speech_s: float | None = None
 ) -> dict[str, Any]:
     """What a job of fitting stores. Raises Problem or SpeechError for a name that is taken, a language not spoken."""
-    from app.tasks.cloning_service import ENGINE, REFERENCE, voice_id_of
+    from app.tasks.cloning_service import REFERENCE, voice_id_of
 
-    engine, is_fitted = body.tts_engine, body.tts_engine == ENGINE
+    is_fitted = services.cloning.is_fitted(engine)
     if body.effort is not None and not is_fitted:
         error = FieldError("effort", "field_not_applicable", {"reason": f"tts_engine = {engine}"})
         raise Problem("invalid_request", errors=[error])

@@ -16,7 +16,6 @@ from app.host.client import HostedSynthesizer, HostState
 from app.host.memory import proportional_bytes
 from app.texts import render
 from speech.engines.base import EngineInfo
-from speech.engines.registry import OPTIONAL
 
 router = APIRouter(tags=["health"], dependencies=[Depends(known_query)])
 
@@ -62,6 +61,7 @@ class EngineHealth(BaseModel):
     sample_rate: int
     languages: list[str]
     can_clone: bool
+    voice_source: Literal["fit", "reference", "none"]  # how a voice that is not stock comes to it
     licence: str
     licence_url: str | None
     is_commercial: bool
@@ -102,7 +102,8 @@ def engines_health(services: Wired) -> EnginesHealth:
     devices = {name: device for host in hosts if host.pool for name, device in host.pool.devices.items()}
     views = [_engine_health(services, info, devices.get(name)) for name, info in services.synthesizer.engines().items()]
     has_default = any(view.is_default and view.available for view in views)
-    has_all = all(view.available for view in views if view.name not in OPTIONAL)
+    usable = services.synthesizer.usable_engines()
+    has_all = all(view.available for view in views if view.name in usable)
     status = "unhealthy" if not has_default else STATUS_OF["ok" if has_all else "warn"]
     return EnginesHealth(status=status, engines=views, hosts=[_host_view(host) for host in hosts])
 
@@ -164,7 +165,7 @@ def _workers(services: Services) -> Check:
 
 
 def _engine(services: Services) -> Check:
-    name = services.settings.default_engine
+    name = services.synthesizer.default_engine().engine
     if name not in services.synthesizer.engines():
         return Check(status="fail", detail=f"the default engine {name} is not built")
     missing, lack = _missing(services, name), services.synthesizer.lack(name)
@@ -189,13 +190,14 @@ def _engine_health(services: Services, info: EngineInfo, device: str | None) -> 
         status="unhealthy" if lack else "healthy",
         available=lack is None,
         detail=_pull(missing) or (render(f"error.{lack.code}", "en", lack.values) if lack else "installed"),
-        is_default=info.name == services.settings.default_engine,
+        is_default=info.name == services.synthesizer.default_engine().engine,
         loaded=device is not None,
         device=device or (info.devices[0] if len(info.devices) == 1 else None),
         device_requested=services.synthesizer.asked_device,
         sample_rate=info.sample_rate,
         languages=list(info.languages),
         can_clone=info.can_clone,
+        voice_source=services.synthesizer.registry.engine(info.name).voice_source,
         licence=info.licence,
         licence_url=info.licence_url or None,
         is_commercial=info.is_commercial,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
@@ -10,10 +9,9 @@ from pydantic import BeforeValidator, Field
 from app.api.bodies import Body
 from app.api.services import Services
 from app.errors import FieldError, Problem
-from speech.engines.kokoro.presets import DEFAULT_PRESET, PRESETS
-from speech.engines.registry import OPTIONAL, refusal
 from speech.profiles import QualityProfile
-from speech.synthesis import MAX_SEED, match_language
+from speech.request_checks import MAX_SEED
+from speech.synthesis import EngineChoice, match_language
 
 RVC_FIELDS = (
     "rvc_model_id",
@@ -35,7 +33,7 @@ F0Method = Literal["rmvpe", "fcpe", "pm", "harvest", "dio", "crepe"]
 
 
 class NewJob(Body):
-    """`voice_preset` (default `female_generic`) or `voice_id` names the voice. `speed` goes over the profile's.
+    """`voice_preset` (else the engine's first) or `voice_id` names the voice. `speed` goes over the profile's.
 
     `seed`: of engines that vary, the same one gives the same sound again; one is drawn where none is given.
     """
@@ -64,7 +62,8 @@ class NewJob(Body):
 def params_of(services: Services, body: NewJob) -> dict[str, Any]:
     """What the job stores. Raises Problem or SpeechError for everything that could not be spoken as asked."""
     _refuse_inapplicable(body)
-    engine = _engine(services, body.tts_engine)
+    choice = _engine(services, body)
+    engine = choice.engine
     if body.enable_rvc:
         raise Problem("rvc_not_built")
     language = match_language(_language(body), services.synthesizer.engines()[engine])
@@ -88,6 +87,8 @@ def params_of(services: Services, body: NewJob) -> dict[str, Any]:
         "target_language": body.target_language or body.source_language,
         "voice_preset": preset,
         "tts_engine_requested": body.tts_engine,
+        "engine_reason": choice.reason,
+        "engines_passed_over": dict(choice.passed_over),
         "quality_profile_id": profile.profile_id,
     }
 
@@ -115,14 +116,12 @@ def _refuse_inapplicable(body: NewJob) -> None:
         raise Problem("invalid_request", errors=errors)
 
 
-def _engine(services: Services, asked: str | None) -> str:
-    engine = asked or services.settings.default_engine
-    built = list(services.synthesizer.engines())
-    if engine not in built:
-        raise refusal(engine, built)
-    if engine in OPTIONAL:
-        services.synthesizer.check(engine)
-    return engine
+def _engine(services: Services, body: NewJob) -> EngineChoice:
+    synthesizer = services.synthesizer
+    choice = synthesizer.choose_engine(body.tts_engine, body.voice_id, body.voice_preset)
+    if not synthesizer.registry.engine(choice.engine).install.is_announced:
+        synthesizer.check(choice.engine)
+    return choice
 
 
 def _language(body: NewJob) -> str:
@@ -136,29 +135,24 @@ def _voice(services: Services, body: NewJob, engine: str, language: str) -> tupl
     """The preset that was used, if one was, and the voice."""
     if body.voice_id is not None:
         return None, body.voice_id
-    offered = presets_of(engine)
+    offered = {preset.name: preset for preset in services.synthesizer.registry.engine(engine).presets}
     if not offered and body.voice_preset is None:
         voice = next((voice.voice_id for voice in services.synthesizer.voices() if voice.engine == engine), None)
         if voice is None:
             raise Problem("engine_without_voices", engine=engine)
         return None, voice
-    preset = body.voice_preset or DEFAULT_PRESET
-    if preset not in offered:
-        raise Problem("unknown_preset", preset=preset, choices=sorted(offered) or ["–"])
-    voices = offered[preset]
+    name = body.voice_preset or next(iter(offered))
+    if name not in offered:
+        raise Problem("unknown_preset", preset=name, choices=sorted(offered) or ["–"])
+    voices = offered[name].voices
     primary = _primary(language)
     if primary not in voices:
-        raise Problem("preset_without_language", preset=preset, language=language, choices=sorted(voices))
-    return preset, voices[primary]
+        raise Problem("preset_without_language", preset=name, language=language, choices=sorted(voices))
+    return name, voices[primary]
 
 
 def _primary(tag: str) -> str:
     return tag.strip().replace("_", "-").partition("-")[0].lower()
-
-
-def presets_of(engine: str) -> Mapping[str, Mapping[str, str]]:
-    """Preset to voice by primary language tag; only the embedded engine has presets."""
-    return {name: preset.voices for name, preset in PRESETS.items()} if engine == "kokoro" else {}
 
 
 def _profile(services: Services, engine: str, profile_id: str | None) -> QualityProfile:

@@ -120,6 +120,8 @@ class SpeechJob(SoundView):
     target_language: str | None = None
     voice_preset: str | None = None
     tts_engine_requested: str | None = None
+    engine_reason: str | None = None  # requested, voice, preset, setting or auto
+    engines_passed_over: dict[str, str] | None = None  # that `auto` prefers: code of what they lack
     engine_fallback: bool = False
     fallback_reason: str | None = None
     quality_profile: str | None = None

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel
 
 from app.api.queries import known_query
-from app.api.services import Wired, usable_engines
+from app.api.services import Wired
 from app.texts import negotiate
 from speech.engines.base import EngineInfo
 from speech.errors import SpeechError
@@ -70,7 +70,7 @@ class Languages(BaseModel):
 
 @router.get("/languages", summary="Language codes, each with the engines that speak it")
 def languages(services: Wired) -> Languages:
-    engines = usable_engines(services)
+    engines = services.synthesizer.usable_engines()
     found = [
         SpokenLanguage(code=code, name=name, engines=[e for e, info in engines.items() if _speaks(info, code)])
         for code, name in NAMES.items()

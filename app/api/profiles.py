@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.bodies import JSON, Body, body_of, documented
 from app.api.queries import known_query
@@ -48,9 +48,11 @@ class ProfileView(BaseModel):
 
 
 class AllProfiles(BaseModel):
-    kokoro_profiles: list[ProfileView]
-    xtts_profiles: list[ProfileView]
-    f5tts_profiles: list[ProfileView]
+    """Beside the count one list for each engine, `<engine>_profiles`."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, list[ProfileView]]
+
     total_count: int
 
 
@@ -82,11 +84,10 @@ class ProfileChanges(Body):
 @router.get("", summary="All profiles, by engine")
 def all_profiles(services: Wired) -> AllProfiles:
     lists = {
-        engine: [ProfileView.of(profile) for profile in services.profiles.list(engine)]
-        for engine in ("kokoro", "xtts", "f5tts")
+        f"{engine}_profiles": [ProfileView.of(profile) for profile in services.profiles.list(engine)]
+        for engine in services.profiles.engines
     }
-    total = sum(map(len, lists.values()))
-    return AllProfiles.model_validate({f"{e}_profiles": views for e, views in lists.items()} | {"total_count": total})
+    return AllProfiles.model_validate({**lists, "total_count": sum(map(len, lists.values()))})
 
 
 @router.get("/{engine}", summary="The profiles of one engine")

@@ -9,7 +9,6 @@ from fastapi import Depends, Request
 
 from app.callers import LOCAL, Caller
 from app.settings import Settings
-from speech.engines.registry import OPTIONAL
 from speech.models import ModelStore
 from speech.synthesis import Synthesizer
 
@@ -21,7 +20,6 @@ if TYPE_CHECKING:  # the database layer is a third of the import of app.main, an
     from app.storage.files import Files
     from app.storage.profiles import ProfileStore
     from app.tasks.cloning_service import CloningService
-    from speech.engines.base import EngineInfo
 
 
 @dataclass(frozen=True)
@@ -53,16 +51,6 @@ async def caller_of(request: Request) -> Caller:
 async def services_of(request: Request, caller: Annotated[Caller, Depends(caller_of)]) -> Services:
     services: Services = request.app.state.services
     return services if caller == services.caller else services.of(caller)
-
-
-def usable_engines(services: Services) -> dict[str, EngineInfo]:
-    """The engines a client may choose from: all but the optional ones that are not installed."""
-    synthesizer = services.synthesizer
-    return {
-        name: info
-        for name, info in synthesizer.engines().items()
-        if name not in OPTIONAL or synthesizer.lack(name) is None
-    }
 
 
 Wired = Annotated[Services, Depends(services_of)]

@@ -39,7 +39,7 @@ class Flags(BaseModel):
 
 @router.get("/", summary="Name, state and version; what a container's health check asks")
 async def service(services: Wired) -> ServiceInfo:
-    engine = services.settings.default_engine
+    engine = services.synthesizer.default_engine().engine
     return ServiceInfo(service="papagaio", status="running", version=VERSION, default_engine=engine)
 
 

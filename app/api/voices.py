@@ -18,7 +18,6 @@ from app.api.queries import known_query
 from app.api.services import Services, Wired
 from app.errors import Problem
 from speech.audio import join, to_bytes
-from speech.engines.kokoro.presets import PRESETS
 from speech.synthesis import tags_of
 from speech.voices import MANY_LANGUAGES, Voice
 
@@ -113,18 +112,18 @@ class Deleted(BaseModel):
 
 @router.get("/presets", summary="Voice presets: a name for a voice in each language")
 def presets(services: Wired, reader: Language) -> Presets:
-    info = services.synthesizer.engines()["kokoro"]
     views = [
         PresetView(
-            id=name,
+            id=preset.name,
             name=preset.name,
             speaker=next(iter(preset.voices.values())),
             description=preset.description[reader],
-            engine=info.name,
-            languages=[tag for tag in info.languages if tag.partition("-")[0].lower() in preset.voices],
+            engine=name,
+            languages=[tag for tag in record.info.languages if tag.partition("-")[0].lower() in preset.voices],
             voices=dict(preset.voices),
         )
-        for name, preset in PRESETS.items()
+        for name, record in services.synthesizer.registry.engines.items()
+        for preset in record.presets
     ]
     return Presets(presets=views, total=len(views))
 

@@ -38,10 +38,12 @@ REDRAW_S = 0.5
 def clone(options: argparse.Namespace, console: Console) -> int:
     from app.settings import load_settings
     from app.tasks.cloning_service import CloningService
+    from speech.engines.registry import Registry
     from speech.models import ModelStore
 
     settings = load_settings()
-    return clone_in(CloningService(ModelStore(settings.models_path), settings.voices_path), settings, options, console)
+    cloning = CloningService(ModelStore(settings.models_path), settings.voices_path, Registry(settings.extra_engines))
+    return clone_in(cloning, settings, options, console)
 
 
 def clone_in(cloning: CloningService, settings: Settings, options: argparse.Namespace, console: Console) -> int:
@@ -143,25 +145,26 @@ def _request(
 ) -> tuple[dict[str, Any], str | None]:
     """What is asked for, checked, and the text that is said. Its `inputs` tell one request from another."""
     from app.tasks import synthesizer_of
-    from app.tasks.cloning_service import EFFORTS, ENGINE, REFERENCE, REFERENCE_ENGINE, voice_id_of
-    from speech.engines.registry import refusal
+    from app.tasks.cloning_service import EFFORTS, REFERENCE, voice_id_of
     from speech.synthesis import match_language
 
     if not options.consent:
         raise Problem("consent_flag_missing")
-    engine = options.engine or ENGINE
-    offered = EFFORTS if engine == ENGINE else (REFERENCE,)
-    effort = options.effort or ("default" if engine == ENGINE else REFERENCE)
+    choices = cloning.engines()
+    engine = options.engine or choices[0]
+    if engine not in choices:
+        raise cloning.registry.refusal(engine, choices)
+    is_fitted = cloning.is_fitted(engine)
+    offered = EFFORTS if is_fitted else (REFERENCE,)
+    effort = options.effort or ("default" if is_fitted else REFERENCE)
     if effort not in offered:
         raise Problem("unknown_effort", effort=effort, choices=list(offered))
     missing = [name for name in (*options.recordings, *([options.text] if options.text else [])) if not _is_file(name)]
     if missing:
         raise Problem("file_missing", path=", ".join(missing))
     with closing(synthesizer_of(settings)) as synthesizer:
-        if engine not in synthesizer.engines() or engine not in (ENGINE, REFERENCE_ENGINE):
-            raise refusal(engine, [ENGINE, REFERENCE_ENGINE])
         language = match_language(options.language or console.language, synthesizer.engines()[engine])
-        if engine == REFERENCE_ENGINE:
+        if not is_fitted:
             bring(synthesizer, synthesizer.models_of(engine), console, options.accept_licence)
             synthesizer.check(engine)
         stock = {voice.voice_id for voice in synthesizer.voices()}
@@ -230,7 +233,7 @@ def _make(
     reporter: Terminal,
     console: Console,
 ) -> VoiceMeta:
-    from app.tasks.cloning_service import ENGINE, MANIFEST
+    from app.tasks.cloning_service import MANIFEST
     from speech.voice_files import Consent
     from train.manifest import Manifest
 
@@ -243,7 +246,7 @@ def _make(
         raise
     manifest = Manifest.load(folder / MANIFEST)
     _tell_clips(manifest, console)
-    is_fitted = request["engine"] == ENGINE
+    is_fitted = cloning.is_fitted(request["engine"])
     if is_fitted:
         cloning.measure_speed(reporter)
         estimate = clock(cloning.estimate_s(request["effort"], manifest.usable_s))

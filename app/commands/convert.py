@@ -6,19 +6,18 @@ import argparse
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 from app.commands.console import Console
 from app.commands.speak import bring
 from app.errors import Problem
-from speech.engines.base import Pitch
 from speech.errors import SpeechError
 
 if TYPE_CHECKING:
     from app.settings import Settings
     from app.tasks.convert import ConversionService
 
-PITCHES = get_args(Pitch)
+PITCHES = ("voice", "source")
 
 
 def convert(options: argparse.Namespace, console: Console) -> int:

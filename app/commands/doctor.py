@@ -95,20 +95,20 @@ def _espeak(text: Text) -> Finding:
 def _engines(text: Text) -> Iterator[Finding]:
     from app.settings import load_settings
     from app.tasks import synthesizer_of
-    from speech.engines.registry import NOT_BUILT, OPTIONAL
 
     settings = load_settings()
     with closing(synthesizer_of(settings)) as synthesizer:
-        for name in synthesizer.engines():
-            needed, lack = name == settings.default_engine, synthesizer.lack(name)
+        default = synthesizer.default_engine().engine
+        for name, record in synthesizer.registry.engines.items():
+            needed, lack = name == default, synthesizer.lack(name)
             if lack and lack.code != "model_missing":
                 remedy = str(lack.values.get("command", ""))
                 yield Finding(name, False, text(f"error.{lack.code}", **lack.values), remedy, needed)
-            elif name in OPTIONAL and not synthesizer.models_of(name):
+            elif not record.install.is_announced and not synthesizer.models_of(name):
                 yield Finding(name, lack is None, text("cli.models.installed"), needed=needed)
             for model in synthesizer.models_of(name):
                 yield _model(synthesizer.store, model, f"{name} / {model}", needed, text)
-        for name in (*NOT_BUILT, "rvc"):
+        for name in (*synthesizer.registry.announced, "rvc"):
             yield Finding(name, False, text("cli.doctor.not_built"), needed=False)
 
 

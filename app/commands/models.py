@@ -110,7 +110,7 @@ def _embedded() -> tuple[str, ...]:
 
     settings = load_settings()
     with closing(synthesizer_of(settings)) as synthesizer:
-        return (*synthesizer.models_of(settings.default_engine), PAGE)
+        return (*synthesizer.models_of(synthesizer.default_engine().engine), PAGE)
 
 
 def _columns(rows: list[tuple[str, ...]]) -> list[str]:

@@ -17,8 +17,8 @@ from speech.text.language import guess
 
 if TYPE_CHECKING:
     from app.settings import Settings
-    from speech.engines.base import EngineInfo
-    from speech.synthesis import Plan, Synthesizer
+    from speech.engines.records import EngineRecord
+    from speech.synthesis import EngineChoice, Plan, Synthesizer
     from speech.voices import Voice
 
 MAX_INPUT_BYTES = 1 << 20  # of standard input; the plan bounds the characters
@@ -36,8 +36,9 @@ def speak(options: argparse.Namespace, console: Console) -> int:
     audio.format_of(file_format)
     if not output.absolute().parent.is_dir():
         raise SpeechError("output_folder_missing", path=str(output.absolute().parent))
-    engine = options.engine or settings.default_engine
     with closing(synthesizer_of(settings)) as synthesizer:
+        choice = synthesizer.choose_engine(options.engine, options.voice)
+        engine = choice.engine
         models = synthesizer.models_of(engine)
         if not any(voice.engine == engine for voice in synthesizer.voices()):  # who can speak is told by the weights
             bring(synthesizer, models, console, options.accept_licence)
@@ -46,8 +47,9 @@ def speak(options: argparse.Namespace, console: Console) -> int:
                 raise SpeechError("engine_without_voices", engine=engine)
         text = _text(options.text)
         own = guess(text) or console.language
-        voice, language = chosen_voice(synthesizer.voices(), engine, options.voice, options.language, own)
-        parameters = _parameters(settings, synthesizer.engines()[engine], options.profile, options.speed)
+        record = synthesizer.registry.engine(engine)
+        voice, language = chosen_voice(synthesizer.voices(), record, options.voice, options.language, own)
+        parameters = _parameters(settings, record, options.profile, options.speed)
         plan = synthesizer.plan(
             text, engine=engine, language=language, voice=voice, parameters=parameters, seed=options.seed
         )
@@ -63,8 +65,17 @@ def speak(options: argparse.Namespace, console: Console) -> int:
     times = {"duration_s": f"{sound.duration_s:.2f}", "elapsed_s": f"{elapsed_s:.2f}"}
     factor = f"{elapsed_s / sound.duration_s:.2f}"
     console.say("cli.speak.done", path=str(output), format=file_format, factor=factor, **used, **times)
+    _tell_reason(choice, console)
     _tell_more(plan, console)
     return 0
+
+
+def _tell_reason(choice: EngineChoice, console: Console) -> None:
+    """Why this engine spoke, where nobody named it."""
+    if choice.passed_over:
+        console.note(console.text("cli.speak.reason.passed_over", engine=choice.engine, names=list(choice.passed_over)))
+    elif choice.reason in ("auto", "voice"):
+        console.note(console.text(f"cli.speak.reason.{choice.reason}", engine=choice.engine))
 
 
 def _tell_more(plan: Plan, console: Console) -> None:
@@ -88,7 +99,7 @@ def bring(synthesizer: Synthesizer, models: Iterable[str], console: Console, lic
 
 
 def chosen_voice(
-    voices: Iterable[Voice], engine: str, voice: str | None, language: str | None, own_language: str
+    voices: Iterable[Voice], engine: EngineRecord, voice: str | None, language: str | None, own_language: str
 ) -> tuple[str, str]:
     """Voice and language to ask the plan for: a named voice speaks its own language unless another is named.
 
@@ -96,15 +107,13 @@ def chosen_voice(
     where the engine has one in that language, as in the API; else the first of the wanted language, or of the engine
     where none has that language.
     """
-    from speech.engines.kokoro.presets import DEFAULT_PRESET, PRESETS
-
     if voice:
         return voice, language or ""
     wanted = language or own_language
-    preset = PRESETS[DEFAULT_PRESET].voices.get(_primary(wanted)) if engine == "kokoro" else None
+    preset = engine.presets[0].voices.get(_primary(wanted)) if engine.presets else None
     if preset:
         return preset, wanted
-    offered = [candidate for candidate in voices if candidate.engine == engine]
+    offered = [candidate for candidate in voices if candidate.engine == engine.name]
     fits = [candidate for candidate in offered if _primary(candidate.language) == _primary(wanted)]
     return (fits or offered)[0].voice_id, wanted
 
@@ -124,23 +133,22 @@ def _text(given: str) -> str:
 
 
 def _parameters(
-    settings: Settings, engine: EngineInfo, profile: str | None, speed: float | None
+    settings: Settings, engine: EngineRecord, profile: str | None, speed: float | None
 ) -> dict[str, float | bool]:
     """A quality profile's parameters, with the speed asked for over it."""
     parameters = dict(_profile_parameters(settings, engine, profile)) if profile else {}
     return {**parameters, **({} if speed is None else {"speed": speed})}
 
 
-def _profile_parameters(settings: Settings, engine: EngineInfo, profile: str) -> dict[str, float | bool]:
+def _profile_parameters(settings: Settings, engine: EngineRecord, profile: str) -> dict[str, float | bool]:
     """Of a built-in profile by its id or its short name, or of a custom one by its id."""
     from app.storage.database import Database
     from app.storage.profiles import ProfileStore
-    from speech.profiles import built_in
 
-    for candidate in built_in(engine.name, engine.parameters):
+    for candidate in engine.built_in_profiles():
         if profile in (candidate.profile_id, candidate.profile_id.removeprefix(f"{engine.name}_")):
             return dict(candidate.parameters)
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     with closing(Database(settings.url)) as database:
         database.migrate()
-        return dict(ProfileStore(database, {engine.name: engine.parameters}).get(engine.name, profile).parameters)
+        return dict(ProfileStore(database, {engine.name: engine}).get(engine.name, profile).parameters)

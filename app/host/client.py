@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from app.host import wire
-from speech.audio import Audio
+from speech.engines.base import Chunk
 from speech.engines.pool import PoolStats
 from speech.errors import SpeechError
 from speech.synthesis import Plan, Synthesizer, SynthesizerOptions
@@ -64,7 +64,7 @@ class HostedSynthesizer(Synthesizer):
         self._clients: dict[HostAddress, httpx2.Client] = {}
         self._lock = threading.Lock()
 
-    def speak(self, plan: Plan) -> Generator[Audio, None, None]:
+    def speak(self, plan: Plan) -> Generator[Chunk, None, None]:
         """Raises what the host's engine raises; SpeechError `engine_host_absent` when no host is there,
         `engine_host_died` when it ended in the middle, `engine_host_silent` when it hangs."""
         import httpx2

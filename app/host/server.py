@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from speech.audio import Audio
+    from speech.engines.base import Chunk
     from speech.synthesis import Synthesizer
 
 log = logging.getLogger(__name__)
@@ -83,7 +83,7 @@ def _spoken(synthesizer: Synthesizer, body: bytes) -> Response:
     return MadeResponse(_frames(first, sound), sound, wire.MEDIA_TYPE)
 
 
-def _frames(first: Audio, rest: Generator[Audio, None, None]) -> Iterator[bytes]:
+def _frames(first: Chunk, rest: Generator[Chunk, None, None]) -> Iterator[bytes]:
     try:
         yield wire.chunk_frame(first)
         for chunk in rest:

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from speech.audio import Audio
 from speech.engines.base import Chunk
 from speech.errors import SpeechError
 from speech.synthesis import Plan
@@ -49,11 +48,10 @@ def frame(kind: bytes, data: bytes = b"") -> bytes:
     return _HEAD.pack(kind, len(data)) + data
 
 
-def chunk_frame(chunk: Audio) -> bytes:
+def chunk_frame(chunk: Chunk) -> bytes:
     import numpy as np
 
-    ends, is_cut = (chunk.ends, chunk.is_cut) if isinstance(chunk, Chunk) else (1, False)
-    head = json.dumps({"sample_rate": chunk.sample_rate, "ends": ends, "is_cut": is_cut})
+    head = json.dumps({"sample_rate": chunk.sample_rate, "ends": chunk.ends, "is_cut": chunk.is_cut})
     return frame(b"C", head.encode() + b"\n" + np.asarray(chunk.samples, "<f4").tobytes())
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from secrets import token_hex
 from typing import Any
@@ -15,14 +15,14 @@ from app.errors import Problem
 from app.storage.database import Database
 from app.storage.tables import default_profiles as defaults
 from app.storage.tables import quality_profiles as table
-from speech.engines.base import Parameter
-from speech.profiles import QualityProfile, built_in, checked
+from speech.engines.records import EngineRecord
+from speech.profiles import QualityProfile, checked
 
 
 class ProfileStore:
-    """The profiles that `caller` may use; `engines` is name to parameters."""
+    """The profiles that `caller` may use; `engines` by name."""
 
-    def __init__(self, database: Database, engines: Mapping[str, Sequence[Parameter]], caller: Caller = LOCAL) -> None:
+    def __init__(self, database: Database, engines: Mapping[str, EngineRecord], caller: Caller = LOCAL) -> None:
         self._database = database
         self.engines = dict(engines)
         self._caller = caller
@@ -39,7 +39,7 @@ class ProfileStore:
             query = select(table).where(table.c.engine == engine, self._scope()).order_by(table.c.name, table.c.id)
             rows = connection.execute(query).mappings().all()
             chosen = connection.scalar(select(defaults.c.profile_id).where(self._choice(engine)))
-        profiles = [*built_in(engine, self.engines[engine]), *(_of(dict(row)) for row in rows)]
+        profiles = [*self.engines[engine].built_in_profiles(), *(_of(dict(row)) for row in rows)]
         if chosen not in {profile.profile_id for profile in profiles}:
             return profiles
         return [replace(profile, is_default=profile.profile_id == chosen) for profile in profiles]
@@ -61,7 +61,7 @@ class ProfileStore:
     ) -> QualityProfile:
         """Raises Problem `profile_engine_unknown` and what `speech.profiles.checked` does."""
         self.list(engine)
-        values = checked(engine, self.engines[engine], parameters)
+        values = checked(engine, self.engines[engine].info.parameters, parameters)
         profile_id, now = f"{engine}_{token_hex(6)}", time.time()
         row = {"id": profile_id, "engine": engine, "name": name, "description": description, "parameters": values}
         row |= {"user_id": self._caller.user_id}
@@ -79,7 +79,7 @@ class ProfileStore:
         values: dict[str, Any] = {name: changes[name] for name in ("name", "description") if name in changes}
         if "parameters" in changes:
             merged = {**profile.parameters, **changes["parameters"]}
-            values["parameters"] = checked(engine, self.engines[engine], merged)
+            values["parameters"] = checked(engine, self.engines[engine].info.parameters, merged)
         with self._database.write() as connection:
             connection.execute(update(table).where(table.c.id == profile_id).values(**values, updated_at=time.time()))
             if changes.get("is_default") is True:

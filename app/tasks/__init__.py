@@ -13,6 +13,8 @@ from app.tasks.cloning_service import CloningService
 from app.tasks.convert import ConversionService, conversion_service_of, convert_voice
 from app.tasks.intake import analyze_recordings
 from app.tasks.synthesis import synthesize
+from speech.engines.registry import Registry
+from speech.errors import SpeechError
 from speech.synthesis import Synthesizer, SynthesizerOptions
 
 
@@ -30,26 +32,39 @@ def tasks(
 
 def table(settings: Settings, synthesizer: Synthesizer) -> Mapping[str, Task]:
     """The table of a worker process, whose engines are those of `synthesizer`."""
-    return tasks(synthesizer, CloningService(synthesizer.store, settings.voices_path), conversion_service_of(settings))
+    cloning = CloningService(synthesizer.store, settings.voices_path, synthesizer.registry)
+    return tasks(synthesizer, cloning, conversion_service_of(settings))
 
 
 def synthesizer_of(settings: Settings) -> Synthesizer:
-    """The engines of this process, as an operator set them."""
+    """The engines of this process, as an operator set them. Raises SpeechError `bad_setting`."""
     return Synthesizer(options_of(settings))
 
 
 def options_of(settings: Settings) -> SynthesizerOptions:
+    """Raises SpeechError `bad_setting` for a precision that its engine does not have."""
+    if settings.engine_precisions:
+        _check_precisions(Registry(settings.extra_engines), settings.engine_precisions)
     return SynthesizerOptions(
         models_dir=settings.models_path,
-        precision=settings.kokoro_precision,
         threads=os.cpu_count() or 1,
         memory_bytes=settings.pool_memory_mb << 20,
         idle_s=settings.pool_idle_s,
         extra_engines=settings.extra_engines,
         voices_dir=settings.voices_path,
         cache_dir=settings.cache_path,
-        precisions={"xtts": settings.xtts_precision},
-        checkpoints={"xtts": settings.xtts_dir} if settings.xtts_dir else {},
+        precisions=settings.engine_precisions,
+        checkpoints=settings.engine_checkpoints,
+        default_engine=settings.default_engine,
         device=settings.device,
         warm_engines=settings.warm_engines,
     )
+
+
+def _check_precisions(registry: Registry, precisions: Mapping[str, str]) -> None:
+    for name, precision in precisions.items():
+        choices = list(registry.engines[name].install.weights) if name in registry.engines else []
+        if precision not in choices:
+            raise SpeechError(
+                "bad_setting", problems=[f"precisions: {name} = {precision}; {', '.join(choices) or '–'}"]
+            )

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from app.jobs.context import JobContext
-from app.tasks.cloning_service import ENGINE, FIT, INTAKE, MANIFEST, REFERENCE_ENGINE, STAGED, UPLOADS, CloningService
+from app.tasks.cloning_service import FIT, INTAKE, MANIFEST, STAGED, UPLOADS, CloningService
 from speech.errors import SpeechError
 from speech.voice_files import Consent, VoiceLibrary, VoiceMeta
 from train.manifest import Manifest
@@ -32,7 +32,7 @@ class CloningParams(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")  # the row also keeps what the API echoes
 
-    engine: str = ENGINE
+    engine: str | None = None  # None: the first that voices can be made for
     voice: str
     title: str
     language: str
@@ -92,8 +92,9 @@ def _of_this_job(library: VoiceLibrary, root: Path, wanted: CloningParams) -> Vo
 
 def _fit(cloning: CloningService, context: JobContext, wanted: CloningParams, staged: VoiceLibrary) -> VoiceMeta:
     folder, reporter = context.work_dir / INTAKE, Part(context, 0.0, 1.0)
+    is_fitted = cloning.is_fitted(wanted.engine or cloning.engines()[0])
     if (context.work_dir / UPLOADS).is_dir():
-        share = REFERENCE_SHARE if wanted.engine == REFERENCE_ENGINE else INTAKE_SHARE
+        share = INTAKE_SHARE if is_fitted else REFERENCE_SHARE
         reporter = Part(context, share, 1.0)
         if not (folder / MANIFEST).exists():
             first = Part(context, 0.0, share)
@@ -108,7 +109,7 @@ def _fit(cloning: CloningService, context: JobContext, wanted: CloningParams, st
         "gender": wanted.gender,
         "description": wanted.description,
     }
-    if wanted.engine == REFERENCE_ENGINE:
+    if not is_fitted:
         return cloning.keep_reference(folder, Manifest.load(folder / MANIFEST), options, staged)
     work = context.work_dir / FIT
     work.mkdir(exist_ok=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.errors import Problem
+from speech.engines.registry import Registry
 from speech.models import ModelStore
 from speech.voice_files import RESERVED, VoiceLibrary
 from train.progress import Reporter, Stopped
@@ -25,12 +26,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-ENGINE = "kokoro"  # that voices are fitted for
-REFERENCE_ENGINE = "xtts"  # that hears a speaker in clips of theirs: nothing is fitted
 EFFORTS = ("fast", "default", "best")
 REFERENCE = "reference"  # what stands for the effort where nothing is fitted
 INTAKE_MODELS = ("whisper-base", "speaker-resnet34")
-FIT_MODELS = ("kokoro-fp32", "kokoro-voices", "speaker-resemblyzer", "speaker-ecapa", "speaker-eres2net")
 MODULES = ("torch", "safetensors")  # of requirements-train.txt
 INSTALL_COMMAND = "./run training"
 MANIFEST = "manifest.jsonl"
@@ -41,8 +39,9 @@ UPLOADS, INTAKE, FIT, STAGED = "upload", "intake", "fit", "voices"  # folders in
 class CloningService:
     """What `train` offers, found when it is first called: a service that never clones never imports it."""
 
-    def __init__(self, store: ModelStore, voices_dir: Path) -> None:
+    def __init__(self, store: ModelStore, voices_dir: Path, registry: Registry | None = None) -> None:
         self.store = store
+        self.registry = registry or Registry()
         self.voices_dir = voices_dir
         self._speed_path = voices_dir.parent / SPEED
 
@@ -53,15 +52,24 @@ class CloningService:
         """Whether a fitted voice has this id, be its file damaged."""
         return (self.voices_dir / voice_id).exists()
 
-    def check(self, engine: str = ENGINE) -> None:
+    def engines(self) -> list[str]:
+        """Those that voices can be made for, the first where nobody names one."""
+        return [*self.registry.of_source("fit"), *self.registry.of_source("reference")]
+
+    def is_fitted(self, engine: str) -> bool:
+        """Whether weights are fitted for `engine`; else it hears a speaker in clips of theirs."""
+        return self.registry.engine(engine).voice_source == "fit"
+
+    def check(self, engine: str | None = None) -> None:
         """Whether voices can be made for `engine`, apart from its own weights where nothing is fitted.
 
-        Raises Problem `training_not_installed`, `cloning_models_missing` with the command that brings it.
+        Raises SpeechError as `Registry.engine` does, Problem `training_not_installed`, `cloning_models_missing` with
+        the command that brings it.
         """
         missing = [name for name in MODULES if importlib.util.find_spec(name) is None]
         if missing:
             raise Problem("training_not_installed", packages=missing, command=INSTALL_COMMAND)
-        models = (*INTAKE_MODELS, *(FIT_MODELS if engine == ENGINE else ()))
+        models = (*INTAKE_MODELS, *self.registry.engine(engine or self.engines()[0]).fit_models)
         lacking = [name for name in models if not self.store.is_installed(name)]
         if lacking:
             command = f"papagaio models pull {' '.join(lacking)}"
@@ -88,7 +96,8 @@ class CloningService:
 
         A trial that fails leaves the estimate as it was: the clips that were just taken in are good all the same.
         """
-        if self._step_s() is not None or not all(self.store.is_installed(name) for name in FIT_MODELS):
+        needed = self.registry.engine(self.engines()[0]).fit_models
+        if self._step_s() is not None or not all(self.store.is_installed(name) for name in needed):
             return
         from train.kokoro.speed import measure_step_s
 
@@ -138,7 +147,7 @@ class CloningService:
     def keep_reference(
         self, folder: Path, manifest: Manifest, options: Mapping[str, Any], library: VoiceLibrary
     ) -> VoiceMeta:
-        """A voice in `library` of the best clips in `folder`, for `REFERENCE_ENGINE`."""
+        """A voice in `library` of the best clips in `folder`, for an engine that hears a speaker in them."""
         from train.cloning import CloneOptions
         from train.references import keep_reference
 

@@ -18,10 +18,11 @@ from app.settings import Settings
 from app.tasks.cloning import uploaded
 from app.tasks.synthesis import OUTPUT
 from speech.audio import Audio, to_bytes
-from speech.engines.base import ConversionRequest, EngineOptions, Pitch, SpokenLine, VoiceConverter
+from speech.engines.base import ConversionRequest, EngineOptions, SpokenLine, VoiceConverter
 from speech.errors import SpeechError
 from speech.models import ModelStore
-from speech.synthesis import MAX_CHARS, match_language
+from speech.request_checks import MAX_CHARS
+from speech.synthesis import match_language
 
 if TYPE_CHECKING:
     from speech.analysis.cutting import Piece, Recording
@@ -58,7 +59,7 @@ class Wanted:
     voice: Voice
     language: str = ""
     text: str | None = None
-    pitch: Pitch = "voice"
+    pitch: str = "voice"
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +70,7 @@ class Converted:
     language: str
     lines: tuple[SpokenLine, ...]
     is_text_given: bool
-    pitch: Pitch
+    pitch: str
     semitones: float
     speech_s: float  # found in the recording
     voiced_s: float
@@ -108,13 +109,17 @@ class ConversionService:
     def converter(self) -> VoiceConverter:
         from speech.engines.kokoro.conversion import KokoroConverter
 
-        return KokoroConverter(self.options)
+        converter = KokoroConverter(self.options)
+        converter.load("cpu")
+        return converter
 
 
 def conversion_service_of(settings: Settings) -> ConversionService:
     store = ModelStore(settings.models_path)
     threads = os.cpu_count() or 1
-    return ConversionService(EngineOptions(store, settings.kokoro_precision, threads, settings.voices_path))
+    return ConversionService(
+        EngineOptions(store, settings.engine_precisions.get(ENGINE, "int8"), threads, settings.voices_path)
+    )
 
 
 class ConversionParams(BaseModel):
@@ -125,7 +130,7 @@ class ConversionParams(BaseModel):
     voice: str
     language: str
     ref_text: str | None = None
-    pitch: Pitch
+    pitch: str
 
 
 def convert_voice(
@@ -208,7 +213,7 @@ def convert_recording(conversion: ConversionService, path: Path, wanted: Wanted,
         share = LISTENING_SHARE + (1 - LISTENING_SHARE) * done / total
         progress(round(1000 * share), 1000, "convert.stage.converting")
 
-    request = ConversionRequest(wanted.voice, language, lines, wanted.pitch, bandwidth_hz(recording.audio))
+    request = ConversionRequest(wanted.voice, language, lines, {"pitch": wanted.pitch}, bandwidth_hz(recording.audio))
     made = conversion.converter().convert(recording.audio, request, converting)
     return Converted(
         audio=made.audio,

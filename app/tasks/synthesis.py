@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict
 
 from app.jobs.context import Cancelled, JobContext
 from speech.audio import Tags, pcm16, wav_header
-from speech.engines.base import Chunk
 from speech.synthesis import Plan, Synthesizer, tags_of
 
 OUTPUT = "audio.wav"
@@ -84,8 +83,8 @@ def _speak_into(path: Path, synthesizer: Synthesizer, plan: Plan, context: JobCo
         for chunk in synthesizer.speak(plan):
             written += file.write(pcm16(chunk.samples))
             first_s = first_s or time.perf_counter() - started
-            done += chunk.ends if isinstance(chunk, Chunk) else 1
-            cut += isinstance(chunk, Chunk) and chunk.is_cut
+            done += chunk.ends
+            cut += chunk.is_cut
             context.progress(done, len(plan.sentences))
             if context.should_stop():
                 raise Cancelled

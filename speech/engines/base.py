@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 from speech.audio import Audio
 from speech.models import ModelStore
@@ -28,6 +28,18 @@ class Parameter:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """A parameter that is one of a few words."""
+
+    name: str
+    default: str
+    choices: tuple[str, ...]
+
+
+Value = float | bool | str  # of a Parameter or a Choice
+
+
+@dataclass(frozen=True)
 class EngineInfo:
     """What an engine can do; true of the class, whether or not it is loaded."""
 
@@ -37,9 +49,9 @@ class EngineInfo:
     sample_rate: int  # Hz of every chunk
     licence: str  # SPDX id of the weights
     parameters: tuple[Parameter, ...]
-    models: tuple[str, ...]  # names in the model store's catalogue
-    max_chars: int  # of one sentence; the plan cuts longer ones
-    can_clone: bool = False
+    models: tuple[str, ...] = ()  # names in the catalogue, of an engine given as a class; else its record tells them
+    max_chars: int = 300  # of one sentence; the plan cuts longer ones
+    can_clone: bool = False  # hears a speaker in a short recording, with nothing fitted
     can_stream: bool = True
     is_commercial: bool = True  # whether the weights' licence allows commercial use
     licence_url: str = ""  # where its text is, of one that asks for consent
@@ -66,7 +78,7 @@ class SpeechRequest:
 
 @dataclass(frozen=True, eq=False)
 class Chunk(Audio):
-    """Sound of an engine whose chunks are not sentences."""
+    """What an engine yields: a piece of sound, and where it stands in the request."""
 
     ends: int = 1  # how many of the request's sentences end with this one
     is_cut: bool = False  # it ended at the network's limit, so that last words may be missing
@@ -85,12 +97,23 @@ class EngineOptions:
     memory_bytes: int = 4 << 30  # that it may hold, fitted voices included
 
 
-class Engine(Protocol):
-    """Text to audio. Built with one EngineOptions; building is cheap and loads nothing.
+class Described(Protocol):
+    """What the pool and the choice of a device read of an info."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def devices(self) -> tuple[str, ...]: ...
+
+
+class Loadable(Protocol):
+    """What lives in the pool. Built with one EngineOptions; building is cheap and loads nothing.
 
     One instance holds one set of weights on one device and may be called from many threads."""
 
-    info: EngineInfo
+    @property
+    def info(self) -> Described: ...
 
     def check(self) -> None:
         """Whether `load` would find what it needs here; cheap, reads no weights.
@@ -110,18 +133,40 @@ class Engine(Protocol):
     def memory_bytes(self) -> int:
         """Bytes the loaded weights hold (0 when unloaded); the pool budgets with it."""
 
+
+class Engine(Loadable, Protocol):
+    """Text to audio."""
+
+    @property
+    def info(self) -> EngineInfo: ...
+
     def voices(self) -> tuple[Voice, ...]:
         """The voices that come with the engine, and those fitted here. Needs no load."""
 
-    def speak(self, request: SpeechRequest) -> Generator[Audio, None, None]:
-        """Yield the sound sentence by sentence, or in `Chunk`s, pauses included; a whole file is their join.
+    def speak(self, request: SpeechRequest) -> Generator[Chunk, None, None]:
+        """Yield the sound sentence by sentence, or in smaller chunks, pauses included; a whole file is their join.
 
         Closing the iterator stops the work before the next sentence.
         """
 
 
-Pitch = Literal["voice", "source"]
 Progress = Callable[[int, int], None]  # steps done, of all; what it raises stops the work
+
+
+@dataclass(frozen=True)
+class ConverterInfo:
+    """What a converter can do; true of the class, whether or not it is loaded."""
+
+    name: str  # the word a request uses
+    title: str  # what a person reads
+    sample_rate: int  # Hz of what it makes
+    licence: str  # SPDX id of the weights
+    parameters: tuple[Parameter | Choice, ...] = ()
+    languages: tuple[str, ...] = ()  # BCP 47 tags, of one that needs the words
+    needs_text: bool = False  # whether a request must have `lines`
+    is_commercial: bool = True  # whether the weights' licence allows commercial use
+    licence_url: str = ""  # where its text is, of one that asks for consent
+    devices: tuple[str, ...] = ("cpu",)  # that it can run on
 
 
 @dataclass(frozen=True)
@@ -137,15 +182,14 @@ class SpokenLine:
 class ConversionRequest:
     """A recording to be said again by another voice: its words, its timing, its melody and its loudness stay.
 
-    `lines` are what is said, in order, for converters that need the words. `pitch`: `voice` moves the melody to where
-    the voice speaks, all of it by one ratio, so that a man's recording becomes a woman's voice; `source` keeps the
-    recording's own height.
+    `voice` is one of the converter's. `lines` are what is said, in order, and `language` what it is said in (one of
+    ConverterInfo.languages), for converters that need the words.
     """
 
     voice: Voice
-    language: str  # of the lines, one of EngineInfo.languages
-    lines: tuple[SpokenLine, ...]
-    pitch: Pitch = "voice"
+    language: str = ""
+    lines: tuple[SpokenLine, ...] = ()
+    parameters: Mapping[str, Value] = field(default_factory=dict)  # by name; the rest are defaults
     bandwidth_hz: float = 12000.0  # above which the recording has nothing
 
 
@@ -158,8 +202,14 @@ class Conversion:
     voiced_s: float  # seconds of the recording that have a pitch
 
 
-class VoiceConverter(Protocol):
-    """Audio to audio. Built with one EngineOptions; building is cheap and loads nothing."""
+class VoiceConverter(Loadable, Protocol):
+    """Audio to audio."""
+
+    @property
+    def info(self) -> ConverterInfo: ...
+
+    def voices(self) -> tuple[Voice, ...]:
+        """The voices it can convert into. Needs no load."""
 
     def convert(self, audio: Audio, request: ConversionRequest, progress: Progress) -> Conversion:
-        """Say `audio` again by the request's voice. What was loaded for it is let go at the end."""
+        """Say `audio` again by the request's voice, at `info.sample_rate`."""

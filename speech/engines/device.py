@@ -5,14 +5,14 @@ from __future__ import annotations
 import importlib.util
 from typing import Literal, get_args
 
-from speech.engines.base import EngineInfo
+from speech.engines.base import Described
 from speech.errors import SpeechError
 
 Asked = Literal["auto", "cpu", "cuda"]
 CHOICES: tuple[str, ...] = get_args(Asked)
 
 
-def choose(asked: str, info: EngineInfo) -> str:
+def choose(asked: str, info: Described) -> str:
     """The device that `info`'s engine uses here when a person asked for `asked`.
 
     `auto` is a GPU where the engine can use one and PyTorch sees one. An engine that knows one device uses it whatever

@@ -1,4 +1,4 @@
-"""Loaded engines: loaded on first use, shared, counted, and unloaded when idle or when memory is wanted."""
+"""Loaded engines and converters: loaded on first use, shared, and unloaded when idle or when memory is wanted."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from speech.engines import device, memory
-from speech.engines.base import Engine
+from speech.engines.base import Loadable
 from speech.errors import SpeechError
 
 
 @dataclass
 class _Slot:
-    engine: Engine
+    engine: Loadable
     users: int = 0
     is_loaded: bool = False
     reserved_bytes: int = 0  # while it is loading
@@ -38,7 +38,7 @@ class PoolStats:
 
 
 class EnginePool:
-    """Least recently used engines leave first; one in use never leaves.
+    """Least recently used engines leave first; one in use never leaves. A converter is held like an engine.
 
     `memory_bytes` bounds the weights of all loaded engines together; `idle_s` is how long an unused one stays, except
     those of `kept`, which stay until the memory is wanted. `asked_device` is one of `device.CHOICES`.
@@ -46,7 +46,7 @@ class EnginePool:
 
     def __init__(
         self,
-        build: Callable[[str], Engine],
+        build: Callable[[str], Loadable],
         memory_bytes: int,
         idle_s: float,
         asked_device: str = "auto",
@@ -65,7 +65,7 @@ class EnginePool:
         self._timer: threading.Timer | None = None
 
     @contextmanager
-    def acquire(self, name: str) -> Iterator[Engine]:
+    def acquire(self, name: str) -> Iterator[Loadable]:
         """The loaded engine, kept loaded while the block runs.
 
         Raises SpeechError `model_missing` and what `Engine.load` raises, `memory_exhausted` when engines in use

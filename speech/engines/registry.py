@@ -1,38 +1,80 @@
-"""The only list of engines: name to "module:Class", imported on first use."""
+"""The only list of engines and converters: a record each; their classes are imported on first use.
+
+What an operator adds comes by "module:name" of a record, or of an engine's class, whose `info` is all that is known.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import cast
+from typing import Any, cast
 
-from speech.engines.base import Engine, EngineOptions
+from speech.engines.base import Engine, EngineOptions, VoiceConverter
+from speech.engines.f5.record import RECORD as F5TTS
+from speech.engines.kokoro.record import CONVERTER as KOKORO_CONVERTER
+from speech.engines.kokoro.record import RECORD as KOKORO
+from speech.engines.records import ConverterRecord, EngineRecord, Installation
+from speech.engines.xtts.record import RECORD as XTTS
 from speech.errors import SpeechError
 
-ENGINES: Mapping[str, str] = {
-    "kokoro": "speech.engines.kokoro.engine:KokoroEngine",
-    "xtts": "speech.engines.xtts.engine:XttsEngine",
-}
-# What a person adds, with packages and weights of its own; without it nothing is broken.
-OPTIONAL = ("xtts",)
-
-# Names that the API accepts as words of its contract, whose engines this version does not hold.
-NOT_BUILT = ("f5tts",)
+ENGINES: tuple[EngineRecord, ...] = (KOKORO, XTTS, F5TTS)
+CONVERTERS: tuple[ConverterRecord, ...] = (KOKORO_CONVERTER,)
 
 
-def refusal(name: str, choices: Sequence[str]) -> SpeechError:
-    """Why there is no engine `name`: `engine_not_built` for an announced one, else `unknown_engine`."""
-    code = "engine_not_built" if name in NOT_BUILT else "unknown_engine"
-    return SpeechError(code, engine=name, choices=choices)
+class Registry:
+    """The records of this version and those of `more`, by name; one of `more` stands before one of ours.
 
-
-def build(name: str, options: EngineOptions, more: Mapping[str, str] | None = None) -> Engine:
-    """A new, unloaded engine; `more` are engines an operator added.
-
-    Raises SpeechError `engine_not_built` or `unknown_engine` with the choices.
+    `engines` and `converters` are those that are built, `announced` the engines that are a word of the API alone.
     """
-    known = {**ENGINES, **(more or {})}
-    if name not in known:
-        raise refusal(name, sorted(known))
-    module, _, attribute = known[name].partition(":")
-    return cast(Engine, getattr(import_module(module), attribute)(options))
+
+    def __init__(self, more: Mapping[str, str] | None = None) -> None:
+        engines = {record.name: record for record in ENGINES}
+        converters = {record.name: record for record in CONVERTERS}
+        for name, target in (more or {}).items():
+            found = _named(target)
+            if isinstance(found, ConverterRecord):
+                converters[name] = found
+            else:
+                engines[name] = found if isinstance(found, EngineRecord) else _of_class(found, target)
+        self.engines: Mapping[str, EngineRecord] = {n: record for n, record in engines.items() if record.target}
+        self.announced: Mapping[str, EngineRecord] = {n: record for n, record in engines.items() if not record.target}
+        self.converters: Mapping[str, ConverterRecord] = converters
+
+    def engine(self, name: str) -> EngineRecord:
+        """Raises SpeechError `engine_not_built` for an announced one, else `unknown_engine`, with the choices."""
+        if name not in self.engines:
+            raise self.refusal(name, list(self.engines))
+        return self.engines[name]
+
+    def converter(self, name: str) -> ConverterRecord:
+        """Raises SpeechError `unknown_converter` with the choices."""
+        if name not in self.converters:
+            raise SpeechError("unknown_converter", converter=name, choices=list(self.converters))
+        return self.converters[name]
+
+    def of_source(self, *sources: str) -> list[str]:
+        """Engines whose voices come by one of `sources`."""
+        return [name for name, record in self.engines.items() if record.voice_source in sources]
+
+    def refusal(self, name: str, choices: Sequence[str]) -> SpeechError:
+        """Why there is no engine `name` among `choices`."""
+        code = "engine_not_built" if name in self.announced else "unknown_engine"
+        return SpeechError(code, engine=name, choices=choices)
+
+    def build_engine(self, name: str, options: EngineOptions) -> Engine:
+        """A new, unloaded engine. Raises what `engine` raises."""
+        return cast(Engine, _named(self.engine(name).target)(options))
+
+    def build_converter(self, name: str, options: EngineOptions) -> VoiceConverter:
+        """A new, unloaded converter. Raises what `converter` raises."""
+        return cast(VoiceConverter, _named(self.converter(name).target)(options))
+
+
+def _named(target: str) -> Any:
+    module, _, name = target.partition(":")
+    return getattr(import_module(module), name)
+
+
+def _of_class(engine: Any, target: str) -> EngineRecord:
+    weights = {"": engine.info.models} if engine.info.models else {}
+    return EngineRecord(engine.info, target, Installation(weights=weights))

@@ -7,7 +7,7 @@ from collections.abc import Generator
 import numpy as np
 
 from speech.audio import Audio
-from speech.engines.base import EngineInfo, EngineOptions, Parameter, SpeechRequest
+from speech.engines.base import Chunk, EngineInfo, EngineOptions, Parameter, SpeechRequest
 from speech.errors import SpeechError
 from speech.voices import Voice
 
@@ -54,7 +54,7 @@ class Silence:
             Voice("silence_male", "silence", "pt-BR", "male", "Silence, male (for tests)"),
         )
 
-    def speak(self, request: SpeechRequest) -> Generator[Audio, None, None]:
+    def speak(self, request: SpeechRequest) -> Generator[Chunk, None, None]:
         """As the protocol says. Raises SpeechError `engine_not_loaded`."""
         if self._second is None:
             raise SpeechError("engine_not_loaded", engine=self.info.name)
@@ -62,4 +62,4 @@ class Silence:
         for number, sentence in enumerate(request.sentences, 1):
             pause_s = values["sentence_pause_s"] if number < len(request.sentences) else 0.0
             duration_s = pause_s + len(sentence.text) * SECONDS_PER_CHARACTER / values["speed"]
-            yield Audio(np.resize(self._second.samples, round(duration_s * SAMPLE_RATE)), SAMPLE_RATE)
+            yield Chunk(np.resize(self._second.samples, round(duration_s * SAMPLE_RATE)), SAMPLE_RATE)

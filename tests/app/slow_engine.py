@@ -7,7 +7,6 @@ from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 
-from speech.audio import Audio
 from speech.engines.base import Chunk, SpeechRequest
 from speech.engines.silence import Silence
 from speech.errors import SpeechError
@@ -25,7 +24,7 @@ class Slow(Silence):
     def voices(self) -> tuple[Voice, ...]:
         return (Voice("slow_voice", "slow", "pt-BR", "female", "Slow (for tests)"),)
 
-    def speak(self, request: SpeechRequest) -> Generator[Audio, None, None]:
+    def speak(self, request: SpeechRequest) -> Generator[Chunk, None, None]:
         try:
             for sentence, audio in zip(request.sentences, super().speak(request), strict=True):
                 if "crash" in sentence.text:

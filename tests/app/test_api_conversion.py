@@ -52,7 +52,7 @@ class Inverter:
             span = slice(round(line.start_s * RATE), round(line.end_s * RATE))
             made[span] = -audio.samples[span]
             progress(number, len(request.lines))
-        return Conversion(Audio(made, RATE), 0.0 if request.pitch == "source" else 7.0, 1.5)
+        return Conversion(Audio(made, RATE), 0.0 if request.parameters["pitch"] == "source" else 7.0, 1.5)
 
 
 class Rehearsal(ConversionService):

@@ -35,7 +35,7 @@ def test_the_28_codes_and_who_speaks_them(service: Service) -> None:
 
 def test_the_eight_presets(service: Service) -> None:
     body = service.client.get("/presets").json()
-    assert [preset["id"] for preset in body["presets"]] == list(PRESETS) and body["total"] == 8
+    assert [preset["id"] for preset in body["presets"]] == [preset.name for preset in PRESETS] and body["total"] == 8
     for preset in body["presets"]:
         assert preset["languages"] == ["pt-BR", "en-US", "en-GB"] and preset["speaker"] == preset["voices"]["pt"]
     portuguese = service.client.get("/presets", headers={"Accept-Language": "pt"}).json()

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,8 @@ from app.cli import main
 from app.commands.console import Console, language_of
 from app.commands.speak import chosen_voice
 from speech.audio import load
+from speech.engines.records import EngineRecord
+from speech.engines.silence import Silence
 from speech.errors import SpeechError
 from speech.models import ModelStore, PullProgress
 from speech.voices import Voice
@@ -161,11 +164,12 @@ def test_an_engine_whose_weights_ask_for_consent_says_so(capsys: Captured) -> No
 
 def test_voice_follows_the_language_and_the_language_the_voice() -> None:
     voices = [Voice("b", "e", "en-US", "male", "B"), Voice("c", "e", "pt-BR", "male", "C")]
-    assert chosen_voice(voices, "e", None, None, "pt-BR") == ("c", "pt-BR")
-    assert chosen_voice(voices, "e", None, "pt", "en") == ("c", "pt")
-    assert chosen_voice(voices, "e", None, "fr", "en") == ("b", "fr")
-    assert chosen_voice(voices, "e", "b", None, "pt-BR") == ("b", "")
-    assert chosen_voice(voices, "e", "b", "pt-BR", "en") == ("b", "pt-BR")
+    record = EngineRecord(replace(Silence.info, name="e"))
+    assert chosen_voice(voices, record, None, None, "pt-BR") == ("c", "pt-BR")
+    assert chosen_voice(voices, record, None, "pt", "en") == ("c", "pt")
+    assert chosen_voice(voices, record, None, "fr", "en") == ("b", "fr")
+    assert chosen_voice(voices, record, "b", None, "pt-BR") == ("b", "")
+    assert chosen_voice(voices, record, "b", "pt-BR", "en") == ("b", "pt-BR")
 
 
 def test_language_is_the_terminals() -> None:

@@ -190,7 +190,7 @@ REFUSED: list[tuple[str, dict[str, Any], int, str, str]] = [
     ("language not spoken", {"source_language": "ja"}, 422, "language_not_spoken", ""),
     ("not a language", {"source_language": "klingon"}, 422, "language_not_spoken", ""),
     ("unknown voice", {"voice_id": "nobody"}, 404, "unknown_voice", ""),
-    ("voice of another engine", {"voice_id": "silence_male"}, 404, "unknown_voice", ""),
+    ("voice of another engine", {"voice_id": "silence_male", "tts_engine": "kokoro"}, 404, "unknown_voice", ""),
     ("unknown preset", {"voice_preset": "robot"}, 422, "unknown_preset", ""),
     ("preset without the language", {"source_language": "es", "text": "Hola."}, 422, "preset_without_language", ""),
     ("both voices", {"voice_id": "pf_dora", "voice_preset": "female_generic"}, 422, "invalid_request", "voice_id"),

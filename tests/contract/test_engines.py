@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from speech.audio import Audio, join
-from speech.engines import registry
-from speech.engines.base import Engine, EngineOptions, SpeechRequest
+from speech.engines.base import Chunk, Engine, EngineOptions, SpeechRequest
+from speech.engines.records import EngineRecord
+from speech.engines.registry import ENGINES, Registry
 from speech.models import ModelStore
 from speech.text.sentences import Sentence
 
@@ -20,7 +22,7 @@ TEXTS = ("Bom dia a todos.", "Hoje é sexta.", "Até amanhã.")
 
 @pytest.fixture(scope="module", params=["silence", pytest.param("kokoro", marks=pytest.mark.models)])
 def engine(request: pytest.FixtureRequest, model_store: ModelStore) -> Iterator[Engine]:
-    engine = registry.build(request.param, EngineOptions(model_store), SILENCE)
+    engine = Registry(SILENCE).build_engine(request.param, EngineOptions(model_store))
     engine.load("cpu")
     yield engine
     engine.unload()
@@ -45,7 +47,7 @@ def test_info_is_true_of_what_it_makes(engine: Engine) -> None:
     assert {voice.engine for voice in engine.voices()} == {info.name}
     assert len({voice.voice_id for voice in engine.voices()}) == len(engine.voices())
     for chunk in engine.speak(ask(engine, *TEXTS)):
-        assert chunk.sample_rate == info.sample_rate
+        assert isinstance(chunk, Chunk) and chunk.sample_rate == info.sample_rate
 
 
 def test_a_chunk_a_sentence_in_order(engine: Engine) -> None:
@@ -83,3 +85,15 @@ def test_unloading_gives_the_memory_back_and_loading_again_works(engine: Engine)
     engine.load("cpu")
     assert engine.memory_bytes() == before
     assert next(engine.speak(ask(engine, TEXTS[0]))).duration_s > 0
+
+
+@pytest.mark.parametrize("record", [record for record in ENGINES if record.target], ids=lambda record: record.name)
+def test_a_class_says_of_itself_what_its_record_says(record: EngineRecord, tmp_path: Path) -> None:
+    engine = Registry().build_engine(record.name, EngineOptions(ModelStore(tmp_path)))
+    assert engine.info == record.info and engine.info.models == ()
+    assert record.info.can_clone == (record.voice_source == "reference")
+    assert (record.voice_format != "") == (record.voice_source != "none")
+    store = ModelStore(tmp_path)
+    assert all(store.info(name) for names in (*record.install.weights.values(), record.fit_models) for name in names)
+    for preset in record.presets:
+        assert set(preset.description) == {"en", "pt-BR"} and preset.voices

@@ -11,12 +11,13 @@ import pytest
 from numpy.typing import NDArray
 
 from speech.audio import Audio, Samples
-from speech.engines.base import Conversion, ConversionRequest, EngineOptions, Pitch, SpokenLine
+from speech.engines.base import Conversion, ConversionRequest, EngineOptions, SpokenLine
 from speech.engines.kokoro import alignment
 from speech.engines.kokoro.adapter import Adapter
 from speech.engines.kokoro.conversion import Halves, KokoroConverter, without_unheard
 from speech.engines.kokoro.phonemes import phonemize, tokens
-from speech.engines.kokoro.runtime import SAMPLE_RATE, Runtime, load_voice
+from speech.engines.kokoro.record import SAMPLE_RATE
+from speech.engines.kokoro.runtime import Runtime, load_voice
 from speech.engines.kokoro.voices import stock_voice
 from speech.errors import SpeechError
 from speech.models import ModelStore
@@ -38,6 +39,12 @@ def options(model_store: ModelStore, tmp_path_factory: pytest.TempPathFactory) -
     return EngineOptions(model_store, threads=1, voices_dir=tmp_path_factory.mktemp("voices"))
 
 
+def loaded(options: EngineOptions) -> KokoroConverter:
+    converter = KokoroConverter(options)
+    converter.load("cpu")
+    return converter
+
+
 @pytest.fixture(scope="module")
 def said(model_store: ModelStore) -> Samples:
     """The text by a man, at half the level that the network speaks at."""
@@ -52,14 +59,14 @@ def recording(said: Samples) -> Audio:
     return Audio(np.pad(said, (SAMPLE_RATE, 1000)), SAMPLE_RATE)
 
 
-def request(recording: Audio, voice: Voice, pitch: Pitch = "voice", text: str = TEXT) -> ConversionRequest:
+def request(recording: Audio, voice: Voice, pitch: str = "voice", text: str = TEXT) -> ConversionRequest:
     lines = (SpokenLine("…", 0.1, 0.3), SpokenLine(text, LEAD_S, recording.duration_s))
-    return ConversionRequest(voice, "pt-BR", lines, pitch)
+    return ConversionRequest(voice, "pt-BR", lines, {"pitch": pitch})
 
 
 @pytest.fixture(scope="module")
 def converted(options: EngineOptions, recording: Audio) -> Conversion:
-    return KokoroConverter(options).convert(recording, request(recording, stock_voice("pf_dora")), quiet)
+    return loaded(options).convert(recording, request(recording, stock_voice("pf_dora")), quiet)
 
 
 def f0(audio: Audio) -> NDArray[np.float64]:
@@ -101,7 +108,7 @@ def test_the_melody_is_the_recordings_at_the_height_of_the_voice(converted: Conv
 def test_the_recordings_own_height_can_be_kept(options: EngineOptions, recording: Audio) -> None:
     steps: list[tuple[int, int]] = []
     wanted = request(recording, stock_voice("pf_dora"), "source")
-    made = KokoroConverter(options).convert(recording, wanted, lambda done, total: steps.append((done, total)))
+    made = loaded(options).convert(recording, wanted, lambda done, total: steps.append((done, total)))
     assert made.semitones == 0 and steps == [(1, 2), (2, 2)]
     assert np.nanmedian(f0(made.audio)) == pytest.approx(np.nanmedian(f0(recording)), rel=0.06)
 
@@ -114,7 +121,7 @@ def test_a_fitted_voice_is_merged_before_it_speaks(
     style = load_voice(options.store.path("kokoro-voices") / "voices" / "pf_dora.bin")
     VoiceLibrary(options.voices_dir).add(fitted_voices.meta(), Adapter(style, {}, {}).to_tensors(), {})
     fitted = Voice("ana", "kokoro", "pt-BR", "female", "Ana", is_stock=False)
-    made = KokoroConverter(options).convert(recording, request(recording, fitted), quiet)
+    made = loaded(options).convert(recording, request(recording, fitted), quiet)
     assert np.array_equal(made.audio.samples, converted.audio.samples)
 
 
@@ -134,7 +141,7 @@ def test_what_cannot_be_converted_is_refused(
     options: EngineOptions, recording: Audio, change: Callable[[Audio], ConversionRequest], code: str
 ) -> None:
     with pytest.raises(SpeechError) as caught:
-        KokoroConverter(options).convert(recording, change(recording), quiet)
+        loaded(options).convert(recording, change(recording), quiet)
     assert caught.value.code == code
 
 
@@ -143,7 +150,7 @@ def test_what_progress_raises_stops_the_work(options: EngineOptions, recording: 
         raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        KokoroConverter(options).convert(recording, request(recording, stock_voice("pf_dora")), stop)
+        loaded(options).convert(recording, request(recording, stock_voice("pf_dora")), stop)
 
 
 def test_every_phoneme_gets_a_frame() -> None:
@@ -173,4 +180,4 @@ def test_a_recording_is_read_where_it_lies(options: EngineOptions, recording: Au
         "pt-BR",
         (SpokenLine(TEXT, LEAD_S, recording.duration_s), SpokenLine(TEXT, 2.0, 2.5), SpokenLine(TEXT, 90.0, 95.0)),
     )
-    assert len(KokoroConverter(options).convert(recording, wanted, quiet).audio.samples) == len(recording.samples)
+    assert len(loaded(options).convert(recording, wanted, quiet).audio.samples) == len(recording.samples)

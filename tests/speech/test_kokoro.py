@@ -94,7 +94,7 @@ def test_blends_and_presets_are_made_of_voices_there_are(model_store: ModelStore
     for blend in BLENDS:
         assert set(recipe(blend)) <= stock and sum(recipe(blend).values()) == 1
     for language in ("pt", "en"):
-        chosen = [preset.voices[language] for preset in PRESETS.values()]
+        chosen = [preset.voices[language] for preset in PRESETS]
         assert len(set(chosen)) == 8 and set(chosen) <= stock | set(BLENDS)
 
 

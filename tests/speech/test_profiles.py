@@ -4,9 +4,18 @@ import math
 
 import pytest
 
+from speech.engines.base import Choice, Parameter
+from speech.engines.f5.record import PARAMETERS as F5TTS
+from speech.engines.kokoro.record import PARAMETERS as KOKORO
+from speech.engines.records import EngineRecord
+from speech.engines.registry import ENGINES
 from speech.engines.silence import Silence
+from speech.engines.xtts.record import PARAMETERS as XTTS
 from speech.errors import SpeechError
-from speech.profiles import BUILT_IN, F5TTS, KOKORO, PARAMETERS, XTTS, built_in, checked
+from speech.profiles import checked, checked_with_choices
+
+PARAMETERS = {record.name: record.info.parameters for record in ENGINES}
+BUILT_IN = [profile for record in ENGINES for profile in record.built_in_profiles()]
 
 
 def parameters(profile_id: str) -> dict[str, float | bool]:
@@ -50,12 +59,6 @@ def test_values_of_the_tables() -> None:
     assert [fast[name] for name in switches] == [False] * 5
 
 
-def test_the_embedded_engine_takes_the_parameters_of_its_table() -> None:
-    from speech.engines.kokoro.engine import KokoroEngine
-
-    assert KokoroEngine.info.parameters == KOKORO
-
-
 @pytest.mark.parametrize(
     ("name", "value", "code"),
     [
@@ -90,6 +93,22 @@ def test_both_ends_of_a_range_are_in_it(table) -> None:
 
 
 def test_an_engine_without_a_table_has_one_profile_of_its_defaults() -> None:
-    (profile,) = built_in("silence", Silence.info.parameters)
+    (profile,) = EngineRecord(Silence.info).built_in_profiles()
     assert (profile.profile_id, profile.is_default) == ("silence_balanced", True)
     assert profile.parameters == {"speed": 1.0, "sentence_pause_s": 0.25}
+
+
+def test_a_table_with_choices_takes_its_words_alone() -> None:
+    table = (Choice("method", "rmvpe", ("rmvpe", "harvest")), Parameter("protect", 0.33, 0.0, 0.5))
+    assert checked_with_choices("rvc", table, {}) == {"method": "rmvpe", "protect": 0.33}
+    assert checked_with_choices("rvc", table, {"method": "harvest", "protect": 0.5})["method"] == "harvest"
+    for given, code in (
+        ({"method": "yin"}, "parameter_not_a_choice"),
+        ({"method": 1}, "parameter_not_a_choice"),
+        ({"protect": 0.6}, "parameter_out_of_range"),
+        ({"protect": "harvest"}, "parameter_of_wrong_type"),
+        ({"index": 1}, "unknown_parameter"),
+    ):
+        with pytest.raises(SpeechError) as caught:
+            checked_with_choices("rvc", table, given)
+        assert caught.value.code == code

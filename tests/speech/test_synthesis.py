@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from speech.errors import SpeechError
-from speech.synthesis import MAX_CHARS, Synthesizer, SynthesizerOptions
+from speech.request_checks import MAX_CHARS
+from speech.synthesis import Synthesizer, SynthesizerOptions
 
 ASK: dict[str, Any] = {"engine": "kokoro", "language": "pt-BR", "voice": "pf_dora"}
 

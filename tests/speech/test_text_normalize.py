@@ -8,7 +8,7 @@ import unicodedata
 
 import pytest
 
-from speech.synthesis import checked_sentences
+from speech.request_checks import checked_sentences
 from speech.text.clean import clean
 from speech.text.normalize import normalize
 from tests.speech.test_text_english import SPOKEN as ENGLISH

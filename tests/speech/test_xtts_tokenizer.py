@@ -126,7 +126,7 @@ def test_a_missing_package_is_named_with_its_command(
     assert raised.value.values["packages"] == [package] and "./run xtts" in str(raised.value)
     assert tokenizer.encode("um", "pt")
     monkeypatch.setitem(sys.modules, "tokenizers", None)
-    with pytest.raises(SpeechError, match="xtts_not_installed"):
+    with pytest.raises(SpeechError, match="engine_not_installed"):
         Tokenizer(vocab)
 
 

@@ -12,7 +12,8 @@ from speech.audio import Audio
 from speech.engines.kokoro.adapter import Adapter, merge
 from speech.engines.kokoro.engine import trimmed
 from speech.engines.kokoro.onnx_file import OnnxFile
-from speech.engines.kokoro.runtime import SAMPLE_RATE, Runtime, Style
+from speech.engines.kokoro.record import SAMPLE_RATE
+from speech.engines.kokoro.runtime import Runtime, Style
 from speech.engines.kokoro.weights import Place, places
 from speech.models import ModelStore
 from train.kokoro.corpus import Line

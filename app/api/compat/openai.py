@@ -9,18 +9,18 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
 from app.api.bodies import JSON, Body, body_of, documented
-from app.api.services import Services, Wired, usable_engines
+from app.api.services import Services, Wired
 from app.api.streaming import SoundResponse
 from app.errors import FieldError, Problem
 from speech.audio import format_of
-from speech.engines.registry import OPTIONAL
-from speech.synthesis import MAX_SEED, Plan
+from speech.request_checks import MAX_SEED
+from speech.synthesis import Plan
 
 PREFIX = "/v1/"
 router = APIRouter(tags=["openai"])
 
-# OpenAI's model names stand for the embedded engine, so that its clients work unchanged; the answer's
-# X-Papagaio-Engine header says what spoke.
+# OpenAI's model names stand for the default engine, or for the voice's where that is another, so that its clients work
+# unchanged; the answer's X-Papagaio-Engine header says what spoke.
 MODEL_ALIASES = ("tts-1", "tts-1-hd", "gpt-4o-mini-tts")
 # Five of OpenAI's voices have a Kokoro voice of the same name; the others are refused like any unknown voice.
 VOICE_ALIASES = {"alloy": "af_alloy", "echo": "am_echo", "fable": "bm_fable", "nova": "af_nova", "onyx": "am_onyx"}
@@ -96,7 +96,9 @@ def model(services: Wired, model_id: str) -> Model:
 
 @router.get("/v1/audio/models", summary="Engines, as Open WebUI asks")
 def audio_models(services: Wired) -> AudioModels:
-    return AudioModels(models=[Named(id=name, name=info.title) for name, info in usable_engines(services).items()])
+    return AudioModels(
+        models=[Named(id=name, name=info.title) for name, info in services.synthesizer.usable_engines().items()]
+    )
 
 
 @router.get("/v1/audio/voices", summary="Voices, as Open WebUI asks")
@@ -121,18 +123,18 @@ def envelope(problem: Problem, document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _model_names(services: Services) -> list[str]:
-    return [*usable_engines(services), *MODEL_ALIASES]
+    return [*services.synthesizer.usable_engines(), *MODEL_ALIASES]
 
 
 def _plan(services: Services, body: SpeechBody) -> Plan:
     _refuse_inapplicable(body)
-    if body.model in OPTIONAL:
+    if body.model in services.synthesizer.engines() and body.model not in services.synthesizer.usable_engines():
         services.synthesizer.check(body.model)
     if body.model not in _model_names(services):
         raise Problem("unknown_model_name", model=body.model, choices=_model_names(services))
-    engine = services.settings.default_engine if body.model in MODEL_ALIASES else body.model
     asked = body.voice if isinstance(body.voice, str) else body.voice.id
     voice = VOICE_ALIASES.get(asked, asked)
+    engine = services.synthesizer.choose_engine(None if body.model in MODEL_ALIASES else body.model, voice).engine
     parameters = {"speed": body.speed} if body.speed != 1.0 else {}
     return services.synthesizer.plan(
         body.input, engine=engine, language=body.language, voice=voice, parameters=parameters, seed=body.seed

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from speech.audio import Audio, Samples, resample
-from speech.engines.kokoro.runtime import SAMPLE_RATE
+from speech.engines.kokoro.record import SAMPLE_RATE
 
 VALUE = 300  # samples of one F0 or energy value
 FRAME = 600

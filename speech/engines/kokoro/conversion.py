@@ -6,6 +6,7 @@ the voice would say it. The second half is the decoder, which is given the recor
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,12 +33,14 @@ from speech.engines.kokoro.alignment import (
 )
 from speech.engines.kokoro.onnx_file import OnnxFile
 from speech.engines.kokoro.phonemes import TOKENS, phonemize, tokens
-from speech.engines.kokoro.runtime import SAMPLE_RATE, STYLE_ROWS, Style, load_voice
-from speech.engines.kokoro.voices import recipe, stock_ids
+from speech.engines.kokoro.record import CONVERTER, ENGINE, SAMPLE_RATE
+from speech.engines.kokoro.runtime import STYLE_ROWS, Style, load_voice
+from speech.engines.kokoro.voices import by_language, recipe, stock_ids
 from speech.errors import SpeechError
 from speech.text.normalize import normalize
 from speech.text.script import has_speech
-from speech.voice_files import VoiceLibrary, read_tensors
+from speech.voice_files import ListedVoices, Stamp, VoiceLibrary, read_tensors
+from speech.voices import Voice
 
 FLOAT, INT64 = 1, 7  # onnx.TensorProto.DataType
 # Tensors of the export: before and after its length regulator.
@@ -76,6 +79,7 @@ class Halves:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
+        self.size_bytes = len(model) if isinstance(model, bytes) else model.stat().st_size
         file = OnnxFile(model)
         self._tokens = "tokens" if any("tokens" in node.inputs for node in file.nodes) else "input_ids"
         first = file.part({self._tokens: INT64, "style": FLOAT, "speed": FLOAT}, [TEXT, FRAMES, F0, ENERGY])
@@ -124,20 +128,53 @@ class _Guided:
 class KokoroConverter:
     """A VoiceConverter into stock and fitted voices."""
 
+    info = CONVERTER.info
+
     def __init__(self, options: EngineOptions) -> None:
         self._options = options
+        self._listed = ListedVoices(VoiceLibrary(options.voices_dir), ENGINE) if options.voices_dir else None
+        self._stock: Halves | None = None
+        self._fitted: tuple[Stamp, Halves, Style] | None = None  # the one used last
+        self._lock = threading.Lock()
+
+    def check(self) -> None:
+        CONVERTER.install.check_packages(self.info.title)
+        self._model_path()
+        self._voices_path()
+
+    def needed_bytes(self) -> int:
+        return self._model_path().stat().st_size
+
+    def load(self, device: str) -> None:
+        """Raises SpeechError `device_not_offered` for anything but cpu, and what `check` raises."""
+        if device != "cpu":
+            raise SpeechError("device_not_offered", engine=self.info.name, device=device, choices=["cpu"])
+        self.check()
+        self._stock = Halves(self._model_path(), self._options.threads)
+
+    def unload(self) -> None:
+        self._stock = self._fitted = None
+
+    def memory_bytes(self) -> int:
+        fitted = self._fitted
+        return sum(halves.size_bytes for halves in (self._stock, fitted and fitted[1]) if halves)
+
+    def voices(self) -> tuple[Voice, ...]:
+        return by_language(stock_ids()) + (self._listed.voices() if self._listed else ())
 
     def convert(self, audio: Audio, request: ConversionRequest, progress: Progress) -> Conversion:
         """24 kHz, as long as `audio` and as loud; silent where no line is.
 
-        Raises SpeechError `unknown_voice`, `language_not_spoken`, `line_too_long`, `nothing_to_convert`,
-        `model_missing`.
+        Raises SpeechError `engine_not_loaded`, `unknown_voice`, `language_not_spoken`, `line_too_long`,
+        `nothing_to_convert`, and what reading and merging a fitted voice raise.
         """
+        if self._stock is None:
+            raise SpeechError("engine_not_loaded", engine=self.info.name)
         sound = resample(audio, SAMPLE_RATE)
         lines = _cut(sound, request)
         if not lines:
             raise SpeechError("nothing_to_convert")
-        halves, table = self._load(request.voice.voice_id)
+        halves, table = self._speaking(self._stock, request.voice.voice_id)
         guide = self._guide(lines)
         guided: list[_Guided] = []
         for line in lines:
@@ -145,7 +182,7 @@ class KokoroConverter:
             progress(len(guided), 2 * len(lines))
         gain = gain_of([one.rendered for one in guided], [one.line.samples for one in guided])
         offset = energy_offset([(one.rendered, one.guide.energy) for one in guided])
-        ratio = _ratio(guided) if request.pitch == "voice" else 1.0
+        ratio = 1.0 if request.parameters.get("pitch") == "source" else _ratio(guided)
         top_hz = float(np.clip(request.bandwidth_hz, *ALIGNED_HZ))
         made = np.zeros(len(sound.samples), np.float32)
         for number, one in enumerate(guided, len(guided) + 1):
@@ -157,25 +194,36 @@ class KokoroConverter:
 
     def _guide(self, lines: Sequence[_Line]) -> Style:
         """Style table of the stock voice that the recording is laid over."""
-        return self._stock(guide_voice(np.concatenate([line.f0 for line in lines])))
+        return self._style(guide_voice(np.concatenate([line.f0 for line in lines])))
 
-    def _stock(self, voice_id: str) -> Style:
-        folder = self._options.store.path("kokoro-voices") / "voices"
+    def _style(self, voice_id: str) -> Style:
+        folder = self._voices_path()
         parts = [load_voice(folder / f"{name}.bin") * np.float32(part) for name, part in recipe(voice_id).items()]
         style: Style = np.sum(parts, axis=0, dtype=np.float32)
         return style
 
-    def _load(self, voice_id: str) -> tuple[Halves, Style]:
-        """The network and the style table (510, 256) of a voice."""
-        name, threads = f"kokoro-{self._options.precision}", self._options.threads
-        model = self._options.store.path(name) / f"{name}.onnx"
+    def _speaking(self, stock: Halves, voice_id: str) -> tuple[Halves, Style]:
+        """The network and the style table (510, 256) of a voice. Raises SpeechError `unknown_voice`."""
         if voice_id in stock_ids():
-            return Halves(model, threads), self._stock(voice_id)
+            return stock, self._style(voice_id)
         if self._options.voices_dir is None:
-            raise SpeechError("unknown_voice", voice=voice_id, choices=list(stock_ids()))
-        path = VoiceLibrary(self._options.voices_dir).path(voice_id)
-        adapter = Adapter.from_tensors(read_tensors(path))
-        return Halves(merge(model, adapter, self._options.precision), threads), adapter.style
+            raise SpeechError("unknown_voice", voice=voice_id, engine=ENGINE, choices=list(stock_ids()))
+        library = VoiceLibrary(self._options.voices_dir)
+        path = library.path(voice_id)
+        with self._lock:
+            stamp = next(stamp for stamp in library.stamp() if stamp[0] == voice_id)
+            if self._fitted is None or self._fitted[0] != stamp:
+                adapter = Adapter.from_tensors(read_tensors(path))
+                merged = merge(self._model_path(), adapter, self._options.precision)
+                self._fitted = (stamp, Halves(merged, self._options.threads), adapter.style)
+            return self._fitted[1:]
+
+    def _model_path(self) -> Path:
+        name = f"kokoro-{self._options.precision}"
+        return self._options.store.path(name) / f"{name}.onnx"
+
+    def _voices_path(self) -> Path:
+        return self._options.store.path("kokoro-voices") / "voices"
 
 
 def _cut(sound: Audio, request: ConversionRequest) -> list[_Line]:

@@ -12,10 +12,11 @@ import numpy as np
 
 from speech.audio import Audio, join
 from speech.dsp import append_silence, fade, limit_peak, silence, trim
-from speech.engines.base import EngineInfo, EngineOptions, Parameter, SpeechRequest
+from speech.engines.base import Chunk, EngineOptions, SpeechRequest
 from speech.engines.kokoro.fitted import FittedVoices
-from speech.engines.kokoro.phonemes import ESPEAK_VOICES, phonemize, tokens
-from speech.engines.kokoro.runtime import SAMPLE_RATE, STYLE_ROWS, Runtime, Runtimes, Style, load_voice
+from speech.engines.kokoro.phonemes import phonemize, tokens
+from speech.engines.kokoro.record import RECORD, SAMPLE_RATE
+from speech.engines.kokoro.runtime import STYLE_ROWS, Runtime, Runtimes, Style, load_voice
 from speech.engines.kokoro.voices import by_language, recipe, stock_ids
 from speech.errors import SpeechError
 from speech.text.sentences import Sentence
@@ -32,16 +33,7 @@ OUTER_S, INNER_S = (0.1, 0.2), (0.03, 0.08)
 class KokoroEngine:
     """The embedded voice, on `options.threads` cores."""
 
-    info = EngineInfo(
-        name="kokoro",
-        title="Kokoro 82M",
-        languages=tuple(ESPEAK_VOICES),
-        sample_rate=SAMPLE_RATE,
-        licence="Apache-2.0",
-        parameters=(Parameter("speed", 1.0, 0.5, 2.0), Parameter("sentence_pause_s", 0.25, 0.0, 2.0)),
-        models=("kokoro-int8", "kokoro-voices"),
-        max_chars=300,
-    )
+    info = RECORD.info
 
     def __init__(self, options: EngineOptions) -> None:
         self._options = options
@@ -81,7 +73,7 @@ class KokoroEngine:
     def voices(self) -> tuple[Voice, ...]:
         return by_language(stock_ids()) + (self._fitted.voices() if self._fitted else ())
 
-    def speak(self, request: SpeechRequest) -> Generator[Audio, None, None]:
+    def speak(self, request: SpeechRequest) -> Generator[Chunk, None, None]:
         """As the protocol says; after the first sentence, as many are made side by side as there are cores."""
         if not self._loaded:
             raise SpeechError("engine_not_loaded", engine=self.info.name)
@@ -101,7 +93,7 @@ class KokoroEngine:
                 # One more than can run: a short sentence may be done while the long one before it is not.
                 while waiting and len(running) <= self._options.threads:
                     start()
-                yield chunk
+                yield Chunk(chunk.samples, chunk.sample_rate)
         finally:
             for future in running:
                 future.cancel()

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from speech.audio import Samples
 
-SAMPLE_RATE = 24000
 STYLE_ROWS = 510  # a voice has one style for each number of phonemes; also the most phonemes of one call
 STYLE_SIZE = 256  # first half conditions the decoder (timbre), second half the prosody
 
@@ -41,7 +40,7 @@ class Runtime:
         self._tokens_name = self._session.get_inputs()[0].name  # "tokens" (int8) or "input_ids" (fp32)
 
     def synthesize(self, tokens: list[int], voice: Style, speed: float) -> Samples:
-        """Samples at `SAMPLE_RATE` for 1 to 510 `tokens`; `voice` of shape (510, 256), `speed` 1.0 as recorded."""
+        """Samples at 24 kHz for 1 to 510 `tokens`; `voice` of shape (510, 256), `speed` 1.0 as recorded."""
         row = voice[min(len(tokens), STYLE_ROWS) - 1]
         inputs = {
             self._tokens_name: np.array([[0, *tokens, 0]], np.int64),

@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from speech.engines.base import Chunk, EngineInfo, EngineOptions, SpeechRequest
+from speech.engines.base import Chunk, EngineOptions, SpeechRequest
 from speech.engines.memory import available_bytes
-from speech.engines.xtts.cleaning import INSTALL_COMMAND
-from speech.engines.xtts.tokenizer import CHAR_LIMITS, CODES, Tokenizer
-from speech.engines.xtts.voices import ENGINE, clips_of, studio_voices
+from speech.engines.xtts.record import ENGINE, LANGUAGES, MODEL, RECORD, SAMPLE_RATE
+from speech.engines.xtts.tokenizer import CHAR_LIMITS, Tokenizer
+from speech.engines.xtts.voices import clips_of, studio_voices
 from speech.errors import SpeechError
-from speech.profiles import XTTS
 from speech.text.sentences import Sentence, split
 from speech.voice_files import ListedVoices, VoiceLibrary, read_tensors
 from speech.voices import Voice
@@ -28,54 +25,28 @@ if TYPE_CHECKING:
     from speech.engines.xtts.sampling import SamplingOptions
     from speech.engines.xtts.vocoder import Vocoder
 
-MODEL = "xtts-v2"
-PACKAGES = ("torch", "tokenizers")
-SAMPLE_RATE = 24000
 AHEAD = 8  # utterances of one request in the loop at once; those after them wait for the first to be heard
 FEWER = {"fp32": 1, "bf16": 2, "int8": 3}  # bytes in memory than in the file, about: not every part is packed
 UNSPACED = ("zh", "ja")  # written without spaces between sentences
-# The tags of the engine's languages: the region only where Papagaio has several, as for the embedded voice.
-LANGUAGES = {tag if code in ("pt", "en") else tag.partition("-")[0]: code for tag, code in CODES.items()}
 SAMPLING = ("temperature", "top_k", "top_p", "repetition_penalty", "length_penalty")
 FILES = ("config.json", "vocab.json")
 WEIGHTS = ("model.safetensors", "model.pth")
-INFO = EngineInfo(
-    name=ENGINE,
-    title="XTTS v2",
-    languages=tuple(LANGUAGES),
-    sample_rate=SAMPLE_RATE,
-    licence="LicenseRef-CPML",
-    licence_url="https://huggingface.co/coqui/XTTS-v2/blob/6c2b0d75eae4b7047358e3b6bd9325f857d43f77/LICENSE.txt",
-    parameters=XTTS,
-    models=(MODEL,),
-    max_chars=max(CHAR_LIMITS.values()),
-    char_limits={tag: CHAR_LIMITS[code] for tag, code in LANGUAGES.items()},
-    can_clone=True,
-    is_commercial=False,
-    devices=("cpu", "cuda"),
-    is_seeded=True,
-    batch_size=8,
-    without_effect=("length_penalty",),  # it ranks beams, and there is one, as in the reference implementation
-)
 
 
 class XttsEngine:
     """Weights of the model store, or of `options.checkpoint_dir`; studio speakers and the library's `xtts` voices."""
 
-    info = INFO
+    info = RECORD.info
 
     def __init__(self, options: EngineOptions) -> None:
         self._options = options
-        self.info = replace(INFO, models=()) if options.checkpoint_dir else INFO
         self._library = VoiceLibrary(options.voices_dir) if options.voices_dir else None
         self._listed = ListedVoices(self._library, ENGINE) if self._library else None
         self._loaded: Loaded | None = None
 
     def check(self) -> None:
-        """Raises SpeechError `xtts_not_installed`, `model_missing`, `checkpoint_dir_unusable`."""
-        missing = [name for name in PACKAGES if find_spec(name) is None]
-        if missing:
-            raise SpeechError("xtts_not_installed", packages=missing, command=INSTALL_COMMAND)
+        """Raises SpeechError `engine_not_installed`, `model_missing`, `checkpoint_dir_unusable`."""
+        RECORD.install.check_packages(self.info.title)
         self._folder()
 
     def needed_bytes(self) -> int:

@@ -22,14 +22,15 @@ CHAR_LIMITS |= {"nl": 251, "cs": 186, "ar": 166, "zh-cn": 82, "hu": 224, "ko": 9
 class Tokenizer:
     """The vocabulary of one checkpoint. Safe for several threads.
 
-    Raises SpeechError `xtts_not_installed`, `checkpoint_damaged`.
+    Raises SpeechError `engine_not_installed`, `checkpoint_damaged`.
     """
 
     def __init__(self, vocab_path: Path) -> None:
         try:
             from tokenizers import Tokenizer as BytePairs
         except ImportError as error:
-            raise SpeechError("xtts_not_installed", packages=["tokenizers"], command=INSTALL_COMMAND) from error
+            missing = {"engine": "XTTS v2", "packages": ["tokenizers"], "command": INSTALL_COMMAND}
+            raise SpeechError("engine_not_installed", **missing) from error
         try:
             self._pairs = BytePairs.from_file(str(vocab_path))
         except Exception as error:  # the Rust library raises nothing narrower

@@ -1,0 +1,90 @@
+"""What is known of an engine or a converter before it is imported: one record each, listed in `registry`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import Literal
+
+from speech.engines.base import ConverterInfo, EngineInfo
+from speech.errors import SpeechError
+from speech.profiles import QualityProfile, checked
+
+# How a voice that is not stock comes to an engine: weights are fitted, clips are its reference, or not at all.
+VoiceSource = Literal["fit", "reference", "none"]
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A name for a voice in each language: `voices` by primary subtag, `description` by language of the reader."""
+
+    name: str
+    description: Mapping[str, str]
+    voices: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Installation:
+    """What an engine or a converter needs here, and what brings it."""
+
+    packages: tuple[str, ...] = ()  # modules that must be importable
+    command: str = ""  # that brings packages and weights
+    # Precision to names in the model store's catalogue; the first precision is the default.
+    weights: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    is_announced: bool = True  # listed before it is installed; else it appears with its installation
+
+    def precision(self, asked: str) -> str:
+        """`asked` where there are such weights, else the default; as asked where there is no choice."""
+        return asked if asked in self.weights else next(iter(self.weights), "") or asked
+
+    def models(self, precision: str) -> tuple[str, ...]:
+        """Names in the catalogue of what `precision` needs."""
+        return self.weights.get(precision, self.weights.get("", ()))
+
+    def check_packages(self, engine: str) -> None:
+        """Raises SpeechError `engine_not_installed` with the command that brings them."""
+        missing = [name for name in self.packages if find_spec(name) is None]
+        if missing:
+            raise SpeechError("engine_not_installed", engine=engine, packages=missing, command=self.command)
+
+
+@dataclass(frozen=True)
+class EngineRecord:
+    """One engine."""
+
+    info: EngineInfo
+    target: str = ""  # "module:Class", imported on first use; "": announced, not built
+    install: Installation = Installation()
+    voice_source: VoiceSource = "none"
+    fit_models: tuple[str, ...] = ()  # names in the catalogue that fitting a voice needs
+    # Module with `check(base_model, base_sha256, tensors)`, what its voices are made of, and `is_stock(voice_id)`.
+    voice_format: str = ""
+    profiles: tuple[QualityProfile, ...] = ()  # built in; none: one of the parameters' defaults
+    presets: tuple[Preset, ...] = ()  # the first is used where a request names neither preset nor voice
+    auto_rank: int = 0  # the default `auto` is the installed engine of the highest; 0 is never taken
+
+    @property
+    def name(self) -> str:
+        return self.info.name
+
+    def built_in_profiles(self) -> tuple[QualityProfile, ...]:
+        """At least one, and one of them the default."""
+        if self.profiles:
+            return self.profiles
+        values = checked(self.name, self.info.parameters, {})
+        balanced = QualityProfile(f"{self.name}_balanced", self.name, "Balanced", "The engine's defaults", values, True)
+        return (balanced,)
+
+
+@dataclass(frozen=True)
+class ConverterRecord:
+    """One converter."""
+
+    info: ConverterInfo
+    target: str  # "module:Class", imported on first use
+    install: Installation = Installation()
+
+    @property
+    def name(self) -> str:
+        return self.info.name

@@ -1,0 +1,84 @@
+"""What a request asks of an engine, checked before anything is loaded."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from secrets import randbelow
+
+from speech.engines.base import Engine, EngineInfo, VoiceConverter
+from speech.errors import SpeechError
+from speech.text.language import guess
+from speech.text.normalize import normalize
+from speech.text.script import has_speech, unreadable
+from speech.text.sentences import Sentence, split
+from speech.voices import MANY_LANGUAGES, Voice
+
+MAX_CHARS = 10_000  # of one request, the base API's bound
+MAX_SEED = 2**32 - 1
+
+
+def checked_parameters(info: EngineInfo, given: Mapping[str, float | bool]) -> dict[str, float | bool]:
+    """Every parameter of the engine, the given ones checked.
+
+    Raises SpeechError `unknown_parameter`, `parameter_out_of_range`.
+    """
+    known = {parameter.name: parameter for parameter in info.parameters}
+    for name, value in given.items():
+        if name not in known:
+            raise SpeechError("unknown_parameter", parameter=name, engine=info.name, choices=list(known))
+        low, high = known[name].minimum, known[name].maximum
+        if low is None or high is None or isinstance(value, bool):
+            continue
+        if not (math.isfinite(value) and low <= value <= high):
+            raise SpeechError("parameter_out_of_range", parameter=name, value=value, minimum=low, maximum=high)
+    return {name: given.get(name, parameter.default) for name, parameter in known.items()}
+
+
+def checked_seed(info: EngineInfo, seed: int | None) -> int | None:
+    """The seed that is used. Raises SpeechError `seed_not_used`, `parameter_out_of_range`."""
+    if seed is None:
+        return randbelow(MAX_SEED + 1) if info.is_seeded else None
+    if not info.is_seeded:
+        raise SpeechError("seed_not_used", engine=info.name)
+    if not 0 <= seed <= MAX_SEED:
+        raise SpeechError("parameter_out_of_range", parameter="seed", value=seed, minimum=0, maximum=MAX_SEED)
+    return seed
+
+
+def checked_sentences(text: str, language: str, max_chars: int) -> tuple[Sentence, ...]:
+    """The sentences of a text that can be spoken in `language`, normalised.
+
+    Raises SpeechError `text_empty`, `text_too_long`, `nothing_to_say`, `text_not_in_language`.
+    """
+    if not text.strip():
+        raise SpeechError("text_empty")
+    if len(text) > MAX_CHARS:
+        raise SpeechError("text_too_long", length=len(text), maximum=MAX_CHARS)
+    normal = normalize(text, language)  # first: it turns µ and % into words
+    if foreign := unreadable(normal, language):
+        raise SpeechError("text_not_in_language", characters=foreign[:10], language=language)
+    spoken = tuple(sentence for sentence in split(normal, max_chars, language) if has_speech(sentence.text))
+    if not spoken:
+        raise SpeechError("nothing_to_say")
+    return spoken
+
+
+def own_language(voice: Voice, text: str, info: EngineInfo) -> str:
+    """Raises SpeechError `language_needed` where neither the voice nor the text tells."""
+    if voice.language != MANY_LANGUAGES:
+        return voice.language
+    found = guess(text)
+    if found is None:
+        raise SpeechError("language_needed", voice=voice.voice_id, choices=list(info.languages))
+    return found
+
+
+def voice_of(engine: Engine | VoiceConverter, voice_id: str) -> Voice:
+    """Raises SpeechError `unknown_voice`; what `check` raises where there are none."""
+    voices = {voice.voice_id: voice for voice in engine.voices()}
+    if not voices:
+        engine.check()
+    if voice_id not in voices:
+        raise SpeechError("unknown_voice", voice=voice_id, engine=engine.info.name, choices=list(voices))
+    return voices[voice_id]
