@@ -185,7 +185,7 @@ def _convert_options(parser: Parser) -> None:
     parser.option("--format")
     parser.add_argument("--language", help=text("cli.help.convert_language"))
     parser.add_argument("--text", help=text("cli.help.convert_text"))
-    parser.add_argument("--pitch", default="voice", help=text("cli.help.convert_pitch"))
+    parser.add_argument("--pitch", help=text("cli.help.convert_pitch"))
 
 
 def number(kind: type[int] | type[float]) -> Callable[[str], float]:

@@ -214,7 +214,6 @@ _SERVICE = {  # the service, its settings and its command line
     "unknown_command": 400,
     "unknown_licence": 400,
     "unknown_option": 400,
-    "unknown_pitch": 400,
     "unknown_queue": 400,
     "unknown_setting": 500,
     "unsupported_database": 500,

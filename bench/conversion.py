@@ -25,12 +25,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.settings import load_settings
-from app.tasks.convert import ConversionService, Converted, Wanted, convert_recording, find_voice
+from app.tasks.conversion_service import ConversionService
 from bench.prompts import SPEAKERS, PromptSpeaker, decoded, listed
 from bench.record import RESULTS, write
 from speech.asr import WhisperTranscriber
 from speech.audio import Audio, join, save
-from speech.engines.base import EngineOptions
+from speech.conversion import ConvertedRecording
 from speech.metrics.speaker import Embedding, SpeakerEncoder, SpeakerJudge
 from speech.metrics.wer import errors, words
 from speech.models import ModelStore
@@ -68,7 +68,7 @@ class Bench:
         self.synthesizer = Synthesizer(
             SynthesizerOptions(settings.models_path, precision=precision, threads=threads, voices_dir=folder)
         )
-        self.conversion = ConversionService(EngineOptions(self.store, precision, threads, folder))
+        self.conversion = ConversionService(self.synthesizer)
         self.transcriber = WhisperTranscriber(self.store.path("whisper-base"), threads=threads)
         self.judges = speaker_judges(self.store)
 
@@ -76,14 +76,14 @@ class Bench:
         plan = self.synthesizer.plan(text, engine="kokoro", language=language, voice=voice)
         return join(self.synthesizer.speak(plan))
 
-    def converted(self, audio: Audio, voice: str, language: str, pitch: str) -> tuple[Converted, float]:
+    def converted(self, audio: Audio, voice: str, language: str, pitch: str) -> tuple[ConvertedRecording, float]:
         """As the service does it, the words recognised; and the seconds it took."""
-        wanted = Wanted(find_voice(self.synthesizer.voices(), voice), language, pitch=pitch)
+        info, options = self.conversion.options(voice, language, None, {"pitch": pitch})
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "recording.wav"
             save(audio, path)
             started = time.perf_counter()
-            made = convert_recording(self.conversion, path, wanted, lambda done, total, note: None)
+            made = self.conversion.convert(path, info, options, lambda done, total, note: None)
             return made, time.perf_counter() - started
 
     def mistakes(self, audio: Audio, text: str, language: str) -> int:

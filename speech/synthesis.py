@@ -103,18 +103,21 @@ class Plan:
     conversion: ConversionStep | None = None  # after the synthesis
 
     @property
+    def restricted(self) -> list[EngineInfo | ConverterInfo]:
+        """Of what takes part, that whose weights do not allow commercial use."""
+        infos: list[EngineInfo | ConverterInfo] = [self.info, *([self.conversion.info] if self.conversion else [])]
+        return [info for info in infos if not info.is_commercial]
+
+    @property
     def is_commercial(self) -> bool:
-        """Whether all weights that take part allow commercial use."""
-        return self.info.is_commercial and (self.conversion is None or self.conversion.info.is_commercial)
+        return not self.restricted
 
 
 def tags_of(plan: Plan) -> dict[str, str]:
     """What a file with the sound of `plan` says of itself; nothing where the weights allow every use."""
     if plan.is_commercial:
         return {}
-    infos: list[EngineInfo | ConverterInfo] = [plan.info, *([plan.conversion.info] if plan.conversion else [])]
-    restricted = [info for info in infos if not info.is_commercial]
-    terms = [f"{i.title} weights under {i.licence}, non-commercial use only. {i.licence_url}" for i in restricted]
+    terms = [f"{i.title} weights under {i.licence}, non-commercial use only. {i.licence_url}" for i in plan.restricted]
     made = f"Synthetic speech: {plan.info.title}, voice {plan.voice.voice_id}, seed {plan.seed}. Made with Papagaio"
     return {"copyright": " ".join(terms).strip(), "comment": made}
 

@@ -16,7 +16,6 @@ from app.api.queries import known_query
 from app.api.services import Wired
 from app.api.uploads import add_with_recordings
 from app.jobs.kinds import CONVERSION
-from speech.synthesis import match_language
 
 router = APIRouter(tags=["voices"], dependencies=[Depends(known_query)])
 
@@ -24,7 +23,8 @@ router = APIRouter(tags=["voices"], dependencies=[Depends(known_query)])
 class ToConvert(Body):
     """`text`: what is said in the recording, where it is known; otherwise it is recognised.
 
-    `pitch`: `voice` moves the melody to where the voice speaks, `source` leaves it at the recording's height.
+    `pitch` is the converter's parameter of that name: to a voice of Kokoro `voice` moves the melody to where the voice
+    speaks, `source` leaves it at the recording's height.
     `output_format`: of the `audio_url` that the job shows; the sound can be had in the others as well.
     """
 
@@ -32,7 +32,7 @@ class ToConvert(Body):
     voice_id: Annotated[str, Field(min_length=1, max_length=80)]
     language: LanguageTag
     text: Annotated[str | None, Field(max_length=10_000)] = None
-    pitch: Annotated[Literal["voice", "source"], Word] = "voice"
+    pitch: Annotated[str | None, Word] = None
     output_format: Annotated[Literal["wav", "mp3", "ogg", "flac", "m4a", "opus"], Word] = "wav"
 
 
@@ -46,17 +46,20 @@ def convert(
     services: Wired, reader: Language, body: Annotated[ToConvert, Depends(body_of(ToConvert, MULTIPART))]
 ) -> AnyJob:
     """Raises Problem `conversion_not_installed`, `conversion_models_missing`; SpeechError for what cannot be asked."""
-    from app.tasks.convert import ENGINE, conversion_service_of, find_voice
+    from app.tasks.conversion_service import ConversionService, parameter_value
 
-    voice = find_voice(services.synthesizer.voices(), body.voice_id)
+    conversion = ConversionService(services.synthesizer)
+    asked = {} if body.pitch is None else {"pitch": parameter_value(body.pitch)}
+    info, options = conversion.options(body.voice_id, body.language, body.text or None, asked)
     params: dict[str, Any] = {
         "mode": "conversion",
-        "engine": ENGINE,
-        "voice": voice.voice_id,
-        "language": match_language(body.language, services.synthesizer.engines()[ENGINE]),
-        "ref_text": body.text or None,
-        "pitch": body.pitch,
+        "engine": info.name,
+        "voice": options.voice.voice_id,
+        "language": options.language,
+        "ref_text": options.text,
+        "parameters": dict(options.parameters),
+        "pitch": options.parameters.get("pitch"),
         "output_format": body.output_format,
     }
-    conversion_service_of(services.settings).check()
+    conversion.check(info.name)
     return view_of(add_with_recordings(services, CONVERSION, params, [body.file]), reader)

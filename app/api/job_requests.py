@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
@@ -11,8 +12,9 @@ from app.api.services import Services
 from app.errors import FieldError, Problem
 from speech.profiles import QualityProfile
 from speech.request_checks import MAX_SEED
-from speech.synthesis import EngineChoice, match_language
+from speech.synthesis import ConversionAsked, EngineChoice, match_language
 
+RVC = "rvc"  # the converter that the base API names
 RVC_FIELDS = (
     "rvc_model_id",
     "rvc_pitch",
@@ -64,8 +66,7 @@ def params_of(services: Services, body: NewJob) -> dict[str, Any]:
     _refuse_inapplicable(body)
     choice = _engine(services, body)
     engine = choice.engine
-    if body.enable_rvc:
-        raise Problem("rvc_not_built")
+    conversion = _conversion(services, body)
     language = match_language(_language(body), services.synthesizer.engines()[engine])
     preset, voice = _voice(services, body, engine, language)
     if body.mode == "dubbing_with_clone":
@@ -73,7 +74,13 @@ def params_of(services: Services, body: NewJob) -> dict[str, Any]:
     profile = _profile(services, engine, body.quality_profile_id)
     parameters = dict(profile.parameters) | ({} if body.speed is None else {"speed": body.speed})
     plan = services.synthesizer.plan(
-        body.text, engine=engine, language=language, voice=voice, parameters=parameters, seed=body.seed
+        body.text,
+        engine=engine,
+        language=language,
+        voice=voice,
+        parameters=parameters,
+        seed=body.seed,
+        conversion=conversion,
     )
     return {
         "mode": body.mode,
@@ -83,6 +90,8 @@ def params_of(services: Services, body: NewJob) -> dict[str, Any]:
         "voice": voice,
         "parameters": dict(plan.parameters),
         "seed": plan.seed,
+        "conversion": asdict(conversion) if conversion else None,
+        **({"enable_rvc": True, **_rvc_fields(body)} if body.enable_rvc else {}),
         "source_language": body.source_language,
         "target_language": body.target_language or body.source_language,
         "voice_preset": preset,
@@ -91,6 +100,20 @@ def params_of(services: Services, body: NewJob) -> dict[str, Any]:
         "engines_passed_over": dict(choice.passed_over),
         "quality_profile_id": profile.profile_id,
     }
+
+
+def _conversion(services: Services, body: NewJob) -> ConversionAsked | None:
+    """What the `rvc_*` fields ask for: the converter of that name, one of its models as the voice, its parameters."""
+    if not body.enable_rvc or body.rvc_model_id is None:
+        return None
+    if RVC not in services.synthesizer.converters():
+        raise Problem("rvc_not_built")
+    asked = {name.removeprefix("rvc_"): value for name, value in _rvc_fields(body).items() if value is not None}
+    return ConversionAsked(RVC, str(asked.pop("model_id")), asked)
+
+
+def _rvc_fields(body: NewJob) -> dict[str, Any]:
+    return {name: getattr(body, name) for name in RVC_FIELDS}
 
 
 def _refuse_stock(services: Services, voice_id: str) -> None:

@@ -109,7 +109,8 @@ class SoundView(JobView):
 class ConversionJob(SoundView, IntakeJob):
     """A recording said again by another voice; `result` has the words, and what was used."""
 
-    pitch: str | None = None
+    pitch: str | float | None = None
+    parameters: dict[str, float | bool | str] | None = None
     output_format: str | None = None
 
 

@@ -18,6 +18,7 @@ from app.api.queries import known_query
 from app.api.services import Services, Wired
 from app.errors import Problem
 from app.jobs.job import Job
+from app.jobs.kinds import CONVERSION
 from app.jobs.wake import Wake
 from speech.audio import FORMATS as CODECS
 from speech.audio import Audio, encode, from_pcm16
@@ -62,11 +63,19 @@ async def stream(request: Request, services: Wired, job_id: str) -> StreamingRes
     job = await run_in_threadpool(find_sounding, services, job_id)
     if job.is_ended:
         ready(job)
-    sample_rate = services.synthesizer.engines()[job.params["engine"]].sample_rate
+    sample_rate = _rate_of(services, job)
     sound = _follow(services, job_id, request.is_disconnected)
     first = await anext(sound, b"")  # what fails before the first sound is answered as an error
     headers = {"X-Sample-Rate": str(sample_rate), "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(_rest(first, sound), headers=headers, media_type="audio/pcm")
+
+
+def _rate_of(services: Services, job: Job) -> int:
+    """Of the sound that a job makes: the last converter's, else the engine's."""
+    step = job.params.get("conversion")
+    if step or job.kind == CONVERSION.name:
+        return services.synthesizer.converters()[step["converter"] if step else job.params["engine"]].sample_rate
+    return services.synthesizer.engines()[job.params["engine"]].sample_rate
 
 
 async def _ended(services: Services, job_id: str, timeout_s: float | None) -> Job:

@@ -28,9 +28,10 @@ def _headers(plan: Plan) -> dict[str, str]:
     more = {}
     if plan.seed is not None:
         more["X-Papagaio-Seed"] = str(plan.seed)
-    if not plan.info.is_commercial:
-        more["X-Papagaio-Licence"] = f"{plan.info.licence}; non-commercial"
-        more["Link"] = f'<{plan.info.licence_url}>; rel="license"'  # RFC 8288 and the registry's relation
+    if restricted := plan.restricted:
+        more["X-Papagaio-Licence"] = ", ".join(f"{info.licence}; non-commercial" for info in restricted)
+        # RFC 8288 and the registry's relation
+        more["Link"] = ", ".join(f'<{info.licence_url}>; rel="license"' for info in restricted)
     if plan.info.without_effect:
         more["X-Papagaio-Without-Effect"] = ", ".join(plan.info.without_effect)
     return more | {

@@ -14,26 +14,22 @@ from app.errors import Problem
 from speech.errors import SpeechError
 
 if TYPE_CHECKING:
-    from app.settings import Settings
-    from app.tasks.convert import ConversionService
-
-PITCHES = ("voice", "source")
+    from app.tasks.conversion_service import ConversionService
 
 
 def convert(options: argparse.Namespace, console: Console) -> int:
     from app.settings import load_settings
-    from app.tasks.convert import conversion_service_of
-
-    settings = load_settings()
-    return convert_in(conversion_service_of(settings), settings, options, console)
-
-
-def convert_in(conversion: ConversionService, settings: Settings, options: argparse.Namespace, console: Console) -> int:
-    """Everything is checked before anything is made; the output is written whole or not at all."""
     from app.tasks import synthesizer_of
-    from app.tasks.convert import ENGINE, Wanted, convert_recording, find_voice
+    from app.tasks.conversion_service import ConversionService
+
+    with closing(synthesizer_of(load_settings())) as synthesizer:
+        return convert_in(ConversionService(synthesizer), options, console)
+
+
+def convert_in(conversion: ConversionService, options: argparse.Namespace, console: Console) -> int:
+    """Everything is checked before anything is made; the output is written whole or not at all."""
+    from app.tasks.conversion_service import parameter_value
     from speech import audio
-    from speech.synthesis import match_language
 
     recording, output = Path(options.recording), Path(options.output)
     file_format = options.format or output.suffix.lstrip(".").lower()
@@ -42,22 +38,18 @@ def convert_in(conversion: ConversionService, settings: Settings, options: argpa
         raise SpeechError("output_folder_missing", path=str(output.absolute().parent))
     if not recording.is_file():
         raise Problem("file_missing", path=options.recording)
-    if options.pitch not in PITCHES:
-        raise Problem("unknown_pitch", pitch=options.pitch, choices=list(PITCHES))
-    with closing(synthesizer_of(settings)) as synthesizer:
-        voice = find_voice(synthesizer.voices(), options.voice)
-        language = match_language(options.language, synthesizer.engines()[ENGINE]) if options.language else ""
-        bring(synthesizer, conversion.models(), console)
-    conversion.check()
+    parameters = {} if options.pitch is None else {"pitch": parameter_value(options.pitch)}
+    info, asked = conversion.options(options.voice, options.language or "", options.text, parameters)
+    bring(conversion.synthesizer, conversion.models(info.name), console)
+    conversion.check(info.name)
     started = time.perf_counter()
-    wanted = Wanted(voice, language, options.text, options.pitch)
-    made = convert_recording(conversion, recording, wanted, _Told(console))
+    made = conversion.convert(recording, info, asked, _Told(console))
     elapsed_s = time.perf_counter() - started
     try:
         audio.save(made.audio, output, file_format)
     except OSError as error:
         raise SpeechError("output_unwritable", path=str(output), reason=error.strerror or str(error)) from error
-    used = {"voice": voice.voice_id, "language": made.language, "semitones": f"{made.semitones:+.1f}"}
+    used = {"voice": asked.voice.voice_id, "language": made.language, "semitones": f"{made.semitones:+.1f}"}
     times = {"duration_s": f"{made.audio.duration_s:.2f}", "elapsed_s": f"{elapsed_s:.2f}"}
     console.say("cli.convert.done", path=str(output), format=file_format, text=made.text, **used, **times)
     return 0

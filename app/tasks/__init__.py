@@ -10,7 +10,8 @@ from app.jobs.runner import Task
 from app.settings import Settings
 from app.tasks.cloning import clone_voice
 from app.tasks.cloning_service import CloningService
-from app.tasks.convert import ConversionService, conversion_service_of, convert_voice
+from app.tasks.conversion_service import ConversionService
+from app.tasks.convert import convert_voice
 from app.tasks.intake import analyze_recordings
 from app.tasks.synthesis import synthesize
 from speech.engines.registry import Registry
@@ -27,13 +28,13 @@ def tasks(
         "intake": partial(analyze_recordings, cloning),
         "clone_voice": partial(clone_voice, cloning),
     }
-    return table | ({"conversion": partial(convert_voice, conversion, synthesizer.voices)} if conversion else {})
+    return table | ({"conversion": partial(convert_voice, conversion)} if conversion else {})
 
 
 def table(settings: Settings, synthesizer: Synthesizer) -> Mapping[str, Task]:
     """The table of a worker process, whose engines are those of `synthesizer`."""
     cloning = CloningService(synthesizer.store, settings.voices_path, synthesizer.registry)
-    return tasks(synthesizer, cloning, conversion_service_of(settings))
+    return tasks(synthesizer, cloning, ConversionService(synthesizer))
 
 
 def synthesizer_of(settings: Settings) -> Synthesizer:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from app.jobs.context import Cancelled, JobContext
 from speech.audio import Tags, pcm16, wav_header
-from speech.synthesis import Plan, Synthesizer, tags_of
+from speech.synthesis import ConversionAsked, Plan, Synthesizer, tags_of
 
 OUTPUT = "audio.wav"
 GROWING = ".pcm"  # suffix of the running attempt's raw sound: 16 bit mono at the engine's rate
@@ -27,6 +27,7 @@ class SynthesisParams(BaseModel):
     voice: str
     language: str
     parameters: dict[str, float | bool]
+    conversion: ConversionAsked | None = None  # after the synthesis
     seed: int | None = None  # decided when the job was added, so that every attempt makes the same sound
 
 
@@ -43,6 +44,7 @@ def synthesize(synthesizer: Synthesizer, context: JobContext, params: Mapping[st
         voice=wanted.voice,
         parameters=wanted.parameters,
         seed=wanted.seed,
+        conversion=wanted.conversion,
     )
     started = time.perf_counter()
     growing = context.temporary(GROWING)
@@ -71,9 +73,19 @@ def synthesize(synthesizer: Synthesizer, context: JobContext, params: Mapping[st
         "device": synthesizer.pool_stats().devices.get(plan.engine),
         "licence": plan.info.licence,
         "licence_url": plan.info.licence_url or None,
-        "is_commercial": plan.info.is_commercial,
+        "is_commercial": plan.is_commercial,
+        "conversion": _conversion_used(plan),
         "tags": tags,
     }
+
+
+def _conversion_used(plan: Plan) -> dict[str, Any] | None:
+    step = plan.conversion
+    if step is None:
+        return None
+    licence = {"licence": step.info.licence, "licence_url": step.info.licence_url or None}
+    used = {"converter": step.info.name, "voice": step.voice.voice_id, "parameters": dict(step.parameters)}
+    return {**used, **licence, "is_commercial": step.info.is_commercial}
 
 
 def _speak_into(path: Path, synthesizer: Synthesizer, plan: Plan, context: JobContext) -> tuple[int, float, int]:

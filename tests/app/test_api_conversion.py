@@ -9,23 +9,24 @@ from typing import Any
 
 import numpy as np
 import pytest
-from api_service import Service, running
+from api_service import SILENCE, Service, running
 
 from app.cli import main
 from app.commands.console import Console
 from app.commands.convert import convert_in
-from app.tasks import convert, tasks
-from app.tasks.convert import ConversionService, SpeechModels, Wanted, conversion_service_of, convert_recording
+from app.tasks import conversion_service, tasks
+from app.tasks.conversion_service import ConversionService
 from speech.asr import Transcript
 from speech.audio import Audio, load, save
+from speech.conversion import LONGEST_S, ConvertedRecording, SpeechModels
 from speech.dsp import silence
-from speech.engines.base import Conversion, ConversionRequest, Progress, VoiceConverter
-from speech.engines.kokoro.voices import stock_voice
 from speech.errors import SpeechError
+from speech.synthesis import Synthesizer, SynthesizerOptions
 from speech.vad import EnergyDetector
 
 Captured = pytest.CaptureFixture[str]
 RATE = 24_000
+INVERTING = {"kokoro": "inverting_converter:RECORD"}
 WORDS = ("bom dia a todos", "até amanhã então")
 
 
@@ -43,29 +44,16 @@ class Listener:
         return {"pt": 0.97, "en": 0.01, "es": 0.02}
 
 
-class Inverter:
-    """Turns each line of the recording upside down."""
-
-    def convert(self, audio: Audio, request: ConversionRequest, progress: Progress) -> Conversion:
-        made = np.zeros_like(audio.samples)
-        for number, line in enumerate(request.lines, 1):
-            span = slice(round(line.start_s * RATE), round(line.end_s * RATE))
-            made[span] = -audio.samples[span]
-            progress(number, len(request.lines))
-        return Conversion(Audio(made, RATE), 0.0 if request.parameters["pitch"] == "source" else 7.0, 1.5)
-
-
 class Rehearsal(ConversionService):
+    """With everything it needs, and ears that hear `words`."""
+
     words, log_probability = WORDS, -0.2
 
-    def models(self) -> tuple[str, ...]:
+    def models(self, converter: str) -> tuple[str, ...]:
         return ()
 
-    def ears(self) -> SpeechModels:
+    def speech_models(self, converter: str) -> SpeechModels:
         return SpeechModels(EnergyDetector(), Listener(self.words, self.log_probability))
-
-    def converter(self) -> VoiceConverter:
-        return Inverter()
 
 
 def noise(duration_s: float, level: float = 0.2) -> Audio:
@@ -84,13 +72,14 @@ def recording(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def conversion(tmp_path: Path) -> Rehearsal:
-    from api_service import settings_in
-
-    return Rehearsal(conversion_service_of(settings_in(tmp_path / "data")).options)
+    return Rehearsal(Synthesizer(SynthesizerOptions(tmp_path / "models", extra_engines=INVERTING)))
 
 
-def converted(conversion: ConversionService, path: Path, **asked: Any) -> convert.Converted:
-    return convert_recording(conversion, path, Wanted(stock_voice("pf_dora"), **asked), lambda done, total, note: None)
+def converted(
+    conversion: ConversionService, path: Path, language: str = "", text: str | None = None
+) -> ConvertedRecording:
+    info, options = conversion.options("pf_dora", language, text, {})
+    return conversion.convert(path, info, options, lambda done, total, note: None)
 
 
 def refused(conversion: ConversionService, path: Path, **asked: Any) -> SpeechError:
@@ -139,7 +128,7 @@ def test_a_piece_without_words_stays_silent(conversion: Rehearsal, recording: Pa
     [
         (silence(3, RATE), "recording_silent"),
         (noise(4, 0.05), "no_speech_found"),
-        (silence(convert.LONGEST_S + 1, 8000), "conversion_too_long"),
+        (silence(LONGEST_S + 1, 8000), "conversion_too_long"),
         (Audio((0.2 * np.sin(np.arange(4 * RATE) * 0.06)).astype(np.float32), RATE), "only_music"),
     ],
 )
@@ -159,12 +148,13 @@ def test_a_file_that_is_no_sound_is_refused(conversion: Rehearsal, tmp_path: Pat
 
 
 @pytest.fixture
-def studio(tmp_path: Path, conversion: Rehearsal, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+def studio(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     """A service whose conversion rehearses; its check is the real one, with nothing to miss."""
-    monkeypatch.setattr(convert, "conversion_service_of", lambda settings: conversion)
-    monkeypatch.setattr(convert, "MODULES", ())
-    with running(tmp_path / "data") as service:
-        service.worker._tasks = tasks(service.services.synthesizer, service.services.cloning, conversion)
+    monkeypatch.setattr(ConversionService, "models", Rehearsal.models)
+    monkeypatch.setattr(conversion_service, "LISTENING_MODULES", ())
+    with running(tmp_path / "data", extra_engines=INVERTING | SILENCE) as service:
+        services = service.services
+        service.worker._tasks = tasks(services.synthesizer, services.cloning, Rehearsal(services.synthesizer))
         yield service
 
 
@@ -207,7 +197,9 @@ def test_what_cannot_be_converted_fails_and_leaves_nothing(studio: Service, tmp_
     assert studio.client.get(f"/jobs/{job['id']}/download").status_code == 409
 
 
-def test_a_cancelled_conversion_leaves_nothing(studio: Service, conversion: Rehearsal, recording: Path) -> None:
+def test_a_cancelled_conversion_leaves_nothing(
+    studio: Service, recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     job_id = asked(studio, recording)["id"]
 
     class Cancelling(Listener):
@@ -216,7 +208,7 @@ def test_a_cancelled_conversion_leaves_nothing(studio: Service, conversion: Rehe
             time.sleep(1)  # longer than the heartbeat takes to pass it on, under load too
             return super().transcribe(audio, language)
 
-    conversion.ears = lambda: SpeechModels(EnergyDetector(), Cancelling(WORDS))  # type: ignore[method-assign]
+    monkeypatch.setattr(Rehearsal, "speech_models", lambda *_: SpeechModels(EnergyDetector(), Cancelling(WORDS)))
     studio.work()
     assert studio.client.get(f"/jobs/{job_id}").json()["status"] == "cancelled"
     assert studio.services.files.size_bytes() == 0
@@ -228,7 +220,7 @@ def test_a_cancelled_conversion_leaves_nothing(studio: Service, conversion: Rehe
         ({"voice_id": "nobody"}, 404, "unknown_voice"),
         ({"voice_id": "silence_male"}, 422, "conversion_engine"),
         ({"language": "ja"}, 422, "language_not_spoken"),
-        ({"pitch": "up"}, 422, "invalid_request"),
+        ({"pitch": "up"}, 422, "parameter_not_a_choice"),
         ({"output_format": "wma"}, 422, "invalid_request"),
         ({"speed": "2"}, 422, "invalid_request"),
     ],
@@ -251,7 +243,7 @@ def test_without_its_models_the_command_that_brings_them_is_said(
     answer = asked(service, recording)
     assert (answer["http"], answer["code"]) == (503, "conversion_models_missing")
     assert "papagaio models pull kokoro-int8" in answer["detail"] and service.is_empty()
-    monkeypatch.setattr(convert, "MODULES", ("no_such_module",))
+    monkeypatch.setattr(conversion_service, "LISTENING_MODULES", ("no_such_module",))
     answer = asked(service, recording)
     assert answer["code"] == "conversion_not_installed" and "./run convert" in answer["detail"]
 
@@ -259,14 +251,12 @@ def test_without_its_models_the_command_that_brings_them_is_said(
 def test_a_person_converts_at_the_terminal(
     conversion: Rehearsal, recording: Path, tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from api_service import settings_in
-
     from app.cli import parse
 
-    monkeypatch.setattr(convert, "MODULES", ())
+    monkeypatch.setattr(conversion_service, "LISTENING_MODULES", ())
     console = Console("en")
     words = ["convert", str(recording), "--voice", "pf_dora", "-o", str(tmp_path / "made.mp3")]
-    assert convert_in(conversion, settings_in(tmp_path / "data"), parse(console, words), console) == 0
+    assert convert_in(conversion, parse(console, words), console) == 0
     told = capsys.readouterr()
     assert "pf_dora, pt-BR, 8.50 s" in told.out and "+7.0 semitones" in told.out and WORDS[0] in told.out
     assert "saying them again 100 %" in told.err
