@@ -8,12 +8,15 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from app.commands.console import Console, language_of
 from app.errors import Problem
 from app.statuses import STATUS
 from speech.errors import SpeechError
+
+if TYPE_CHECKING:
+    from app.settings import Settings
 
 OK, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 # The operator's own words, although a client of the service would see them as the service's fault.
@@ -138,8 +141,28 @@ def build_parser(console: Console) -> Parser:
         if name == "pull":
             action.option("--accept-licence")
     _voices_options(parser.command(group, "voices", None), console)
+    _users_options(parser.command(group, "users", None), console)
     parser.command(group, "doctor", diagnose)
     return parser
+
+
+def _users_options(parser: Parser, console: Console) -> None:
+    actions = parser.group()
+    for name in ("list", "add", "password"):
+        action = parser.command(actions, name, _users_command(name))
+        if name != "list":
+            action.add_argument("name", help=console.text("cli.help.account"))
+        if name == "add":
+            action.option("--role")
+
+
+def _users_command(name: str) -> Command:
+    def run(options: argparse.Namespace, console: Console) -> int:
+        from app.commands import users
+
+        return {"list": users.list_users, "add": users.add_user, "password": users.new_password}[name](options, console)
+
+    return run
 
 
 def _speak_options(parser: Parser) -> None:
@@ -208,8 +231,24 @@ def serve(options: argparse.Namespace, console: Console) -> int:
         raise SpeechError("open_needs_port")
     if options.open:
         _open_when_up(f"http://{settings.host}:{settings.port}/webui")
+    _tell_set_up(settings, console)
     run(settings)
     return OK
+
+
+def _tell_set_up(settings: Settings, console: Console) -> None:
+    """The one-time link by which the first account is made, while there is none."""
+    from app.security.accounts import AccountStore
+    from app.security.setup import setup_token
+    from app.storage.database import Database
+
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    with closing(Database(settings.url)) as database:
+        database.migrate()
+        if AccountStore(database).has_any():
+            return
+    url = f"http://{settings.host}:{settings.port}/webui#/setup?token={setup_token(settings.data_dir)}"
+    console.note(console.text("cli.setup", url=url))
 
 
 def _open_when_up(url: str) -> None:

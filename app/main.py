@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from app import VERSION
 from app.api import (
     admin,
+    auth,
     cloning,
     conversion,
     events,
@@ -48,6 +49,7 @@ ROUTERS = (
     finetune.router,
     events.router,
     admin.router,
+    auth.router,
     openai.router,
     page.router,
     reference.router,
@@ -76,12 +78,15 @@ def create_app(settings: Settings, *, supervised: bool = False) -> FastAPI:
 
 
 def serve(settings: Settings) -> None:
-    """Listen until a signal comes. Raises Problem `host_open_refused` for an address that others can reach."""
+    """Listen until a signal comes. Raises Problem `host_open_refused` for an address that others can reach while there
+    is no account, `secret_weak`."""
     import uvicorn
 
-    if not settings.allow_open and not _is_loopback(settings.host):
-        raise Problem("host_open_refused", host=settings.host)
     app = create_app(settings, supervised=True)
+    services: Services = app.state.services
+    if not services.identity.accounts.has_any() and not _is_loopback(settings.host):
+        services.database.close()
+        raise Problem("host_open_refused", host=settings.host)
     uvicorn.run(
         app,
         host=settings.host,

@@ -38,7 +38,6 @@ class Settings(BaseSettings):
     allowed_hosts: tuple[str, ...] = Field(
         ("localhost", "127.0.0.1", "[::1]"), description="Host headers that are answered (stops DNS rebinding)"
     )
-    allow_open: bool = Field(False, description="listen beyond loopback although there are no accounts yet")
     workers: int = Field(
         1, ge=0, le=64, description="speaking processes that `serve` keeps; the first holds the weights of all streams"
     )
@@ -68,6 +67,9 @@ class Settings(BaseSettings):
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where engines run that can use a GPU")
     warm_engines: tuple[str, ...] = Field((), description="engines loaded at the start, and kept when idle")
     extra_engines: Mapping[str, str] = Field(default_factory=dict, description='more engines: name to "module:name"')
+    requests_per_minute: int = Field(1200, ge=0, description="requests that one account may make in a minute; 0: any")
+    public_discovery: bool = Field(False, description="models and voices are listed for those without an account too")
+    redis_url: str = Field("", description="Redis that several services share, such as redis://host:6379/0")
     engine_url: str = Field(
         "",
         description="engine hosts elsewhere that speak for this service, as URLs with commas between; default: its own",

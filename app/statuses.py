@@ -40,6 +40,28 @@ _XTTS = {  # XTTS and the checkpoints it reads
     "xtts_step_failed": 500,
     "xtts_text_tokens": 422,
 }
+_ACCOUNTS = {  # accounts, sessions and limits
+    "accounts_needed": 409,
+    "already_set_up": 409,
+    "first_user_admin": 422,
+    "key_not_found": 404,
+    "last_admin": 409,
+    "not_allowed": 403,
+    "not_signed_in": 401,
+    "password_length": 422,
+    "password_simple": 422,
+    "quota_exceeded": 429,
+    "scope_not_held": 403,
+    "secret_weak": 500,
+    "setup_token_wrong": 403,
+    "sign_in_failed": 401,
+    "token_expired": 401,
+    "token_invalid": 401,
+    "too_many_requests": 429,
+    "user_name_bad": 422,
+    "user_name_taken": 409,
+    "user_not_found": 404,
+}
 _HOST = {  # the engine host
     "bad_plan": 422,
     "engine_address_unusable": 500,
@@ -221,6 +243,7 @@ _SERVICE = {  # the service, its settings and its command line
 STATUS: Mapping[str, int] = {
     **_XTTS,
     **_ENGINES,
+    **_ACCOUNTS,
     **_HOST,
     **_MODELS,
     **_VOICES,

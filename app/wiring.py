@@ -7,6 +7,11 @@ from app.host.client import HostAddress, HostedSynthesizer
 from app.jobs.embedded import EmbeddedDriver
 from app.jobs.events import EventLog
 from app.jobs.store import JobPolicy, JobStore
+from app.security.accounts import AccountStore
+from app.security.identity import Identity
+from app.security.keys import KeyStore, SessionStore
+from app.security.limits import Limits
+from app.security.secrets import load_secrets
 from app.settings import Settings
 from app.storage.database import Database
 from app.storage.files import Files
@@ -38,7 +43,20 @@ def wire(settings: Settings, supervised: bool) -> Services:
         models=ModelStore(settings.models_path),
         synthesizer=synthesizer,
         cloning=CloningService(synthesizer.store, settings.voices_path, registry),
+        identity=_identity(settings, database),
+        limits=Limits(settings.redis_url),
         driver=driver,
+    )
+
+
+def _identity(settings: Settings, database: Database) -> Identity:
+    accounts = AccountStore(database)
+    return Identity(
+        accounts,
+        KeyStore(database, accounts),
+        SessionStore(database, accounts),
+        load_secrets(settings.data_dir),
+        settings.public_discovery,
     )
 
 

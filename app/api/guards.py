@@ -86,7 +86,7 @@ class Exchange:
     """One request and its response: counts the body's bytes as they come, completes the response's headers."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, request_id: str, max_body_bytes: int) -> None:
-        self._receive, self._send = receive, send
+        self._receive, self._send, self._state = receive, send, scope["state"]
         self._path, self._request_id, self._max_body_bytes = scope["path"], request_id, max_body_bytes
         self._bytes = 0
         declared = Headers(scope=scope).get("content-length", "")
@@ -109,6 +109,8 @@ class Exchange:
             self.started = True
             headers = MutableHeaders(scope=message)
             headers["X-Request-ID"] = self._request_id
+            for name, value in self._state.get("rate_limit", {}).items():
+                headers.setdefault(name, value)
             headers["X-Content-Type-Options"] = "nosniff"
             headers["Referrer-Policy"] = "no-referrer"
             headers["Cross-Origin-Opener-Policy"] = "same-origin"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends, Request
 
 from app.callers import LOCAL, Caller
+from app.security.limits import Limits, Rule
 from app.settings import Settings
 from speech.models import ModelStore
 from speech.synthesis import Synthesizer
@@ -16,6 +17,7 @@ if TYPE_CHECKING:  # the database layer is a third of the import of app.main, an
     from app.jobs.driver import Driver
     from app.jobs.events import EventLog
     from app.jobs.store import JobStore
+    from app.security.identity import Identity
     from app.storage.database import Database
     from app.storage.files import Files
     from app.storage.profiles import ProfileStore
@@ -34,6 +36,8 @@ class Services:
     models: ModelStore
     synthesizer: Synthesizer
     cloning: CloningService  # where voices are fitted, and what has been
+    identity: Identity
+    limits: Limits
     driver: Driver | None = None  # of the workers, when this service keeps them
     caller: Caller = LOCAL  # for whom `jobs`, `events` and `profiles` are read and written
 
@@ -43,9 +47,16 @@ class Services:
         return replace(self, caller=caller, jobs=jobs, events=events, profiles=profiles)
 
 
-async def caller_of(request: Request) -> Caller:
-    """Who asks: everybody is the one local admin while there are no accounts."""
-    return LOCAL
+def caller_of(request: Request) -> Caller:
+    """Who asks. Raises Problem as `Identity.caller` does, and `too_many_requests`."""
+    services: Services = request.app.state.services
+    caller = services.identity.caller(request.method, request.url.path, request.headers, request.cookies)
+    if caller != LOCAL and services.settings.requests_per_minute:
+        rule = Rule("default", services.settings.requests_per_minute, 60)
+        address = request.client.host if request.client else "-"
+        standing = services.limits.hit(rule, caller.user_id if caller.scopes else address)
+        request.scope["state"]["rate_limit"] = standing.headers()
+    return caller
 
 
 async def services_of(request: Request, caller: Annotated[Caller, Depends(caller_of)]) -> Services:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, Float, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import JSON, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text
 
 metadata = MetaData()
 
@@ -80,4 +80,83 @@ default_profiles = Table(
     Column("user_id", String(64), primary_key=True),
     Column("engine", String(64), primary_key=True),
     Column("profile_id", String(80), nullable=False),
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("name", String(64), nullable=False),
+    Column("name_key", String(64), nullable=False, unique=True),  # casefolded: names that look the same are one
+    Column("role", String(16), nullable=False),
+    Column("password", String(200), nullable=False),  # Argon2id
+    Column("version", Integer, nullable=False),
+    Column("is_disabled", Boolean, nullable=False),
+    Column("characters_per_day", Integer),
+    Column("compute_s_per_day", Float),
+    Column("created_at", Float, nullable=False),
+    Column("signed_in_at", Float),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("user_id", String(64), nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("scopes", JSON, nullable=False),
+    Column("secret", String(64), nullable=False),  # SHA-256
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float),
+    Column("last_used_at", Float),
+    Column("revoked_at", Float),
+    Index("ix_api_keys_user", "user_id"),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("family", String(64), nullable=False),
+    Column("user_id", String(64), nullable=False),
+    Column("kind", String(16), nullable=False),  # page or refresh
+    Column("secret", String(64), nullable=False),  # SHA-256
+    Column("expires_at", Float, nullable=False),
+    Column("used_at", Float),
+    Column("revoked_at", Float),
+    Index("ix_sessions_family", "family"),
+    Index("ix_sessions_user", "user_id"),
+)
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("user_id", String(64), nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("target", String(200), nullable=False),
+    Column("data", JSON, nullable=False),
+    Column("created_at", Float, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# What was done, for figures and quotas; it outlives the jobs.
+usage = Table(
+    "usage",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("user_id", String(64), nullable=False),
+    Column("kind", String(64), nullable=False),  # of the job, or "stream"
+    Column("status", String(16), nullable=False),
+    Column("engine", String(64)),
+    Column("voice", String(80)),
+    Column("language", String(35)),
+    Column("profile_id", String(80)),
+    Column("model_id", String(80)),  # of a converter, such as an RVC model
+    Column("characters", Integer, nullable=False),
+    Column("duration_s", Float),  # of the sound
+    Column("compute_s", Float),
+    Column("created_at", Float, nullable=False),
+    Index("ix_usage_time", "created_at"),
+    Index("ix_usage_user", "user_id", "created_at"),
 )

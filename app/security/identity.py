@@ -1,0 +1,69 @@
+"""Whom a request is made by: its credentials, looked up, and what they allow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from app.callers import LOCAL, Caller
+from app.errors import Problem
+from app.security import tokens
+from app.security.accounts import AccountStore
+from app.security.keys import KeyStore, SessionStore
+from app.security.permissions import needed_scope
+from app.security.secrets import Secrets
+
+COOKIE = "papagaio_session"
+CHALLENGE = {"WWW-Authenticate": 'Bearer realm="papagaio"'}
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Accounts, keys and sessions together."""
+
+    accounts: AccountStore
+    keys: KeyStore
+    sessions: SessionStore
+    secrets: Secrets
+    is_discovery_public: bool = False  # Open WebUI looks models and voices up without credentials
+
+    def caller(self, method: str, path: str, headers: Mapping[str, str], cookies: Mapping[str, str]) -> Caller:
+        """Who asks: everybody is the one local admin while there are no accounts.
+
+        Raises Problem `not_signed_in`, `token_invalid`, `token_expired`, `not_allowed`.
+        """
+        if not self.accounts.has_any():
+            return LOCAL
+        scope = None if self._is_discovery(method, path) else needed_scope(method, path)
+        try:
+            caller = self._found(headers, cookies)
+        except Problem as problem:
+            if scope is None:
+                return NOBODY
+            raise Problem(problem.code, headers=CHALLENGE) from problem
+        if scope is None:
+            return caller or NOBODY
+        if caller is None:
+            raise Problem("not_signed_in", headers=CHALLENGE)
+        if scope not in caller.scopes:
+            raise Problem("not_allowed", scope=scope, choices=list(caller.scopes))
+        return caller
+
+    def _found(self, headers: Mapping[str, str], cookies: Mapping[str, str]) -> Caller | None:
+        kind, _, given = headers.get("authorization", "").partition(" ")
+        text = given.strip() if kind.lower() == "bearer" else ""
+        text = text or headers.get("xi-api-key", "").strip()  # as clients of ElevenLabs send it
+        if text.startswith(f"{tokens.API_KEY_PREFIX}_"):
+            return self.keys.caller(text)
+        if text:
+            claims = tokens.read_access_token(text, self.secrets.token_key)
+            return self.accounts.caller(claims["sub"], claims["ver"])
+        if cookie := cookies.get(COOKIE):
+            return self.sessions.caller(cookie)
+        return None
+
+    def _is_discovery(self, method: str, path: str) -> bool:
+        return self.is_discovery_public and method == "GET" and path in ("/v1/audio/models", "/v1/audio/voices")
+
+
+NOBODY = Caller("nobody", scopes=())  # on a route that needs no sign-in

@@ -1,0 +1,65 @@
+"""Short access tokens (JWT, RFC 7519) and the opaque secrets that live longer: kept as SHA-256, compared in constant
+time."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import time
+from typing import Any
+
+from app.errors import Problem
+
+ACCESS_S = 15 * 60
+AUDIENCE = "papagaio"
+KEY_ID = "1"
+ALGORITHM = "HS256"
+API_KEY_PREFIX = "pg"
+REFRESH_PREFIX = "rt"
+SESSION_PREFIX = "ws"
+
+
+def access_token(user_id: str, version: int, key: str, now: float | None = None) -> str:
+    """`version`: of the account; tokens of an older one are refused (a new password, a new role)."""
+    import jwt
+
+    issued = int(time.time() if now is None else now)
+    claims = {"sub": user_id, "ver": version, "aud": AUDIENCE, "iat": issued, "exp": issued + ACCESS_S}
+    return jwt.encode(claims | {"jti": secrets.token_hex(8)}, key, ALGORITHM, headers={"kid": KEY_ID})
+
+
+def read_access_token(token: str, key: str) -> dict[str, Any]:
+    """Its claims. Raises Problem `token_expired`, `token_invalid`."""
+    import jwt
+
+    try:
+        required = ["exp", "aud", "sub", "jti", "ver"]
+        return jwt.decode(token, key, [ALGORITHM], audience=AUDIENCE, options={"require": required})
+    except jwt.ExpiredSignatureError as error:
+        raise Problem("token_expired") from error
+    except jwt.InvalidTokenError as error:
+        raise Problem("token_invalid") from error
+
+
+def new_secret(prefix: str) -> tuple[str, str, str]:
+    """An id, the whole text that its owner gets once (`prefix_id_secret`), and what is stored of it."""
+    public, private = secrets.token_hex(6), secrets.token_urlsafe(32)
+    return public, f"{prefix}_{public}_{private}", digest(private)
+
+
+def parts(text: str, prefix: str) -> tuple[str, str]:
+    """The id and the secret. Raises Problem `token_invalid`."""
+    found, _, rest = text.partition("_")
+    public, _, private = rest.partition("_")
+    if found != prefix or not public or not private:
+        raise Problem("token_invalid")
+    return public, private
+
+
+def digest(private: str) -> str:
+    return hashlib.sha256(private.encode()).hexdigest()
+
+
+def is_same(private: str, stored: str) -> bool:
+    return hmac.compare_digest(digest(private), stored)

@@ -1,0 +1,256 @@
+"""Accounts: the first one, signing in, keys, roles, and what a stranger or a neighbour gets."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from api_service import Service, running
+from fastapi.testclient import TestClient
+
+from app.callers import ROLES
+from app.errors import Problem
+from app.main import serve
+from app.security import tokens
+from app.security.limits import Limits, Rule
+from app.security.permissions import needed_scope
+from app.security.secrets import load_secrets
+from app.security.setup import setup_token
+
+PASSWORD = "correct horse battery"
+JOB = {"text": "Bom dia.", "source_language": "pt-BR", "mode": "dubbing"}
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    with running(tmp_path) as service:
+        yield service
+
+
+@pytest.fixture
+def admin(service: Service) -> TestClient:
+    """The service's client, signed in as its first account."""
+    token = setup_token(service.services.settings.data_dir)
+    made = service.client.post("/auth/setup", json={"token": token, "name": "Ana", "password": PASSWORD})
+    assert made.status_code == 201, made.text
+    return service.client
+
+
+def as_(service: Service, name: str, role: str = "maker") -> dict[str, str]:
+    """The header of a new account."""
+    service.services.identity.accounts.add(name, PASSWORD, role)  # type: ignore[arg-type]
+    return bearer(service, name)
+
+
+def bearer(service: Service, name: str) -> dict[str, str]:
+    got = TestClient(service.client.app, base_url="http://localhost").post(
+        "/auth/token", data={"grant_type": "password", "username": name, "password": PASSWORD}
+    )
+    assert got.status_code == 200, got.text
+    return {"Authorization": f"Bearer {got.json()['access_token']}"}
+
+
+def code(response: Any) -> tuple[int, str]:
+    body = response.json()
+    return response.status_code, body.get("code") or body["error"]["code"]
+
+
+def test_without_accounts_this_machine_does_everything(service: Service) -> None:
+    me = service.client.get("/auth/me").json()
+    assert (me["user_id"], me["is_admin"], me["has_accounts"]) == ("local", True, False)
+    assert service.client.post("/jobs", json=JOB).status_code == 202
+    assert code(service.client.post("/api-keys", json={"name": "x"})) == (409, "accounts_needed")
+
+
+def test_the_first_account_needs_the_printed_link_and_takes_over(service: Service) -> None:
+    before = service.add()
+    wrong = {"token": "guess", "name": "Eve", "password": PASSWORD}
+    assert code(service.client.post("/auth/setup", json=wrong)) == (403, "setup_token_wrong")
+    token = setup_token(service.services.settings.data_dir)
+    assert (service.services.settings.data_dir / "setup-token").stat().st_mode & 0o777 == 0o600
+    weak = {"token": token, "name": "Ana", "password": "short"}
+    assert code(service.client.post("/auth/setup", json=weak)) == (422, "password_length")
+    assert service.client.post("/auth/setup", json={**weak, "password": PASSWORD}).json()["role"] == "admin"
+    assert code(service.client.post("/auth/setup", json={**weak, "password": PASSWORD})) == (409, "already_set_up")
+    assert service.client.get(f"/jobs/{before['id']}").status_code == 200
+    assert not (service.services.settings.data_dir / "setup-token").exists()
+
+
+def test_strangers_are_kept_out_and_the_page_is_not(service: Service, admin: TestClient) -> None:
+    stranger = TestClient(service.client.app, base_url="http://localhost")
+    for method, path in (("GET", "/jobs"), ("POST", "/jobs"), ("GET", "/voices"), ("GET", "/v1/models")):
+        assert code(stranger.request(method, path)) == (401, "not_signed_in")
+    assert stranger.get("/jobs").headers["WWW-Authenticate"].startswith("Bearer")
+    assert stranger.get("/").status_code == stranger.get("/webui").status_code == 200
+    empty = {"Authorization": "Bearer "}  # as SillyTavern sends where nothing is set
+    assert code(stranger.get("/v1/audio/voices", headers=empty)) == (401, "not_signed_in")
+    assert stranger.get("/auth/me").json()["scopes"] == []
+
+
+def test_the_cookie_is_for_this_site_alone(service: Service, admin: TestClient) -> None:
+    admin.post("/auth/logout")
+    assert code(admin.get("/jobs")) == (401, "not_signed_in")
+    answer = admin.post("/auth/login", json={"name": "ana", "password": PASSWORD})
+    cookie = answer.headers["set-cookie"].lower()
+    assert "httponly" in cookie and "samesite=strict" in cookie and admin.get("/jobs").status_code == 200
+    for name, password in (("ana", "wrong password"), ("nobody", PASSWORD)):
+        assert code(admin.post("/auth/login", json={"name": name, "password": password})) == (401, "sign_in_failed")
+
+
+def test_guessing_is_slowed_down(service: Service, admin: TestClient) -> None:
+    answers = [admin.post("/auth/login", json={"name": "ana", "password": f"guess {n}"}) for n in range(11)]
+    assert code(answers[-1]) == (429, "too_many_requests") and int(answers[-1].headers["Retry-After"]) >= 1
+    assert '"sign-in";q=10;w=60' in answers[-1].headers["RateLimit-Policy"]
+
+
+def test_a_refresh_token_is_used_once(service: Service, admin: TestClient) -> None:
+    form = {"grant_type": "password", "username": "Ana", "password": PASSWORD}
+    first = admin.post("/auth/token", data=form).json()
+    again = {"grant_type": "refresh_token", "refresh_token": first["refresh_token"]}
+    second = admin.post("/auth/token", data=again).json()
+    assert second["refresh_token"] != first["refresh_token"] and second["expires_in"] == 900
+    assert code(admin.post("/auth/token", data=again)) == (401, "token_invalid")
+    stolen = {"grant_type": "refresh_token", "refresh_token": second["refresh_token"]}
+    assert code(admin.post("/auth/token", data=stolen)) == (401, "token_invalid")  # the whole family is over
+    assert "refresh_token_reused" in {entry["action"] for entry in admin.get("/audit").json()}
+
+
+def test_tokens_that_are_not_ours(service: Service, admin: TestClient) -> None:
+    key = service.services.identity.secrets.token_key
+    stranger = TestClient(service.client.app, base_url="http://localhost")
+    claims = {"sub": "local", "ver": 1, "aud": "papagaio", "jti": "1", "exp": time.time() + 60}
+    bad = {
+        "another key": jwt.encode(claims, "x" * 32, "HS256"),
+        "no algorithm": jwt.encode(claims, None, "none"),  # type: ignore[arg-type]
+        "another audience": jwt.encode({**claims, "aud": "other"}, key, "HS256"),
+        "no expiry": jwt.encode({name: value for name, value in claims.items() if name != "exp"}, key, "HS256"),
+        "a later account": jwt.encode({**claims, "ver": 9}, key, "HS256"),
+        "nobody": jwt.encode({**claims, "sub": "user_gone"}, key, "HS256"),
+        "no token": "abc",
+        "a key that is none": "pg_000000000000_abc",
+    }
+    for name, token in bad.items():
+        got = stranger.get("/jobs", headers={"Authorization": f"Bearer {token}"})
+        assert code(got) == (401, "token_invalid"), name
+    late = tokens.access_token("local", 1, key, now=time.time() - 3600)
+    assert code(stranger.get("/jobs", headers={"Authorization": f"Bearer {late}"})) == (401, "token_expired")
+    good = tokens.access_token("local", 1, key)
+    assert stranger.get("/jobs", headers={"Authorization": f"Bearer {good}"}).status_code == 200
+
+
+def test_a_key_is_shown_once_has_its_scopes_and_ends(service: Service, admin: TestClient) -> None:
+    made = admin.post("/api-keys", json={"name": "player", "scopes": ["read"]}).json()
+    assert made["key"].startswith("pg_") and admin.get("/api-keys").json()[0]["key"] is None
+    stranger = TestClient(service.client.app, base_url="http://localhost")
+    with_key = {"Authorization": f"Bearer {made['key']}"}
+    assert stranger.get("/jobs", headers=with_key).status_code == 200
+    assert stranger.get("/voices", headers={"xi-api-key": made["key"]}).status_code == 200
+    assert code(stranger.post("/jobs", json=JOB, headers=with_key)) == (403, "not_allowed")
+    assert code(stranger.get("/users", headers=with_key)) == (403, "not_allowed")
+    assert admin.delete(f"/api-keys/{made['id']}").json()["revoked_at"]
+    assert code(stranger.get("/jobs", headers=with_key)) == (401, "token_invalid")
+    maker = as_(service, "ben")
+    assert code(stranger.post("/api-keys", json={"name": "x", "scopes": ["admin"]}, headers=maker)) == (
+        403,
+        "scope_not_held",
+    )
+
+
+def test_roles(service: Service, admin: TestClient) -> None:
+    listener, client = as_(service, "leo", "listener"), TestClient(service.client.app, base_url="http://localhost")
+    assert client.post("/jobs", json=JOB, headers=listener).status_code == 202
+    assert code(client.delete("/voices/silence_male", headers=listener)) == (403, "not_allowed")
+    assert code(client.post("/admin/cleanup", headers=listener)) == (403, "not_allowed")
+    assert code(client.get("/users", headers=listener)) == (403, "not_allowed")
+    leo = next(user for user in admin.get("/users").json() if user["name"] == "leo")
+    assert admin.patch(f"/users/{leo['id']}", json={"is_disabled": True}).json()["is_disabled"]
+    assert code(client.get("/jobs", headers=listener)) == (401, "token_invalid")
+    assert code(admin.patch("/users/local", json={"role": "maker"})) == (409, "last_admin")
+    assert code(admin.post("/users", json={"name": "LEO", "password": PASSWORD})) == (409, "user_name_taken")
+
+
+def test_two_accounts_never_meet(service: Service, admin: TestClient) -> None:
+    ana, ben = as_(service, "ana2"), as_(service, "ben")
+    client = TestClient(service.client.app, base_url="http://localhost")
+    job = client.post("/jobs", json=JOB, headers=ana).json()["id"]
+    profile = client.post(
+        "/quality-profiles/silence", json={"name": "Mine", "description": "", "parameters": {}}, headers=ana
+    ).json()["id"]
+    service.work()
+    routes = [
+        ("GET", f"/jobs/{job}"),
+        ("GET", f"/jobs/{job}/formats"),
+        ("GET", f"/jobs/{job}/log"),
+        ("GET", f"/jobs/{job}/download"),
+        ("GET", f"/jobs/{job}/stream"),
+        ("GET", f"/jobs/{job}/samples"),
+        ("POST", f"/jobs/{job}/cancel"),
+        ("POST", f"/jobs/{job}/pause"),
+        ("POST", f"/jobs/{job}/resume"),
+        ("DELETE", f"/jobs/{job}"),
+        ("GET", f"/quality-profiles/silence/{profile}"),
+        ("DELETE", f"/quality-profiles/silence/{profile}"),
+        ("POST", f"/quality-profiles/silence/{profile}/set-default"),
+        ("POST", f"/quality-profiles/silence/{profile}/duplicate"),
+    ]
+    for method, path in routes:
+        assert client.request(method, path, headers=ben).status_code == 404, (method, path)
+    assert client.get("/jobs", headers=ben).json()["total"] == 0
+    assert client.get(f"/jobs/{job}/download", headers=ana).status_code == 200
+    assert client.get(f"/jobs/{job}", headers=bearer(service, "Ana")).status_code == 200  # an admin sees all
+
+
+def test_a_changed_password_ends_what_was(service: Service, admin: TestClient) -> None:
+    old = bearer(service, "Ana")
+    wrong = {"old": "not my password", "new": "another long one"}
+    assert code(admin.post("/auth/password", json=wrong)) == (401, "sign_in_failed")
+    assert admin.post("/auth/password", json={"old": PASSWORD, "new": "another long one"}).status_code == 200
+    stranger = TestClient(service.client.app, base_url="http://localhost")
+    assert code(stranger.get("/jobs", headers=old)) == (401, "token_invalid")
+    assert admin.get("/jobs").status_code == 200  # this page goes on
+
+
+def test_nothing_secret_is_stored_or_told(service: Service, admin: TestClient) -> None:
+    key = admin.post("/api-keys", json={"name": "x"}).json()["key"]
+    raw = b"".join(path.read_bytes() for path in service.services.settings.data_dir.glob("papagaio.db*"))
+    assert PASSWORD.encode() not in raw and key.rpartition("_")[2].encode() not in raw
+    assert b"$argon2id$" in raw
+    secrets = service.services.settings.data_dir / "secrets.json"
+    assert secrets.stat().st_mode & 0o777 == 0o600
+    secrets.chmod(0o644)
+    with pytest.raises(Problem, match="secret_weak"):
+        load_secrets(service.services.settings.data_dir)
+    secrets.write_text('{"token_key": "short", "share_key": "short"}')
+    secrets.chmod(0o600)
+    with pytest.raises(Problem, match="secret_weak"):
+        load_secrets(service.services.settings.data_dir)
+
+
+def test_no_public_address_without_an_account(tmp_path: Path) -> None:
+    from app.settings import Settings
+
+    with pytest.raises(Problem, match="host_open_refused"):
+        serve(Settings(data_dir=tmp_path, host="0.0.0.0"))
+
+
+def test_every_route_needs_a_scope_or_is_meant_to_be_open(service: Service) -> None:
+    paths = service.client.get("/openapi.json").json()["paths"]
+    opened = {(m.upper(), path) for path, item in paths.items() for m in item if needed_scope(m.upper(), path) is None}
+    allowed = ("/auth/", "/webui", "/health/live", "/health/ready", "/shared/", "/docs")
+    assert all(path == "/" or path.startswith(allowed) for _, path in opened), sorted(opened)
+    assert needed_scope("DELETE", "/voices/x") == "make" and needed_scope("GET", "/voices") == "read"
+    assert set(ROLES["listener"]) == {"read", "speak"}
+
+
+def test_limits_count_for_each_key_and_go_on_without_redis() -> None:
+    limits, rule = Limits(), Rule("test", 2, 60)
+    assert [limits.hit(rule, "a").remaining for _ in range(2)] == [1, 0]
+    with pytest.raises(Problem, match="too_many_requests"):
+        limits.hit(rule, "a")
+    assert limits.hit(rule, "b").remaining == 1
+    away = Limits("redis://127.0.0.1:1/0")
+    assert away.hit(rule, "a").remaining == 1 and away.is_degraded
