@@ -82,9 +82,12 @@ def serve(settings: Settings) -> None:
     is no account, `secret_weak`."""
     import uvicorn
 
+    is_open = not _is_loopback(settings.host)
+    if is_open and not settings.data_dir.exists():  # leave none
+        raise Problem("host_open_refused", host=settings.host)
     app = create_app(settings, supervised=True)
     services: Services = app.state.services
-    if not services.identity.accounts.has_any() and not _is_loopback(settings.host):
+    if is_open and not services.identity.accounts.has_any():
         services.database.close()
         raise Problem("host_open_refused", host=settings.host)
     uvicorn.run(

@@ -110,6 +110,7 @@ class HostedSynthesizer(Synthesizer):
         import httpx2
 
         deadline = time.monotonic() + (STARTING_S if any(host.is_own for host in self._hosts) else 0.0)
+        has_died = False
         while True:
             for host in self._by_load():
                 if not _listens(host):
@@ -121,7 +122,9 @@ class HostedSynthesizer(Synthesizer):
                 except httpx2.ReadTimeout as error:
                     raise SpeechError("engine_host_silent", host=host.name, seconds=round(SILENCE_S)) from error
                 except httpx2.TransportError as error:
-                    raise SpeechError("engine_host_died", host=host.name) from error
+                    if has_died or not host.is_own:
+                        raise SpeechError("engine_host_died", host=host.name) from error
+                    has_died = True  # nothing was heard of it yet; this text is asked for once more, not for ever
             if time.monotonic() >= deadline:
                 raise SpeechError("engine_host_absent", hosts=[host.name for host in self._hosts])
             time.sleep(LOOK_S)

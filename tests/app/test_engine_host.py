@@ -132,8 +132,8 @@ def test_jobs_survive_the_death_of_the_host(client: TestClient, services: Servic
     ids = [client.post("/jobs", json=asked).json()["id"] for _ in range(4)]
     wait_for(lambda: services.jobs.counts()["processing"] == 4)  # the engine batches four
     assert services.driver is not None
-    with pytest.raises(SpeechError, match="engine_host_(died|absent)"):
-        list(services.synthesizer.speak(plan_of(services.synthesizer, "Isto crash.")))
+    with pytest.raises(SpeechError, match="engine_host_died"):
+        list(services.synthesizer.speak(plan_of(services.synthesizer, "Bom dia. Isto crash.")))
     lengths = {len(client.get(f"/jobs/{job_id}/download?timeout=60").content) for job_id in ids}
     assert len(lengths) == 1 and all(services.jobs.get(job_id).status == "completed" for job_id in ids)
 
