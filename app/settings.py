@@ -67,6 +67,7 @@ class Settings(BaseSettings):
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where engines run that can use a GPU")
     warm_engines: tuple[str, ...] = Field((), description="engines loaded at the start, and kept when idle")
     extra_engines: Mapping[str, str] = Field(default_factory=dict, description='more engines: name to "module:name"')
+    allow_install: bool = Field(True, description="components may be brought from the page, by an admin")
     requests_per_minute: int = Field(1200, ge=0, description="requests that one account may make in a minute; 0: any")
     public_discovery: bool = Field(False, description="models and voices are listed for those without an account too")
     redis_url: str = Field("", description="Redis that several services share, such as redis://host:6379/0")

@@ -40,6 +40,17 @@ _XTTS = {  # XTTS and the checkpoints it reads
     "xtts_step_failed": 500,
     "xtts_text_tokens": 422,
 }
+_COMPONENTS = {  # what is brought afterwards
+    "component_being_installed": 409,
+    "component_disk_full": 507,
+    "component_failed": 500,
+    "component_installed": 409,
+    "component_licence": 409,
+    "component_unreachable": 503,
+    "install_not_allowed": 403,
+    "requirements_missing": 500,
+    "unknown_component": 404,
+}
 _ACCOUNTS = {  # accounts, sessions and limits
     "accounts_needed": 409,
     "already_set_up": 409,
@@ -243,6 +254,7 @@ _SERVICE = {  # the service, its settings and its command line
 STATUS: Mapping[str, int] = {
     **_XTTS,
     **_ENGINES,
+    **_COMPONENTS,
     **_ACCOUNTS,
     **_HOST,
     **_MODELS,

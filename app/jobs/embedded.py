@@ -10,17 +10,20 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import TextIO
 
+from sqlalchemy import func, select
+
 from app.errors import Problem
 from app.jobs.claim import has_runnable, overdue, release_lost
 from app.jobs.expiry import sweep
 from app.jobs.job import Job
-from app.jobs.kinds import ON_DEMAND, QUEUES
+from app.jobs.kinds import KINDS, ON_DEMAND, QUEUES
 from app.jobs.lease import Lease
 from app.jobs.supervisor import WORKER_PREFIX, WorkerProcesses
 from app.jobs.wake import Wake
 from app.settings import Settings
 from app.storage.database import Database
 from app.storage.files import Files
+from app.storage.tables import jobs
 
 TICK_S = 0.05
 LOOK_S = 1.0  # between looks for work that no commit announced: an expired lease
@@ -56,6 +59,7 @@ class EmbeddedDriver:
         self._lock: TextIO | None = None
         self._next_sweep = 0.0
         self._next_look = 0.0
+        self._renewed_at = time.time()
 
     def start(self) -> None:
         """Take the data folder, free what earlier runs held, and start. Raises Problem `data_dir_in_use`."""
@@ -113,11 +117,22 @@ class EmbeddedDriver:
             self._next_look = now + LOOK_S
             for queue in ON_DEMAND:
                 self._start(queue, now)
+            self._renew()
         for job in overdue(self._database, self._settings.cancel_grace_s, self._settings.pause_grace_s):
             self._end(job)
         if now >= self._next_sweep:
             self._next_sweep = now + SWEEP_S
             sweep(self._database, self._files)
+
+    def _renew(self) -> None:
+        """Processes that speak start anew after a job that brought more to import."""
+        names = [name for name, kind in KINDS.items() if kind.renews_workers]
+        done = (jobs.c.kind.in_(names), jobs.c.status == "completed", jobs.c.completed_at > self._renewed_at)
+        with self._database.read() as connection:
+            latest = connection.scalar(select(func.max(jobs.c.completed_at)).where(*done))
+        if latest is not None:
+            self._renewed_at = latest
+            self._workers.renew()
 
     def _start(self, queue: str, now: float) -> None:
         """One process at a look: the next sees whether there is a second job."""

@@ -29,13 +29,15 @@ class Kind:
     queue: str  # name of a Queue
     can_pause: bool = False  # it goes on from where it was; the others take seconds to minutes in all
     makes_sound: bool = False  # its result is sound, to be downloaded and streamed
+    renews_workers: bool = False  # the processes that speak start anew after it: there is more to import
 
 
 SPEECH = Kind("dubbing", "cpu", makes_sound=True)
 CONVERSION = Kind("conversion", "cpu", makes_sound=True)
 INTAKE = Kind("intake", "intake")  # clips can be looked at while another voice is fitted
 CLONING = Kind("clone_voice", "train", can_pause=True)
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (SPEECH, CONVERSION, INTAKE, CLONING)}
+INSTALL = Kind("install", "install", renews_workers=True)
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (SPEECH, CONVERSION, INTAKE, CLONING, INSTALL)}
 
 QUEUES: Mapping[str, Queue] = {
     queue.name: queue
@@ -43,6 +45,7 @@ QUEUES: Mapping[str, Queue] = {
         Queue("cpu", lambda settings: settings.workers, lambda settings: settings.slots),
         Queue("intake", lambda settings: min(1, settings.train_workers), is_on_demand=True),
         Queue("train", lambda settings: settings.train_workers, is_on_demand=True),
+        Queue("install", lambda settings: int(settings.allow_install), is_on_demand=True),
     )
 }
 ON_DEMAND = tuple(name for name, queue in QUEUES.items() if queue.is_on_demand)

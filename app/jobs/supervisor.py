@@ -105,6 +105,12 @@ class WorkerProcesses:
                 place.process.join()
                 self._release(worker_id, "neighbour_killed", counts=False)
 
+    def renew(self) -> None:
+        """Ask the processes that are not on demand to end; they are started again, and their jobs go on."""
+        for place in self.places:
+            if place.process is not None and not place.is_on_demand:
+                place.process.terminate()
+
     def end(self, grace_s: float) -> None:
         """Ask all to end, and kill those that have not after `grace_s` seconds."""
         running: Sequence[Place] = [place for place in self.places if place.process is not None]

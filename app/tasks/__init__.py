@@ -6,12 +6,14 @@ import os
 from collections.abc import Mapping
 from functools import partial
 
+from app.jobs.kinds import INSTALL
 from app.jobs.runner import Task
 from app.settings import Settings
 from app.tasks.cloning import clone_voice
 from app.tasks.cloning_service import CloningService
 from app.tasks.conversion_service import ConversionService
 from app.tasks.convert import convert_voice
+from app.tasks.install import install_component
 from app.tasks.intake import analyze_recordings
 from app.tasks.synthesis import synthesize
 from speech.engines.registry import Registry
@@ -34,7 +36,8 @@ def tasks(
 def table(settings: Settings, synthesizer: Synthesizer) -> Mapping[str, Task]:
     """The table of a worker process, whose engines are those of `synthesizer`."""
     cloning = CloningService(synthesizer.store, settings.voices_path, synthesizer.registry)
-    return tasks(synthesizer, cloning, ConversionService(synthesizer))
+    installing = partial(install_component, synthesizer.store, synthesizer.registry, settings.engine_precisions)
+    return {**tasks(synthesizer, cloning, ConversionService(synthesizer)), INSTALL.name: installing}
 
 
 def synthesizer_of(settings: Settings) -> Synthesizer:

@@ -30,6 +30,8 @@ class Installation:
 
     packages: tuple[str, ...] = ()  # modules that must be importable
     command: str = ""  # that brings packages and weights
+    requirements: str = ""  # the file that names the packages with their versions; "": they come with Papagaio
+    packages_mb: tuple[int, int] | None = None  # megabytes to download and on the disk, as measured for a CPU
     # Precision to names in the model store's catalogue; the first precision is the default.
     weights: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     is_announced: bool = True  # listed before it is installed; else it appears with its installation

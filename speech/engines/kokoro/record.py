@@ -61,5 +61,11 @@ CONVERTER = ConverterRecord(
         needs_text=True,
     ),
     target="speech.engines.kokoro.conversion:KokoroConverter",
-    install=Installation(packages=("onnxruntime", "swift_f0"), command="./run convert --help", weights=WEIGHTS),
+    install=Installation(
+        packages=("onnxruntime", "swift_f0"),
+        command="./run convert --help",
+        requirements="requirements-convert.txt",
+        packages_mb=(52, 184),
+        weights=WEIGHTS,
+    ),
 )

@@ -49,6 +49,7 @@ RECORD = EngineRecord(
     install=Installation(
         packages=("torch", "tokenizers"),
         command=INSTALL_COMMAND,
+        requirements="requirements-xtts.txt",
         weights={precision: (MODEL,) for precision in ("fp32", "bf16", "int8")},
         is_announced=False,
     ),

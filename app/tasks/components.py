@@ -1,0 +1,103 @@
+"""What can be brought to this machine afterwards: packages and weights of an engine, of a converter, of cloning."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+
+from app.errors import Problem
+from app.tasks.cloning_service import INTAKE_MODELS, MODULES
+from app.tasks.conversion_service import LISTENING_MODEL, LISTENING_MODULES
+from speech.engines.records import Installation
+from speech.engines.registry import Registry
+from speech.licences import Terms
+from speech.models import ModelStore
+
+SPARE_BYTES = 300 << 20  # left free on the disk
+CLONING, CLONING_REQUIREMENTS = "cloning", "requirements-train.txt"
+CLONING_PACKAGES_MB: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Component:
+    """`requirements` is the file that names its packages; "" where they came with Papagaio."""
+
+    name: str
+    title: str
+    requirements: str
+    modules: tuple[str, ...]  # that are importable once it is there
+    models: tuple[str, ...]
+    packages_mb: tuple[int, int] | None = None  # to download, on the disk
+
+    def missing_modules(self) -> list[str]:
+        return [name for name in self.modules if find_spec(name) is None]
+
+    def missing_models(self, store: ModelStore) -> list[str]:
+        return [name for name in self.models if not store.is_installed(name)]
+
+    def is_installed(self, store: ModelStore) -> bool:
+        return not self.missing_modules() and not self.missing_models(store)
+
+    def terms(self, store: ModelStore) -> list[Terms]:
+        """Licences that somebody has to agree to before its weights are brought."""
+        found = [store.info(name).terms for name in self.missing_models(store)]
+        return [terms for terms in dict.fromkeys(found) if terms and not store.agreements.find(terms)]
+
+
+def components(registry: Registry, precisions: Mapping[str, str]) -> dict[str, Component]:
+    """By name. Engines and converters stand with their records; what cloning needs, with it."""
+    found = [
+        _of(name, record.info.title, record.install, precisions.get(name, ""))
+        for name, record in registry.engines.items()
+    ]
+    for name, record in registry.converters.items():
+        made = _of(f"convert-{name}", record.info.title, record.install, precisions.get(name, ""))
+        if record.info.needs_text:
+            modules, models = (*made.modules, *LISTENING_MODULES), (*made.models, LISTENING_MODEL)
+            made = replace(made, modules=modules, models=models)
+        found.append(made)
+    fitted = [model for name in registry.of_source("fit") for model in registry.engine(name).fit_models]
+    cloning = Component(
+        CLONING, "Cloning", CLONING_REQUIREMENTS, MODULES, (*INTAKE_MODELS, *fitted), CLONING_PACKAGES_MB
+    )
+    return {component.name: component for component in [cloning, *found] if component.modules or component.models}
+
+
+def find_component(registry: Registry, precisions: Mapping[str, str], name: str) -> Component:
+    """Raises Problem `unknown_component` with the choices."""
+    known = components(registry, precisions)
+    if name not in known:
+        raise Problem("unknown_component", name=name[:80], choices=sorted(known))
+    return known[name]
+
+
+def requirements_file(name: str) -> Path:
+    """In a checkout beside the packages, else where a wheel put it. Raises Problem `requirements_missing`."""
+    for folder in (Path(__file__).parents[2], Path(sys.prefix) / "share" / "papagaio"):
+        if (folder / name).is_file():
+            return folder / name
+    raise Problem("requirements_missing", name=name)
+
+
+def check_disk(component: Component, store: ModelStore) -> None:
+    """Raises Problem `component_disk_full`. Packages are on the disk twice while they are installed."""
+    packages = sum(component.packages_mb or (0, 0)) * 10**6 if component.missing_modules() else 0
+    models = sum(store.info(name).size_bytes for name in component.missing_models(store))
+    for folder, needed in ((Path(sys.prefix), packages), (_existing(store.root), 2 * models)):
+        free = shutil.disk_usage(folder).free
+        if needed and free < needed + SPARE_BYTES:
+            wanted = (needed + SPARE_BYTES) // 10**6
+            raise Problem("component_disk_full", name=component.name, needed_mb=wanted, free_mb=free // 10**6)
+
+
+def _existing(path: Path) -> Path:
+    return next(folder for folder in (path, *path.absolute().parents) if folder.is_dir())
+
+
+def _of(name: str, title: str, install: Installation, precision: str) -> Component:
+    models = install.models(install.precision(precision))
+    return Component(name, title, install.requirements, install.packages, models, install.packages_mb)
