@@ -251,6 +251,25 @@ _SERVICE = {  # the service, its settings and its command line
     "unknown_setting": 500,
     "unsupported_database": 500,
 }
+_DATASETS = {  # making datasets
+    "archive_unusable": 422,
+    "bad_dataset_name": 422,
+    "bad_dataset_option": 422,
+    "bad_sample_change": 422,
+    "bad_videos_header": 422,
+    "dataset_busy": 409,
+    "dataset_empty": 409,
+    "dataset_exists": 409,
+    "dataset_not_built": 409,
+    "nothing_to_undo": 409,
+    "recognizer_died": 500,
+    "recognizer_failed": 500,
+    "recording_not_found": 404,
+    "unknown_dataset": 404,
+    "unknown_dataset_language": 422,
+    "unknown_sample": 404,
+    "unknown_stage": 422,
+}
 STATUS: Mapping[str, int] = {
     **_XTTS,
     **_ENGINES,
@@ -265,4 +284,5 @@ STATUS: Mapping[str, int] = {
     **_PROFILES,
     **_REQUESTS,
     **_SERVICE,
+    **_DATASETS,
 }

@@ -5,7 +5,7 @@ Silero's network is the detector that is used; the plain one goes by energy alon
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
@@ -57,16 +57,29 @@ class SileroDetector:
     def probabilities(self, audio: Audio) -> Probabilities:
         import numpy as np
 
-        frames = _frames(with_fundamental(resample(audio, SAMPLE_RATE)))
-        before = np.zeros((len(frames), _CONTEXT), np.float32)
-        before[1:] = frames[:-1, -_CONTEXT:]
+        parts = self._heard([_frames(with_fundamental(resample(audio, SAMPLE_RATE)))])
+        return np.concatenate([np.zeros(0, np.float32), *parts])
+
+    def stream(self, blocks: Iterable[Audio]) -> Iterator[Probabilities]:
+        """The same for a recording that comes in `blocks` at `SAMPLE_RATE`, of any lengths; memory stays flat.
+
+        A telephone's voice is heard as it is here: what it lacks shows only in the whole."""
+        return self._heard(_whole_frames(blocks))
+
+    def _heard(self, parts: Iterable[NDArray[np.float32]]) -> Iterator[Probabilities]:
+        """Probabilities of frames, shape (n, FRAME) each time, which follow one another."""
+        import numpy as np
+
+        context = np.zeros(_CONTEXT, np.float32)
         hidden = cell = np.zeros((1, 1, 128), np.float32)
-        found = [np.zeros(0, np.float32)]
-        for start in range(0, len(frames), _BATCH):
-            part = np.concatenate([before[start : start + _BATCH], frames[start : start + _BATCH]], axis=1)
-            output, hidden, cell = self._session.run(None, {"input": part, "h": hidden, "c": cell})
-            found.append(output.reshape(-1))
-        return np.concatenate(found)
+        for frames in parts:
+            for start in range(0, len(frames), _BATCH):
+                batch = frames[start : start + _BATCH]
+                before = np.concatenate([context[None], batch[:-1, -_CONTEXT:]])
+                part = np.concatenate([before, batch], axis=1)
+                output, hidden, cell = self._session.run(None, {"input": part, "h": hidden, "c": cell})
+                context = batch[-1, -_CONTEXT:]
+                yield output.reshape(-1)
 
 
 def with_fundamental(audio: Audio) -> Audio:
@@ -147,3 +160,20 @@ def _frames(audio: Audio) -> NDArray[np.float32]:
 
     padded = np.pad(audio.samples, (0, -len(audio.samples) % FRAME))
     return padded.reshape(-1, FRAME)
+
+
+def _whole_frames(blocks: Iterable[Audio]) -> Iterator[NDArray[np.float32]]:
+    """A minute of frames at a time whatever the blocks, so that the arithmetic is the same; zeros fill up the last."""
+    import numpy as np
+
+    size = _BATCH * FRAME
+    kept, count = [np.zeros(0, np.float32)], 0
+    for block in blocks:
+        kept.append(block.samples)
+        count += len(block.samples)
+        while count >= size:
+            joined = np.concatenate(kept)
+            yield joined[:size].reshape(-1, FRAME)
+            kept, count = [joined[size:]], count - size
+    if count:
+        yield _frames(Audio(np.concatenate(kept), SAMPLE_RATE))

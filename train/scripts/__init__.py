@@ -1,0 +1,1 @@
+"""Command lines around the stages: `python -m train.scripts.NAME --help`."""
