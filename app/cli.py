@@ -130,6 +130,8 @@ def build_parser(console: Console) -> Parser:
     worker.option("--queue", default="cpu")
     worker.option("--listen")
     _speak_options(parser.command(group, "speak", speak))
+    _read_options(parser.command(group, "read", read))
+    _dictionary_options(parser.command(group, "dictionary", None))
     _clone_options(parser.command(group, "clone", clone))
     _convert_options(parser.command(group, "convert", convert))
     models = parser.command(group, "models", None)
@@ -172,6 +174,33 @@ def _speak_options(parser: Parser) -> None:
         parser.option(name)
     parser.option("--speed", type=number(float))
     parser.option("--seed", type=number(int))
+    parser.option("--wrapping", choices=("auto", "keep", "join"), default="auto")
+
+
+def _read_options(parser: Parser) -> None:
+    parser.add_argument("text", help=parser.console.text("cli.help.text"))
+    parser.add_argument("--language", help=parser.console.text("cli.help.language"))
+    parser.add_argument("--voice", help=parser.console.text("cli.help.read_voice"))
+    parser.option("--wrapping", choices=("auto", "keep", "join"), default="auto")
+    parser.option("--json", action="store_true")
+
+
+def _dictionary_options(parser: Parser) -> None:
+    text, actions = parser.console.text, parser.group()
+    parser.command(actions, "list", _dictionary_command("list_entries")).option("--search")
+    added = parser.command(actions, "add", _dictionary_command("add_entry"))
+    added.add_argument("written", help=text("cli.help.dictionary_written"))
+    added.add_argument("spoken", nargs="?", help=text("cli.help.dictionary_spoken"))
+    for name in ("phonemes", "language", "voice"):
+        added.add_argument(f"--{name}", help=text(f"cli.help.dictionary_{name}"))
+    added.add_argument("--pattern", action="store_true", help=text("cli.help.dictionary_pattern"))
+    deleted = parser.command(actions, "delete", _dictionary_command("delete_entry"))
+    deleted.add_argument("entry", type=number(int), help=text("cli.help.dictionary_entry"))
+    exported = parser.command(actions, "export", _dictionary_command("export_entries"))
+    exported.add_argument("-o", "--output", default="-", help=text("cli.help.dictionary_output"))
+    imported = parser.command(actions, "import", _dictionary_command("import_entries"))
+    imported.add_argument("file", help=text("cli.help.dictionary_file"))
+    imported.add_argument("--replace", action="store_true", help=text("cli.help.dictionary_replace"))
 
 
 def _voices_options(parser: Parser, console: Console) -> None:
@@ -294,6 +323,22 @@ def speak(options: argparse.Namespace, console: Console) -> int:
     from app.commands.speak import speak as run
 
     return run(options, console)
+
+
+def read(options: argparse.Namespace, console: Console) -> int:
+    from app.commands.read import read as run
+
+    return run(options, console)
+
+
+def _dictionary_command(name: str) -> Command:
+    def run(options: argparse.Namespace, console: Console) -> int:
+        from app.commands import dictionary
+
+        chosen: Command = getattr(dictionary, name)
+        return chosen(options, console)
+
+    return run
 
 
 def clone(options: argparse.Namespace, console: Console) -> int:

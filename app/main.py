@@ -26,6 +26,7 @@ from app.api import (
     rvc,
     sound,
     system,
+    text,
     voices,
 )
 from app.api.compat import openai
@@ -47,6 +48,7 @@ ROUTERS = (
     components.router,
     voices.router,
     profiles.router,
+    text.router,
     *rvc.routers,
     finetune.router,
     events.router,

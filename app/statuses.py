@@ -84,6 +84,22 @@ _HOST = {  # the engine host
     "engine_secret_missing": 500,
     "engine_secret_wrong": 502,
 }
+_TEXT = {  # reading a text, and the pronunciation dictionary
+    "csv_columns": 422,
+    "csv_row": 422,
+    "dictionary_full": 422,
+    "dictionary_grows_text": 422,
+    "entry_control_character": 422,
+    "entry_empty": 422,
+    "entry_known": 409,
+    "entry_not_found": 404,
+    "entry_too_long": 422,
+    "pattern_invalid": 422,
+    "pattern_too_wide": 422,
+    "pattern_without_group": 422,
+    "phonemes_unknown": 422,
+    "too_many_patterns": 422,
+}
 _ENGINES = {  # engines, plans and their parameters
     "device_missing": 503,
     "device_not_offered": 422,
@@ -239,6 +255,7 @@ _SERVICE = {  # the service, its settings and its command line
     "file_missing": 400,
     "host_open_refused": 500,
     "input_not_utf8": 400,
+    "input_unreadable": 400,
     "missing_argument": 400,
     "missing_value": 400,
     "not_a_number": 400,
@@ -272,6 +289,7 @@ _DATASETS = {  # making datasets
 }
 STATUS: Mapping[str, int] = {
     **_XTTS,
+    **_TEXT,
     **_ENGINES,
     **_COMPONENTS,
     **_ACCOUNTS,

@@ -16,6 +16,7 @@ from app.settings import Settings
 from app.storage.database import Database
 from app.storage.files import Files
 from app.storage.profiles import ProfileStore
+from app.storage.pronunciations import PronunciationStore
 from app.tasks import options_of, synthesizer_of
 from app.tasks.cloning_service import CloningService
 from speech.models import ModelStore
@@ -40,6 +41,7 @@ def wire(settings: Settings, supervised: bool) -> Services:
         files=files,
         samples=Files(settings.data_dir / "samples"),
         profiles=ProfileStore(database, {**registry.announced, **registry.engines}),
+        pronunciations=PronunciationStore(database),
         models=ModelStore(settings.models_path),
         synthesizer=synthesizer,
         cloning=CloningService(synthesizer.store, settings.voices_path, registry),

@@ -9,9 +9,8 @@ from secrets import randbelow
 from speech.engines.base import Engine, EngineInfo, VoiceConverter
 from speech.errors import SpeechError
 from speech.text.language import guess
-from speech.text.normalize import normalize
-from speech.text.script import has_speech, unreadable
-from speech.text.sentences import Sentence, split
+from speech.text.reading import DEFAULT, Reading, ReadingOptions, read
+from speech.text.script import unreadable
 from speech.voices import MANY_LANGUAGES, Voice
 
 MAX_CHARS = 10_000  # of one request, the base API's bound
@@ -46,22 +45,21 @@ def checked_seed(info: EngineInfo, seed: int | None) -> int | None:
     return seed
 
 
-def checked_sentences(text: str, language: str, max_chars: int) -> tuple[Sentence, ...]:
-    """The sentences of a text that can be spoken in `language`, normalised.
+def checked_reading(text: str, language: str, max_chars: int, options: ReadingOptions = DEFAULT) -> Reading:
+    """How a text that can be spoken in `language` will be said, in sentences of at most `max_chars` characters.
 
-    Raises SpeechError `text_empty`, `text_too_long`, `nothing_to_say`, `text_not_in_language`.
+    Raises SpeechError `text_empty`, `text_too_long`, `nothing_to_say`, `text_not_in_language`, `dictionary_grows_text`.
     """
     if not text.strip():
         raise SpeechError("text_empty")
     if len(text) > MAX_CHARS:
         raise SpeechError("text_too_long", length=len(text), maximum=MAX_CHARS)
-    normal = normalize(text, language)  # first: it turns µ and % into words
-    if foreign := unreadable(normal, language):
+    reading = read(text, language, max_chars, options)  # first: it turns µ and % into words
+    if foreign := unreadable("".join(sentence.text for sentence in reading.sentences), language):
         raise SpeechError("text_not_in_language", characters=foreign[:10], language=language)
-    spoken = tuple(sentence for sentence in split(normal, max_chars, language) if has_speech(sentence.text))
-    if not spoken:
+    if not reading.sentences:
         raise SpeechError("nothing_to_say")
-    return spoken
+    return reading
 
 
 def own_language(voice: Voice, text: str, info: EngineInfo) -> str:

@@ -11,7 +11,8 @@ from itertools import islice
 from pathlib import Path
 from typing import cast
 
-from speech.audio import Audio, join
+from speech.audio import join
+from speech.chunks import as_chunks, with_pauses
 from speech.engines.base import (
     Chunk,
     ConversionRequest,
@@ -31,7 +32,9 @@ from speech.engines.registry import Registry
 from speech.errors import SpeechError
 from speech.models import ModelStore
 from speech.profiles import checked_with_choices
-from speech.request_checks import checked_parameters, checked_seed, checked_sentences, own_language, voice_of
+from speech.request_checks import checked_parameters, checked_reading, checked_seed, own_language, voice_of
+from speech.text.dictionary import Entry
+from speech.text.reading import DEFAULT, ReadingOptions
 from speech.text.sentences import Sentence
 from speech.voices import Voice
 
@@ -101,6 +104,7 @@ class Plan:
     info: EngineInfo
     seed: int | None = None  # of an engine that is seeded: the one asked for, or one that was drawn
     conversion: ConversionStep | None = None  # after the synthesis
+    entries: tuple[Entry, ...] = ()  # of the dictionary, as far as the text needs them
 
     @property
     def restricted(self) -> list[EngineInfo | ConverterInfo]:
@@ -253,30 +257,36 @@ class Synthesizer:
         parameters: Mapping[str, float | bool] | None = None,
         seed: int | None = None,
         conversion: ConversionAsked | None = None,
+        reading: ReadingOptions = DEFAULT,
     ) -> Plan:
         """Check a request; loads nothing and takes milliseconds.
 
-        `language` is a BCP 47 tag or "" for the voice's own, or the text's where the voice has none. `seed` None draws
-        one where the engine is seeded. Raises SpeechError: `engine_not_built`, `unknown_engine`, `unknown_voice`,
-        `language_not_spoken`, `language_needed`, `text_empty`, `text_too_long`, `nothing_to_say`,
-        `text_not_in_language`, `unknown_parameter`, `parameter_out_of_range`, `seed_not_used`; for an engine that has
-        no voices what `Engine.check` raises; of a conversion `unknown_converter` and what its parameters raise.
+        `reading` says how line breaks are taken and holds the dictionary; entries for other languages and voices are
+        passed over. `language` is a BCP 47 tag or "" for the voice's own, or the text's where the voice has none.
+        `seed` None draws one where the engine is seeded.
+        Raises SpeechError: `engine_not_built`, `unknown_engine`, `unknown_voice`, `language_not_spoken`,
+        `language_needed`, what `checked_reading` raises, `unknown_parameter`, `parameter_out_of_range`,
+        `seed_not_used`; for an engine that has no voices what `Engine.check` raises; of a conversion
+        `unknown_converter` and what its parameters raise.
         """
         chosen = self._engine(engine)
         speaking = voice_of(chosen, voice)
         spoken = match_language(language or own_language(speaking, text, chosen.info), chosen.info)
         step = self._conversion_step(conversion, spoken) if conversion else None
+        narrowed = reading.narrowed(spoken, speaking.voice_id)
+        read_out = checked_reading(text, spoken, chosen.info.max_chars_of(spoken), narrowed)
         return Plan(
             engine=engine,
             voice=speaking,
             language=spoken,
             language_requested=language,
             parameters=checked_parameters(chosen.info, parameters or {}),
-            sentences=checked_sentences(text, spoken, chosen.info.max_chars_of(spoken)),
+            sentences=read_out.sentences,
             sample_rate=step.info.sample_rate if step else chosen.info.sample_rate,
             info=chosen.info,
             seed=checked_seed(chosen.info, seed),
             conversion=step,
+            entries=read_out.entries,
         )
 
     def speak(self, plan: Plan) -> Generator[Chunk, None, None]:
@@ -286,10 +296,11 @@ class Synthesizer:
             chunks = cast(Engine, engine).speak(request)
             try:
                 if plan.conversion is None:
-                    yield from _as_chunks(chunks)
+                    yield from with_pauses(as_chunks(chunks), plan.sentences)
                 else:
                     with self.converter(plan.conversion.info.name) as converter:
-                        yield from _converted(_as_chunks(chunks), converter, plan, plan.conversion)
+                        said = _converted(as_chunks(chunks), converter, plan, plan.conversion)
+                        yield from with_pauses(said, plan.sentences)
             finally:
                 chunks.close()
 
@@ -354,11 +365,6 @@ class Synthesizer:
         voice = voice_of(converter, asked.voice)
         parameters = checked_with_choices(asked.converter, converter.info.parameters, asked.parameters)
         return ConversionStep(converter.info, voice, parameters)
-
-
-def _as_chunks(sounds: Iterable[Audio]) -> Iterator[Chunk]:
-    """Of an operator's engine that yields a plain Audio a sentence, as all did before Chunks."""
-    return (sound if isinstance(sound, Chunk) else Chunk(sound.samples, sound.sample_rate) for sound in sounds)
 
 
 def _converted(chunks: Iterable[Chunk], converter: VoiceConverter, plan: Plan, step: ConversionStep) -> Iterator[Chunk]:

@@ -38,6 +38,7 @@ class NewJob(Body):
     """`voice_preset` (else the engine's first) or `voice_id` names the voice. `speed` goes over the profile's.
 
     `seed`: of engines that vary, the same one gives the same sound again; one is drawn where none is given.
+    `wrapping`: what is done with line breaks, as in `/text/preview`.
     """
 
     text: Annotated[str, Field(min_length=1, max_length=10_000)]
@@ -50,6 +51,7 @@ class NewJob(Body):
     quality_profile_id: str | None = None
     speed: Annotated[float | None, Field(ge=0.5, le=2.0)] = None
     seed: Annotated[int | None, Field(ge=0, le=MAX_SEED)] = None
+    wrapping: Annotated[Literal["auto", "keep", "join"], Word] = "auto"
     ref_text: str | None = None
     enable_rvc: bool = False
     rvc_model_id: str | None = None
@@ -81,6 +83,7 @@ def params_of(services: Services, body: NewJob) -> dict[str, Any]:
         parameters=parameters,
         seed=body.seed,
         conversion=conversion,
+        reading=services.reading(body.wrapping),
     )
     return {
         "mode": body.mode,
@@ -92,6 +95,8 @@ def params_of(services: Services, body: NewJob) -> dict[str, Any]:
         "seed": plan.seed,
         "conversion": asdict(conversion) if conversion else None,
         **({"enable_rvc": True, **_rvc_fields(body)} if body.enable_rvc else {}),
+        "wrapping": body.wrapping,
+        "dictionary": [asdict(entry) for entry in plan.entries],
         "source_language": body.source_language,
         "target_language": body.target_language or body.source_language,
         "voice_preset": preset,

@@ -12,6 +12,7 @@ from app.security.limits import Limits, Rule
 from app.settings import Settings
 from speech.models import ModelStore
 from speech.synthesis import Synthesizer
+from speech.text.reading import ReadingOptions
 
 if TYPE_CHECKING:  # the database layer is a third of the import of app.main, and only a running service needs it
     from app.jobs.driver import Driver
@@ -21,6 +22,7 @@ if TYPE_CHECKING:  # the database layer is a third of the import of app.main, an
     from app.storage.database import Database
     from app.storage.files import Files
     from app.storage.profiles import ProfileStore
+    from app.storage.pronunciations import PronunciationStore
     from app.tasks.cloning_service import CloningService
 
 
@@ -33,18 +35,24 @@ class Services:
     files: Files  # of jobs
     samples: Files  # what voices say of themselves, a folder a voice
     profiles: ProfileStore
+    pronunciations: PronunciationStore
     models: ModelStore
     synthesizer: Synthesizer
     cloning: CloningService  # where voices are fitted, and what has been
     identity: Identity
     limits: Limits
     driver: Driver | None = None  # of the workers, when this service keeps them
-    caller: Caller = LOCAL  # for whom `jobs`, `events` and `profiles` are read and written
+    caller: Caller = LOCAL  # for whom what has an owner is read and written
 
     def of(self, caller: Caller) -> Services:
         """The same service as `caller` sees it."""
         jobs, events, profiles = self.jobs.of(caller), self.events.of(caller), self.profiles.of(caller)
-        return replace(self, caller=caller, jobs=jobs, events=events, profiles=profiles)
+        pronunciations = self.pronunciations.of(caller)
+        return replace(self, caller=caller, jobs=jobs, events=events, profiles=profiles, pronunciations=pronunciations)
+
+    def reading(self, wrapping: str = "auto") -> ReadingOptions:
+        """How the caller's texts are read: with their dictionary."""
+        return ReadingOptions(wrapping, self.pronunciations.dictionary())
 
 
 def caller_of(request: Request) -> Caller:

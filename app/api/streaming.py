@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from app.host.responses import MadeResponse
-from speech.audio import Audio, AudioFormat, encode
+from speech.audio import Audio, AudioFormat, encode, join, to_bytes
 from speech.synthesis import Plan, Synthesizer, tags_of
 
 
@@ -15,13 +15,19 @@ class SoundResponse(MadeResponse):
 
     def __init__(self, synthesizer: Synthesizer, plan: Plan, chosen: AudioFormat, format_name: str) -> None:
         chunks = synthesizer.speak(plan)
+        headers = _headers(plan)
+        encoded: Iterator[bytes]
         try:
             first = next(chunks)
+            if format_name == "wav" and len(plan.sentences) == 1:  # its length is known before anything is sent
+                whole = to_bytes(join([first, *chunks]), format_name, tags_of(plan))
+                headers["Content-Length"], encoded = str(len(whole)), iter([whole])
+            else:
+                encoded = encode(_from(first, chunks), format_name, plan.sample_rate, tags_of(plan))
         except BaseException:
             chunks.close()
             raise
-        encoded = encode(_from(first, chunks), format_name, plan.sample_rate, tags_of(plan))
-        super().__init__(encoded, chunks, chosen.media_type, _headers(plan))
+        super().__init__(encoded, chunks, chosen.media_type, headers)
 
 
 def _headers(plan: Plan) -> dict[str, str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.commands.console import Console
+from app.commands.dictionary import stored_dictionary
 from app.commands.models import pull
 from speech.errors import SpeechError
 from speech.text.language import guess
@@ -29,6 +30,7 @@ def speak(options: argparse.Namespace, console: Console) -> int:
     from app.tasks import synthesizer_of
     from speech import audio
     from speech.synthesis import tags_of
+    from speech.text.reading import ReadingOptions
 
     settings = load_settings()
     output = Path(options.output)
@@ -45,13 +47,19 @@ def speak(options: argparse.Namespace, console: Console) -> int:
             synthesizer.check(engine)
             if not any(voice.engine == engine for voice in synthesizer.voices()):
                 raise SpeechError("engine_without_voices", engine=engine)
-        text = _text(options.text)
+        text = given_text(options.text)
         own = guess(text) or console.language
         record = synthesizer.registry.engine(engine)
         voice, language = chosen_voice(synthesizer.voices(), record, options.voice, options.language, own)
         parameters = _parameters(settings, record, options.profile, options.speed)
         plan = synthesizer.plan(
-            text, engine=engine, language=language, voice=voice, parameters=parameters, seed=options.seed
+            text,
+            engine=engine,
+            language=language,
+            voice=voice,
+            parameters=parameters,
+            seed=options.seed,
+            reading=ReadingOptions(options.wrapping, stored_dictionary(settings)),
         )
         bring(synthesizer, models, console, options.accept_licence)
         started = time.perf_counter()
@@ -122,7 +130,8 @@ def _primary(tag: str) -> str:
     return tag.replace("_", "-").partition("-")[0].lower()
 
 
-def _text(given: str) -> str:
+def given_text(given: str) -> str:
+    """The text itself, or of `-` what standard input holds. Raises SpeechError `input_not_utf8`."""
     if given != "-":
         return given
     data = sys.stdin.buffer.read(MAX_INPUT_BYTES + 1)

@@ -160,3 +160,19 @@ usage = Table(
     Index("ix_usage_time", "created_at"),
     Index("ix_usage_user", "user_id", "created_at"),
 )
+# The pronunciation dictionary: speech.text.dictionary.Entry, an entry a row; empty language or voice means every one.
+pronunciations = Table(
+    "pronunciations",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("user_id", String(64), nullable=False),
+    Column("written", String(200), nullable=False),
+    Column("spoken", String(400), nullable=False),
+    Column("phonemes", String(400), nullable=False),
+    Column("language", String(35), nullable=False),
+    Column("voice", String(80), nullable=False),
+    Column("is_pattern", Boolean, nullable=False),
+    Column("updated_at", Float, nullable=False),
+    Index("ix_pronunciations_same", "user_id", "written", "language", "voice", "is_pattern", unique=True),
+    sqlite_autoincrement=True,
+)

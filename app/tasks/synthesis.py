@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict
 from app.jobs.context import Cancelled, JobContext
 from speech.audio import Tags, pcm16, wav_header
 from speech.synthesis import ConversionAsked, Plan, Synthesizer, tags_of
+from speech.text.dictionary import Dictionary, Entry
+from speech.text.reading import ReadingOptions
 
 OUTPUT = "audio.wav"
 GROWING = ".pcm"  # suffix of the running attempt's raw sound: 16 bit mono at the engine's rate
@@ -28,6 +30,8 @@ class SynthesisParams(BaseModel):
     language: str
     parameters: dict[str, float | bool]
     conversion: ConversionAsked | None = None  # after the synthesis
+    wrapping: str = "auto"
+    dictionary: list[dict[str, Any]] = []  # the entries that the text needs, as they were when the job was added
     seed: int | None = None  # decided when the job was added, so that every attempt makes the same sound
 
 
@@ -45,6 +49,7 @@ def synthesize(synthesizer: Synthesizer, context: JobContext, params: Mapping[st
         parameters=wanted.parameters,
         seed=wanted.seed,
         conversion=wanted.conversion,
+        reading=ReadingOptions(wanted.wrapping, Dictionary(Entry(**entry) for entry in wanted.dictionary)),
     )
     started = time.perf_counter()
     growing = context.temporary(GROWING)

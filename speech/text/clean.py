@@ -78,6 +78,17 @@ def tidy(text: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", text).strip()
 
 
+def unsaid(text: str) -> tuple[str, ...]:
+    """The distinct symbols and special tokens of `text` that `clean` leaves out; spaces and marks of lines aside."""
+    tokens = [found[0] for found in _SPECIAL_TOKEN.finditer(text)]
+    symbols = [
+        found[0]
+        for found in _DOUBTFUL.finditer(_SPECIAL_TOKEN.sub(" ", text))
+        if not _visible(found).strip() and unicodedata.category(found[0]) in ("So", "Sk", "Co", "Cn")
+    ]
+    return tuple(dict.fromkeys(tokens + symbols))
+
+
 def _visible(found: re.Match[str]) -> str:
     """The character found as it stays in the text: itself, a space in its place, or nothing."""
     character = found[0]

@@ -61,11 +61,22 @@ _CLAUSES = (
 
 
 @dataclass(frozen=True)
+class Respelling:
+    """Characters `start` to `end` of a sentence, whose phonemes are given."""
+
+    start: int
+    end: int
+    phonemes: str
+
+
+@dataclass(frozen=True)
 class Sentence:
     """A piece of text spoken in one breath; `ends_paragraph` asks for a longer pause after it."""
 
     text: str
     ends_paragraph: bool = False
+    pause_s: float | None = None  # silence asked for after it, beside the engine's own pause
+    given: tuple[Respelling, ...] = ()  # in order
 
 
 def split(text: str, max_chars: int, language: str = "") -> tuple[Sentence, ...]:

@@ -74,6 +74,15 @@ def test_errors_wear_openais_envelope(service: Service, change: dict[str, Any], 
     assert error["message"] and "{" not in error["message"]
 
 
+@pytest.mark.parametrize(("text", "is_told"), [("Uma frase.", True), ("Uma frase. Outra frase.", False)])
+def test_a_wav_carries_its_length_where_it_is_known(service: Service, text: str, is_told: bool) -> None:
+    response = service.client.post(SPEECH, json=ASK | {"input": text, "response_format": "wav"})
+    riff_bytes, data_bytes = (int.from_bytes(response.content[at : at + 4], "little") for at in (4, 40))
+    assert ("content-length" in response.headers) is is_told
+    assert (riff_bytes + 8 == data_bytes + 44 == len(response.content)) is is_told
+    assert is_told or riff_bytes == data_bytes == 0xFFFFFFFF
+
+
 def test_what_clients_look_up_first(service: Service) -> None:
     models = service.client.get("/v1/models").json()
     assert models["object"] == "list" and {"silence", "kokoro", "tts-1"} <= {m["id"] for m in models["data"]}

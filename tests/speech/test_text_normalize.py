@@ -8,7 +8,7 @@ import unicodedata
 
 import pytest
 
-from speech.request_checks import checked_sentences
+from speech.request_checks import checked_reading
 from speech.text.clean import clean
 from speech.text.normalize import normalize
 from tests.speech.test_text_english import SPOKEN as ENGLISH
@@ -44,7 +44,7 @@ def test_spaces_within_a_number_go(text: str, normal: str) -> None:
     ],
 )
 def test_a_plan_speaks_a_text_sentence_by_sentence(language: str, text: str, count: int) -> None:
-    assert len(checked_sentences(text, language, 200)) == count
+    assert len(checked_reading(text, language, 200).sentences) == count
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,8 @@ class VoiceName(BaseModel):
 
 
 class SpeechBody(Body):
-    """`language` (BCP 47) and `seed` are ours: without them the voice's own language, and a drawn seed, are used."""
+    """`language` (BCP 47), `seed` and `wrapping` are ours: without them the voice's own language and a drawn seed are
+    used, and the lines of one paragraph are joined."""
 
     input: Annotated[str, Field(min_length=1, max_length=10_000)]
     model: str
@@ -42,6 +43,7 @@ class SpeechBody(Body):
     stream_format: Literal["audio", "sse"] = "audio"
     instructions: str = ""
     language: str = ""
+    wrapping: Literal["auto", "keep", "join"] = "auto"
     seed: Annotated[int | None, Field(ge=0, le=MAX_SEED)] = None
 
 
@@ -137,7 +139,13 @@ def _plan(services: Services, body: SpeechBody) -> Plan:
     engine = services.synthesizer.choose_engine(None if body.model in MODEL_ALIASES else body.model, voice).engine
     parameters = {"speed": body.speed} if body.speed != 1.0 else {}
     return services.synthesizer.plan(
-        body.input, engine=engine, language=body.language, voice=voice, parameters=parameters, seed=body.seed
+        body.input,
+        engine=engine,
+        language=body.language,
+        voice=voice,
+        parameters=parameters,
+        seed=body.seed,
+        reading=services.reading(body.wrapping),
     )
 
 

@@ -134,7 +134,7 @@ def _sentence(runtime: Runtime, request: SpeechRequest, style: Style, number: in
     speed = float(request.parameters.get("speed", 1.0))
     pieces = [
         Audio(runtime.synthesize(tokens(piece), style, speed), SAMPLE_RATE)
-        for piece in cut(phonemize(sentence.text, request.language), STYLE_ROWS)
+        for piece in cut(phonemize(sentence.text, request.language, sentence.given), STYLE_ROWS)
     ]
     if not pieces:
         return silence(_pause_s(request, sentence, is_last), SAMPLE_RATE)

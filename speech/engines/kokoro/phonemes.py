@@ -9,9 +9,11 @@ from __future__ import annotations
 import ctypes
 import re
 import threading
+from collections.abc import Sequence
 from functools import cache
 
 from speech.errors import SpeechError
+from speech.text.sentences import Respelling
 
 # Index is the token id; "_" marks ids that no symbol has. From the model's config.json (hexgrad/Kokoro-82M).
 SYMBOLS = (
@@ -70,6 +72,7 @@ _VOCATIVE = re.compile(r"(?<![\w'-])([Ôô])(?![\w'-])")  # never known to espea
 _LAST_WORD = re.compile(r"(?s)(.*\s)(\S)$")
 
 _MARKS = re.compile(r"\s*([;:,.!?—…\"()“”]+)\s*")
+_SPACED_MARK = re.compile(r"(?<=\S) +(?=[;:,.!?…)”])")
 _SWITCH = re.compile(r"\([a-z-]+\)")  # espeak's "(en)" and "(pt-br)" where it changes language inside a text
 
 _IPA_WITH_TIE = 0x02 | 0x80 | (ord("^") << 8)  # speak_lib.h: phonememode of espeak_TextToPhonemes
@@ -118,11 +121,21 @@ def _to_kokoro(ipa: str, language: str) -> str:
     return "".join(symbol for symbol in ipa if symbol in TOKENS)
 
 
-def phonemize(text: str, language: str) -> str:
-    """The phonemes of `text`, its marks kept in place, every symbol one of `TOKENS`.
+def phonemize(text: str, language: str, given: Sequence[Respelling] = ()) -> str:
+    """The phonemes of `text`, its marks kept in place, every symbol one of `TOKENS`; those `given` are taken as such.
 
     Raises SpeechError `language_not_spoken` for a language without phonemes here.
     """
+    parts, at = [], 0
+    for respelling in given:
+        known = "".join(symbol for symbol in respelling.phonemes if symbol in TOKENS)
+        parts += [_phonemized(text[at : respelling.start], language), known]
+        at = respelling.end
+    parts.append(_phonemized(text[at:], language))
+    return _SPACED_MARK.sub("", " ".join(filter(None, parts)))
+
+
+def _phonemized(text: str, language: str) -> str:
     try:
         voice = ESPEAK_VOICES[language]
     except KeyError:

@@ -205,7 +205,7 @@ def packed(sentences: Sequence[Sentence], limit: int, space: str) -> list[tuple[
             found[-1] = (found[-1][0] + 1, joined)
         else:
             found.append((1, sentence.text))
-        is_open = not sentence.ends_paragraph
+        is_open = not sentence.ends_paragraph and sentence.pause_s is None
     return found
 
 

@@ -1,0 +1,26 @@
+"""What engines yield, as `Chunk`s with the silence that a text asks for between its sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from speech.audio import Audio
+from speech.engines.base import Chunk
+from speech.text.sentences import Sentence
+
+
+def as_chunks(sounds: Iterable[Audio]) -> Iterator[Chunk]:
+    """Of an operator's engine that yields a plain Audio a sentence, as all did before Chunks."""
+    return (sound if isinstance(sound, Chunk) else Chunk(sound.samples, sound.sample_rate) for sound in sounds)
+
+
+def with_pauses(chunks: Iterable[Chunk], sentences: Sequence[Sentence]) -> Iterator[Chunk]:
+    """`chunks` with the silence that the text asks for after the sentences that end with them."""
+    from speech.dsp import append_silence
+
+    ended = 0
+    for chunk in chunks:
+        ended += chunk.ends
+        pause_s = sentences[ended - 1].pause_s if chunk.ends and ended <= len(sentences) else None
+        yield replace(chunk, samples=append_silence(chunk, pause_s).samples) if pause_s else chunk
