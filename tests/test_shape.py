@@ -43,7 +43,7 @@ HEAVY = (
 FILLED_LATER = {"request_id", "count", "summary"}
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
-SOURCES = [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]
+SOURCES = [ROOT / "conftest.py", *(path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py")))]
 PRODUCT = [path for path in SOURCES if path.relative_to(ROOT).parts[0] in ("speech", "train", "app")]
 TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in SOURCES}
 

@@ -15,6 +15,8 @@ from clone_service import wav
 from app.cli import main
 from speech.voice_files import VoiceLibrary
 
+pytestmark = pytest.mark.processes
+
 Captured = pytest.CaptureFixture[str]
 REHEARSED = """
 import sys

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -92,7 +93,6 @@ def test_what_cannot_be_is_one_line(
     assert [one.voice_id for one in library.list()] == ["ana"]
 
 
-@pytest.mark.models
 def test_an_imported_voice_speaks(
     capsys: Captured, library: VoiceLibrary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model_store: ModelStore
 ) -> None:
@@ -105,13 +105,13 @@ def test_an_imported_voice_speaks(
     assert "bia" in out and 0.2 < load(output).duration_s < 3
 
 
-@pytest.mark.models
-def test_a_whole_model_for_other_programs(library: VoiceLibrary, tmp_path: Path, model_store: ModelStore) -> None:
+def test_a_whole_model_for_other_programs(
+    library: VoiceLibrary, tmp_path: Path, installed: Callable[..., ModelStore]
+) -> None:
     """kokoro-onnx says with the exported files what the engine's own network says."""
-    if not model_store.is_installed("kokoro-fp32"):
-        pytest.skip("weights not installed: papagaio models pull kokoro-fp32")
     from kokoro_onnx import Kokoro
 
+    model_store = installed("kokoro-fp32", "kokoro-voices")
     style = blend_of(model_store, {"pf_dora": 0.5, "af_bella": 0.5})
     library.add(meta("bia"), adapter(style, size=0.004).to_tensors(), {})
     paths = export_onnx(library, "bia", model_store, tmp_path / "out")

@@ -23,6 +23,8 @@ from app.storage.files import Files
 from app.tasks import synthesizer_of
 from speech.voice_files import VoiceLibrary
 
+pytestmark = pytest.mark.processes
+
 STEPS = 60
 
 

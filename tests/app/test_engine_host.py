@@ -28,6 +28,8 @@ from speech.engines.base import Chunk
 from speech.errors import SpeechError
 from speech.synthesis import Plan, Synthesizer
 
+pytestmark = pytest.mark.processes
+
 SLOW = {"slow": "slow_engine:Slow"}
 SECRET = "a secret of more than sixteen"
 DEADLINE_S = 30.0

@@ -21,6 +21,8 @@ from app.storage.database import Database
 from app.storage.files import Files
 from app.storage.tables import job_events
 
+pytestmark = pytest.mark.processes
+
 JOBS, KILLS = 100, 30
 DEADLINE_S = 150.0  # half a minute on two idle cores; the rest is for busy ones
 SEED = int(os.environ.get("CHAOS_SEED", "20261122"))

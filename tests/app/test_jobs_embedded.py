@@ -20,6 +20,8 @@ from app.settings import Settings
 from app.storage.database import Database
 from app.storage.files import Files
 
+pytestmark = pytest.mark.processes
+
 
 def wait_for(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
     deadline = time.monotonic() + timeout_s

@@ -19,6 +19,8 @@ from app.settings import Settings
 from app.storage.database import Database
 from app.storage.files import Files
 
+pytestmark = pytest.mark.processes
+
 TASKS = "job_service:tasks"  # beside the tests of jobs
 WRITE = {"number": 1, "seconds": 0.01}
 DEADLINE_S = 30.0

@@ -21,8 +21,10 @@ TEXTS = ("Bom dia a todos.", "Hoje é sexta.", "Até amanhã.")
 
 
 @pytest.fixture(scope="module", params=["silence", pytest.param("kokoro", marks=pytest.mark.models)])
-def engine(request: pytest.FixtureRequest, model_store: ModelStore) -> Iterator[Engine]:
-    engine = Registry(SILENCE).build_engine(request.param, EngineOptions(model_store))
+def engine(request: pytest.FixtureRequest, models_dir: Path) -> Iterator[Engine]:
+    if request.param == "kokoro":
+        request.getfixturevalue("model_store")
+    engine = Registry(SILENCE).build_engine(request.param, EngineOptions(ModelStore(models_dir)))
     engine.load("cpu")
     yield engine
     engine.unload()

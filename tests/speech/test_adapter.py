@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -29,10 +30,8 @@ def int8(model_store: ModelStore) -> Path:
 
 
 @pytest.fixture(scope="module")
-def fp32(model_store: ModelStore) -> Path:
-    if not model_store.is_installed("kokoro-fp32"):
-        pytest.skip("weights not installed: papagaio models pull kokoro-fp32")
-    return model_store.path("kokoro-fp32") / "kokoro-fp32.onnx"
+def fp32(installed: Callable[..., ModelStore]) -> Path:
+    return installed("kokoro-fp32").path("kokoro-fp32") / "kokoro-fp32.onnx"
 
 
 def opened(folder: Path, data: bytes) -> OnnxFile:
@@ -62,14 +61,12 @@ def test_tensors_and_adapter_are_one_another() -> None:
     assert np.array_equal(again.delta(MATRIX, shape_of(MATRIX)), made.delta(MATRIX, shape_of(MATRIX)))
 
 
-@pytest.mark.models
 def test_a_zero_adapter_changes_nothing(int8: Path) -> None:
     nothing = Adapter(STYLE, {CONVOLUTION: (np.zeros((1024, 2)), np.zeros((2, 514 * 3)))}, {})
     for one in (Adapter(STYLE, {}, {}), nothing):
         assert merge(int8, one, "int8") == int8.read_bytes()
 
 
-@pytest.mark.models
 def test_every_fitted_weight_is_reachable_in_int8(int8: Path, tmp_path: Path) -> None:
     """Each name of the table, by putting a change of it in and finding it there."""
     size = 0.02
@@ -84,7 +81,6 @@ def test_every_fitted_weight_is_reachable_in_int8(int8: Path, tmp_path: Path) ->
         assert np.vdot(change, wanted) / np.vdot(wanted, wanted) == pytest.approx(1, abs=0.15), name
 
 
-@pytest.mark.models
 def test_a_small_change_survives_int8(int8: Path, tmp_path: Path) -> None:
     """3 % of a layer's norm: less than a step of the export's convolutions, which would round it away."""
     before = OnnxFile(int8)
@@ -103,7 +99,6 @@ def test_a_small_change_survives_int8(int8: Path, tmp_path: Path) -> None:
         assert np.linalg.norm(change - wanted) < 0.7 * np.linalg.norm(wanted), name
 
 
-@pytest.mark.models
 def test_layers_beside_a_changed_one_multiply_as_before(int8: Path, tmp_path: Path) -> None:
     """They may share its zero point, and then move with it."""
     one = Adapter(STYLE, {}, {CONVOLUTION: np.full(shape_of(CONVOLUTION), 0.01, np.float32)})
@@ -113,7 +108,6 @@ def test_layers_beside_a_changed_one_multiply_as_before(int8: Path, tmp_path: Pa
             assert np.array_equal(real_values(before, name), real_values(after, name)), name
 
 
-@pytest.mark.models
 def test_fp32_is_the_sum(fp32: Path, tmp_path: Path) -> None:
     one = adapter()
     assert merge(fp32, Adapter(STYLE, {}, {}), "fp32") == fp32.read_bytes()
@@ -124,7 +118,6 @@ def test_fp32_is_the_sum(fp32: Path, tmp_path: Path) -> None:
         assert np.array_equal(after.initializers[name], wanted), name
 
 
-@pytest.mark.models
 def test_both_precisions_say_the_same(fp32: Path, int8: Path, model_store: ModelStore) -> None:
     """A fitted voice loses no more to int8 than a stock voice does."""
     style = blend_of(model_store, {"pf_dora": 0.6, "af_bella": 0.4})
@@ -146,7 +139,6 @@ def spectrum(samples: NDArray) -> NDArray:
     return np.log([band.mean() for band in np.array_split(power, 40)])
 
 
-@pytest.mark.models
 def test_what_the_model_does_not_have_is_refused(int8: Path, tmp_path: Path) -> None:
     with pytest.raises(SpeechError, match="voice_tensor_unknown.*nowhere"):
         merge(int8, Adapter(STYLE, {}, {"nowhere": np.ones(3)}), "int8")

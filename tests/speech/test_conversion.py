@@ -24,7 +24,6 @@ from speech.models import ModelStore
 from speech.voice_files import VoiceLibrary
 from speech.voices import Voice
 
-pytestmark = pytest.mark.models
 TEXT = "A casa amarela fica na rua da praia."
 SILENT = slice(0, SAMPLE_RATE)  # of the recording below
 LEAD_S = 1.0

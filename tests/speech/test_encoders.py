@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from itertools import combinations, product
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,21 +24,17 @@ if TYPE_CHECKING:
     import torch as torch_module
 
 torch = pytest.importorskip("torch") if os.environ.get("PAPAGAIO_REQUIRE_MODELS") != "1" else __import__("torch")
-pytestmark = pytest.mark.models
 
 SENTENCES = ("Os barcos voltaram cedo, cheios de peixe.", "Amanhã vamos visitar a casa da minha avó.")
 
 
-def installed(store: ModelStore, name: str) -> Path:
-    if not store.is_installed(name):
-        reason = f"not installed: papagaio models pull {name}"
-        pytest.fail(reason) if os.environ.get("PAPAGAIO_REQUIRE_MODELS") == "1" else pytest.skip(reason)
+def file_of(store: ModelStore, name: str) -> Path:
     return store.path(name) / store.info(name).files[0].path
 
 
 @pytest.fixture(scope="module")
-def weights(model_store: ModelStore) -> Path:
-    return installed(model_store, "speaker-resemblyzer")
+def weights(installed: Callable[..., ModelStore]) -> Path:
+    return file_of(installed("speaker-resemblyzer"), "speaker-resemblyzer")
 
 
 @pytest.fixture(scope="module")
@@ -46,13 +43,13 @@ def encoder(weights: Path) -> Resemblyzer:
 
 
 @pytest.fixture(scope="module")
-def eres2net_weights(model_store: ModelStore) -> Path:
-    return installed(model_store, "speaker-eres2net")
+def eres2net_weights(installed: Callable[..., ModelStore]) -> Path:
+    return file_of(installed("speaker-eres2net"), "speaker-eres2net")
 
 
 @pytest.fixture(scope="module")
-def ecapa_weights(model_store: ModelStore) -> Path:
-    return installed(model_store, "speaker-ecapa")
+def ecapa_weights(installed: Callable[..., ModelStore]) -> Path:
+    return file_of(installed("speaker-ecapa"), "speaker-ecapa")
 
 
 @pytest.fixture(scope="module")

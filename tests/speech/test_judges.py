@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -15,8 +15,6 @@ from speech.metrics.wer import word_error_rate
 from speech.models import ModelStore
 from speech.synthesis import Synthesizer
 
-pytestmark = pytest.mark.models
-
 SPOKEN = [
     ("pf_dora", "pt-BR", "Bom dia, hoje vamos falar sobre a história do café no Brasil."),
     ("pm_alex_michael", "pt-BR", "Quando a chuva parou, as crianças correram para brincar na rua."),
@@ -25,13 +23,10 @@ SPOKEN = [
 
 
 @pytest.fixture(scope="module")
-def judges(model_store: ModelStore) -> tuple[WhisperTranscriber, SpeakerEncoder]:
-    missing = [name for name in ("whisper-base", "speaker-resnet34") if not model_store.is_installed(name)]
-    if missing:
-        reason = f"judges not installed: papagaio models pull {' '.join(missing)}"
-        pytest.fail(reason) if os.environ.get("PAPAGAIO_REQUIRE_MODELS") == "1" else pytest.skip(reason)
-    encoder = SpeakerEncoder(model_store.path("speaker-resnet34") / "speaker-resnet34.onnx")
-    return WhisperTranscriber(model_store.path("whisper-base")), encoder
+def judges(installed: Callable[..., ModelStore]) -> tuple[WhisperTranscriber, SpeakerEncoder]:
+    store = installed("whisper-base", "speaker-resnet34")
+    encoder = SpeakerEncoder(store.path("speaker-resnet34") / "speaker-resnet34.onnx")
+    return WhisperTranscriber(store.path("whisper-base")), encoder
 
 
 def spoken(synthesizer: Synthesizer, voice: str, language: str, text: str) -> Audio:

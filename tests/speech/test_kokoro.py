@@ -98,7 +98,6 @@ def test_blends_and_presets_are_made_of_voices_there_are(model_store: ModelStore
         assert len(set(chosen)) == 8 and set(chosen) <= stock | set(BLENDS)
 
 
-@pytest.mark.models
 def test_speaks_sentence_by_sentence_without_clicks_or_clipping(synthesizer: Synthesizer) -> None:
     text = "Bom dia. Hoje o céu está claro.\n\nAmanhã vai chover!"
     plan = synthesizer.plan(text, engine="kokoro", language="pt-BR", voice="pf_dora")
@@ -112,7 +111,6 @@ def test_speaks_sentence_by_sentence_without_clicks_or_clipping(synthesizer: Syn
         assert jumps[end - 1] < 3 * jumps.std()
 
 
-@pytest.mark.models
 def test_speed_and_pause_do_what_they_say(synthesizer: Synthesizer) -> None:
     def duration_s(**parameters: float) -> float:
         plan = synthesizer.plan(
@@ -125,7 +123,6 @@ def test_speed_and_pause_do_what_they_say(synthesizer: Synthesizer) -> None:
     assert duration_s(speed=2.0, sentence_pause_s=0.0) == pytest.approx((plain - 0.25) / 2, rel=0.25)
 
 
-@pytest.mark.models
 def test_voices_differ_and_a_blend_lies_between(synthesizer: Synthesizer) -> None:
     def samples(voice: str) -> np.ndarray:
         plan = synthesizer.plan("Olá, mundo.", engine="kokoro", language="pt-BR", voice=voice)
@@ -137,7 +134,6 @@ def test_voices_differ_and_a_blend_lies_between(synthesizer: Synthesizer) -> Non
     assert len(samples("pf_dora_bella")) > 0
 
 
-@pytest.mark.models
 def test_closing_stops_before_the_next_sentences(synthesizer: Synthesizer, monkeypatch: pytest.MonkeyPatch) -> None:
     begun: list[int] = []
     synthesize = Runtime.synthesize

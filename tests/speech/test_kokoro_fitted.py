@@ -25,7 +25,6 @@ from speech.synthesis import Synthesizer, SynthesizerOptions
 from speech.text.sentences import Sentence
 from speech.voice_files import VoiceLibrary
 
-pytestmark = pytest.mark.models
 SENTENCE = (Sentence("Bom dia.", False),)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +36,8 @@ SENTENCES = [
 
 
 @pytest.fixture(scope="module")
-def model(model_store: ModelStore) -> Path:
-    if not model_store.is_installed("kokoro-fp32"):
-        reason = "weights not installed: papagaio models pull kokoro-fp32"
-        pytest.fail(reason) if os.environ.get("PAPAGAIO_REQUIRE_MODELS") == "1" else pytest.skip(reason)
-    return model_store.path("kokoro-fp32") / "kokoro-fp32.onnx"
+def model(installed: Callable[..., ModelStore]) -> Path:
+    return installed("kokoro-fp32").path("kokoro-fp32") / "kokoro-fp32.onnx"
 
 
 @pytest.fixture(scope="module")

@@ -111,7 +111,6 @@ def test_what_is_no_model_is_refused(tmp_path: Path, damaged: bytes) -> None:
         opened(tmp_path, damaged)
 
 
-@pytest.mark.models
 def test_the_real_model_comes_back_byte_for_byte(model_store: ModelStore) -> None:
     path = model_store.path("kokoro-int8") / "kokoro-int8.onnx"
     found = OnnxFile(path)

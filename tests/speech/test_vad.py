@@ -30,7 +30,6 @@ def detector(request: pytest.FixtureRequest) -> VoiceDetector:
     return built
 
 
-@pytest.mark.models
 @pytest.mark.parametrize("gain", [1.0, 0.1])
 def test_two_sentences_and_the_pause_between(detector: VoiceDetector, sentence: Audio, gain: float) -> None:
     loud = Audio(sentence.samples * np.float32(gain), RATE)
@@ -64,7 +63,6 @@ def test_the_network_knows_music_from_speech() -> None:
     assert spans(EnergyDetector().probabilities(audio)) != ()
 
 
-@pytest.mark.models
 def test_a_telephone_is_heard_although_its_fundamental_is_gone(sentence: Audio) -> None:
     spectrum = np.fft.rfft(sentence.samples)
     hz = np.fft.rfftfreq(len(sentence.samples), 1 / RATE)
@@ -76,7 +74,6 @@ def test_a_telephone_is_heard_although_its_fundamental_is_gone(sentence: Audio) 
     assert with_fundamental(sentence) is sentence and with_fundamental(telephone) is not telephone
 
 
-@pytest.mark.models
 def test_long_sound_is_heard_as_in_one_piece(sentence: Audio, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = SileroDetector().probabilities(sentence)
     monkeypatch.setattr("speech.vad._BATCH", 7)

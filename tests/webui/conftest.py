@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -11,67 +10,51 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import ContextManager, NoReturn
+from typing import ContextManager
 from urllib.error import URLError
 from urllib.request import urlopen
 
 import pytest
+from browsing import launched, opened
 from page_faults import Faults
-from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from speech.models import ModelStore
 
-CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-# No GPU, no network of its own, and sound without a real click first.
-CHROMIUM_OPTIONS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--autoplay-policy=no-user-gesture-required",
-    # A microphone that hears beeps, and a person who allows it.
-    "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
-)
 HERE = Path(__file__).parent
 REHEARSING = str(HERE / "rehearsing_service.py")
 START_S = 30.0
-WAIT_MS = 20_000  # a busy machine is slow; a page that never shows it fails
-
-
-def _missing(reason: str) -> NoReturn:
-    if os.environ.get("PAPAGAIO_REQUIRE_BROWSER") == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")
-def service(models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def style_dir(installed: Callable[..., ModelStore]) -> Path:
+    """The model store, with what the page is drawn with."""
+    return installed("bootstrap").root
+
+
+@pytest.fixture(scope="session")
+def service(style_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of `papagaio serve` on an empty data folder, with the engine of silence beside the embedded one."""
-    with _serving(["-m", "app.cli", "serve"], models_dir, tmp_path_factory.mktemp("service")) as address:
+    with _serving(["-m", "app.cli", "serve"], style_dir, tmp_path_factory.mktemp("service")) as address:
         yield address
 
 
 @pytest.fixture(scope="session")
-def rehearsing(models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def rehearsing(style_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The same, but intake and fit are rehearsed."""
-    with _serving([REHEARSING], models_dir, tmp_path_factory.mktemp("rehearsing")) as address:
+    with _serving([REHEARSING], style_dir, tmp_path_factory.mktemp("rehearsing")) as address:
         yield address
 
 
 @pytest.fixture
-def listening(models_dir: Path, tmp_path: Path) -> Iterator[str]:
+def listening(style_dir: Path, tmp_path: Path) -> Iterator[str]:
     """The same, but only the fit is rehearsed."""
-    with _serving([REHEARSING], models_dir, tmp_path, REAL_INTAKE="1") as address:
+    with _serving([REHEARSING], style_dir, tmp_path, REAL_INTAKE="1") as address:
         yield address
 
 
 @contextmanager
 def _serving(command: Sequence[str], models_dir: Path, folder: Path, **more: str) -> Iterator[str]:
-    if not ModelStore(models_dir).is_installed("bootstrap"):
-        _missing("the page's style is not installed: papagaio models pull bootstrap")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -117,17 +100,6 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
         yield browser
 
 
-@contextmanager
-def launched(playwright: Playwright, *options: str) -> Iterator[Browser]:
-    """Chromium, with `options` beside the usual ones."""
-    chromium = next(filter(None, map(shutil.which, CHROMIUMS)), None)
-    if chromium is None:
-        _missing("Chromium is not installed: the page was not tested in a browser")
-    browser = playwright.chromium.launch(executable_path=chromium, args=[*CHROMIUM_OPTIONS, *options])
-    yield browser
-    browser.close()
-
-
 @pytest.fixture
 def hearing(playwright: Playwright) -> Callable[[Path], ContextManager[Browser]]:
     """A browser whose microphone hears a WAV file, over and over."""
@@ -156,30 +128,13 @@ def clone_page(rehearsing: str, browser: Browser, faults: Faults) -> Iterator[Pa
 
 
 @pytest.fixture
-def xtts_page(models_dir: Path, xtts_tiny: Path, tmp_path: Path, browser: Browser, faults: Faults) -> Iterator[Page]:
+def xtts_page(style_dir: Path, xtts_tiny: Path, tmp_path: Path, browser: Browser, faults: Faults) -> Iterator[Page]:
     """The Speak page of a service with XTTS on random weights that stop soon."""
     from xtts_brief import write_brief
 
     folder = write_brief(xtts_tiny, tmp_path / "checkpoint", 6.0)
     more = {"PAPAGAIO_XTTS_DIR": str(folder), "PAPAGAIO_DEVICE": "cpu"}
-    with _serving(["-m", "app.cli", "serve"], models_dir, tmp_path, **more) as address:
+    with _serving(["-m", "app.cli", "serve"], style_dir, tmp_path, **more) as address:
         with opened(browser, address, faults, "/webui") as page:
             page.wait_for_selector("#quality_profile_id")
             yield page
-
-
-@contextmanager
-def opened(browser: Browser, address: str, faults: Faults, path: str) -> Iterator[Page]:
-    """A page for a Brazilian reader, that hears the service live."""
-    context = browser.new_context(base_url=address, locale="pt-BR", viewport={"width": 1280, "height": 800})
-    page = context.new_page()
-    page.set_default_timeout(WAIT_MS)
-    expect.set_options(timeout=WAIT_MS)
-    page.on("console", faults.console)
-    page.on("pageerror", lambda error: faults.found.append(str(error)))
-    page.on("response", faults.answered)
-    page.goto(path)
-    page.wait_for_selector("[data-live=open]", state="attached")
-    yield page
-    context.close()
-    assert faults.found == []

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import ContextManager
 
 import pytest
-from conftest import opened
+from browsing import opened
 from page_faults import Faults
 from playwright.sync_api import Browser, Page, expect
 
@@ -329,19 +329,16 @@ def test_narrow_screens_and_names_of_controls(rehearsing: str, browser: Browser,
     context.close()
 
 
-@pytest.mark.models
 @pytest.mark.slow
 def test_speech_is_recorded_and_taken_in_by_the_real_intake(
     listening: str,
     hearing: Callable[[Path], ContextManager[Browser]],
     faults: Faults,
     synthesizer: Synthesizer,
-    models_dir: Path,
+    installed: Callable[..., ModelStore],
     tmp_path: Path,
 ) -> None:
-    lacking = [name for name in ("whisper-base", "speaker-resnet34") if not ModelStore(models_dir).is_installed(name)]
-    if lacking:
-        pytest.skip(f"weights not installed: papagaio models pull {' '.join(lacking)}")
+    installed("whisper-base", "speaker-resnet34")
     text = (
         "The library on the corner opens early and closes after dinner. Nobody expected the boat trip to take so long."
     )

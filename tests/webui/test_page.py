@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import time
-from pathlib import Path
 
 import pytest
 from page_faults import Faults
 from playwright.sync_api import Browser, Page, expect
 
 from app.texts import catalogue
-from speech.models import ModelStore
 
 pytestmark = pytest.mark.browser
 
@@ -243,12 +240,8 @@ def test_the_frame_tells_how_the_service_is(page: Page) -> None:
     expect(page.locator("footer a[href='/docs']")).to_have_count(1)
 
 
-@pytest.mark.models
-def test_the_embedded_voice_is_cancelled_and_then_speaks(page: Page, models_dir: Path) -> None:
-    store = ModelStore(models_dir)
-    if not all(store.is_installed(name) for name in ("kokoro-int8", "kokoro-voices")):
-        reason = "the embedded voice is not installed: papagaio models pull kokoro-int8 kokoro-voices"
-        pytest.fail(reason) if os.environ.get("PAPAGAIO_REQUIRE_MODELS") == "1" else pytest.skip(reason)
+@pytest.mark.usefixtures("model_store")
+def test_the_embedded_voice_is_cancelled_and_then_speaks(page: Page) -> None:
     page.click("label[for=preset-female_generic]")
     page.fill("#text", "Esta é uma frase de um texto bem longo, que ninguém vai ouvir inteiro. " * 60)
     page.click(".speak-button")

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from app.settings import load_settings
 from speech.asr import Transcriber, Transcript
 from speech.audio import Audio, join
 from speech.models import ModelStore
-from speech.synthesis import Synthesizer, SynthesizerOptions
+from speech.synthesis import Synthesizer
 from train.intake import MODELS, IntakeModels, load_intake_models
 
 RATE = 24000
@@ -27,22 +25,9 @@ def room(seconds: float, seed: int = 0) -> Audio:
 
 
 @pytest.fixture(scope="session")
-def model_store() -> ModelStore:
-    """The model store of this user. Skips, or fails when PAPAGAIO_REQUIRE_MODELS=1, while weights are missing."""
-    store = ModelStore(load_settings().models_path)
-    missing = [name for name in ("kokoro-int8", "kokoro-voices", *MODELS) if not store.is_installed(name)]
-    if missing:
-        reason = f"weights not installed: papagaio models pull {' '.join(missing)}"
-        pytest.fail(reason) if os.environ.get("PAPAGAIO_REQUIRE_MODELS") == "1" else pytest.skip(reason)
-    return store
-
-
-@pytest.fixture(scope="session")
-def synthesizer(model_store: ModelStore) -> Iterator[Synthesizer]:
-    """The real engines, kept loaded for the whole session."""
-    synthesizer = Synthesizer(SynthesizerOptions(model_store.root))
-    yield synthesizer
-    synthesizer.close()
+def intake_store(installed: Callable[..., ModelStore]) -> ModelStore:
+    """With the embedded voice and what intake needs."""
+    return installed("kokoro-int8", "kokoro-voices", *MODELS)
 
 
 class Remembering:
@@ -63,8 +48,8 @@ class Remembering:
 
 
 @pytest.fixture(scope="session")
-def judges(model_store: ModelStore) -> IntakeModels:
-    real = load_intake_models(model_store)
+def models(intake_store: ModelStore) -> IntakeModels:
+    real = load_intake_models(intake_store)
     return replace(real, transcriber=Remembering(real.transcriber))
 
 
@@ -87,12 +72,6 @@ def speak(synthesizer: Synthesizer) -> Speak:
 
 
 @pytest.fixture(scope="session")
-def fit_store(model_store: ModelStore) -> ModelStore:
-    """With what a fit needs besides. Skips, or fails when PAPAGAIO_REQUIRE_MODELS=1, while weights are missing."""
-    missing = [
-        name for name in ("kokoro-fp32", "speaker-resemblyzer", "speaker-ecapa") if not model_store.is_installed(name)
-    ]
-    if missing:
-        reason = f"weights not installed: papagaio models pull {' '.join(missing)}"
-        pytest.fail(reason) if os.environ.get("PAPAGAIO_REQUIRE_MODELS") == "1" else pytest.skip(reason)
-    return model_store
+def fit_store(intake_store: ModelStore, installed: Callable[..., ModelStore]) -> ModelStore:
+    """With what a fit needs besides."""
+    return installed("kokoro-fp32", "speaker-resemblyzer", "speaker-ecapa")

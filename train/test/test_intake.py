@@ -74,7 +74,6 @@ def recording(speak: Speak) -> Audio:
     return speak(*TEXTS)
 
 
-@pytest.mark.models
 def test_two_files_become_clips_with_their_words(tmp_path: Path, models: IntakeModels, speak: Speak) -> None:
     paths = [*saved(tmp_path, speak(*TEXTS[:2])), stereo_m4a(speak(TEXTS[2]), tmp_path / "ana.m4a")]
     work, told = tmp_path / "work", Told()
@@ -97,7 +96,6 @@ def test_two_files_become_clips_with_their_words(tmp_path: Path, models: IntakeM
     assert len(notes) == 4 and all(notes <= set(catalogue(language)) for language in LANGUAGES)
 
 
-@pytest.mark.models
 def test_a_given_text_is_placed_and_its_wrong_part_is_named(
     tmp_path: Path, models: IntakeModels, recording: Audio
 ) -> None:
@@ -119,7 +117,6 @@ def test_a_given_text_is_placed_and_its_wrong_part_is_named(
     assert list((tmp_path / "2").iterdir()) == []
 
 
-@pytest.mark.models
 def test_a_stranger_s_clip_is_left_out_and_two_people_are_refused(
     tmp_path: Path, models: IntakeModels, speak: Speak
 ) -> None:
@@ -150,7 +147,6 @@ def noisy(sound: Audio, snr_db: float = 10) -> Audio:
     return Audio((sound.samples + noise).astype(np.float32), RATE)
 
 
-@pytest.mark.models
 @pytest.mark.parametrize(("worse", "code"), [(telephone, "narrow_band"), (noisy, "noisy")])
 def test_a_telephone_and_a_noisy_room_are_warned_of_and_kept(
     tmp_path: Path, models: IntakeModels, recording: Audio, worse: Callable[[Audio], Audio], code: str
@@ -160,7 +156,6 @@ def test_a_telephone_and_a_noisy_room_are_warned_of_and_kept(
     assert all(code in codes(clip.findings, "warning") for clip in manifest.clips)
 
 
-@pytest.mark.models
 def test_another_language_than_said_is_told(tmp_path: Path, models: IntakeModels, recording: Audio) -> None:
     with pytest.raises(SpeechError) as caught:
         analyze_recordings(saved(tmp_path, recording), "en-US", tmp_path / "work", models, NullReporter())
@@ -191,7 +186,6 @@ BAD: Mapping[str, tuple[Audio, ...]] = {
 }
 
 
-@pytest.mark.models
 @pytest.mark.parametrize("code", BAD)
 def test_what_is_no_speech_is_refused_by_name(tmp_path: Path, models: IntakeModels, code: str) -> None:
     with pytest.raises(SpeechError) as caught:
@@ -201,7 +195,6 @@ def test_what_is_no_speech_is_refused_by_name(tmp_path: Path, models: IntakeMode
     assert not (tmp_path / "work").exists() or list((tmp_path / "work").iterdir()) == []
 
 
-@pytest.mark.models
 def test_a_language_without_phonemes_and_an_endless_text_are_refused_unheard(
     tmp_path: Path, models: IntakeModels
 ) -> None:
@@ -212,7 +205,6 @@ def test_a_language_without_phonemes_and_an_endless_text_are_refused_unheard(
     assert not (tmp_path / "work").exists()
 
 
-@pytest.mark.models
 @pytest.mark.parametrize("patience", [1, 3, 6])
 def test_stopping_leaves_nothing_half_made(
     tmp_path: Path, models: IntakeModels, recording: Audio, patience: int
@@ -310,7 +302,6 @@ def test_speech_at_the_very_ends_of_a_file_is_whole() -> None:
     assert piece.span == Span(0, 5) and piece.audio.duration_s == 5
 
 
-@pytest.mark.models
 @pytest.mark.parametrize("detector", [SileroDetector, EnergyDetector])
 def test_every_detector_finds_the_sentences(
     tmp_path: Path, recording: Audio, detector: Callable[[], VoiceDetector]

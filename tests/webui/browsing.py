@@ -1,0 +1,73 @@
+"""Chromium, and a page in it that a test opens."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from page_faults import Faults
+from playwright.sync_api import Browser, Page, Playwright, expect
+
+CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# No GPU, no network of its own, and sound without a real click first.
+CHROMIUM_OPTIONS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--autoplay-policy=no-user-gesture-required",
+    # A microphone that hears beeps, and a person who allows it.
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+)
+WAIT_MS = 20_000  # a busy machine is slow; a page that never shows it fails
+RUN = Path(__file__).parents[2] / "run"
+
+
+def chromium() -> str:
+    """Where it is. `./run test` (PAPAGAIO_TEST_INSTALL=1) installs it; else the test is skipped, or it fails where
+    PAPAGAIO_REQUIRE_BROWSER=1.
+    """
+    if not _chromium() and os.environ.get("PAPAGAIO_TEST_INSTALL") == "1":
+        subprocess.run([str(RUN), "browser"], stdin=subprocess.DEVNULL)
+    path = _chromium()
+    if path is None:
+        reason = "Chromium is not installed: the page was not tested in a browser"
+        pytest.fail(reason) if os.environ.get("PAPAGAIO_REQUIRE_BROWSER") == "1" else pytest.skip(reason)
+    return path
+
+
+def _chromium() -> str | None:
+    return next(filter(None, map(shutil.which, CHROMIUMS)), None)
+
+
+@contextmanager
+def launched(playwright: Playwright, *options: str) -> Iterator[Browser]:
+    """Chromium, with `options` beside the usual ones."""
+    browser = playwright.chromium.launch(executable_path=chromium(), args=[*CHROMIUM_OPTIONS, *options])
+    yield browser
+    browser.close()
+
+
+@contextmanager
+def opened(browser: Browser, address: str, faults: Faults, path: str) -> Iterator[Page]:
+    """A page for a Brazilian reader, that hears the service live."""
+    context = browser.new_context(base_url=address, locale="pt-BR", viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    page.set_default_timeout(WAIT_MS)
+    expect.set_options(timeout=WAIT_MS)
+    page.on("console", faults.console)
+    page.on("pageerror", lambda error: faults.found.append(str(error)))
+    page.on("response", faults.answered)
+    page.goto(path)
+    page.wait_for_selector("[data-live=open]", state="attached")
+    yield page
+    context.close()
+    assert faults.found == []
