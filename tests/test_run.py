@@ -169,6 +169,19 @@ def test_missing_python_and_missing_venv_say_the_line_that_helps(machine: Machin
     assert not (machine.checkout / ".venv").exists()
 
 
+def test_all_tests_go_side_by_side_and_a_choice_as_it_is_asked_for(machine: Machine) -> None:
+    """Nothing is brought: tests ask for what they need."""
+    side_by_side = "python -m pytest -n logical --maxprocesses=4 --dist loadgroup --no-loadscope-reorder"
+    for words, command in {
+        (): side_by_side,
+        ("--quick", "--cov"): f"{side_by_side} --quick --cov",
+        ("--quick", "-k", "two words"): "python -m pytest --quick -k two words",
+        ("tests/speech",): "python -m pytest tests/speech",
+    }.items():
+        done = machine.run("test", *words)
+        assert done.returncode == 0 and done.stdout == "" and machine.asked()[-1] == command
+
+
 def test_unknown_experiment_lists_those_there_are(machine: Machine) -> None:
     (machine.checkout / "bench").mkdir()
     (machine.checkout / "bench/speed.py").touch()
