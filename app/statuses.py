@@ -74,6 +74,8 @@ _ACCOUNTS = {  # accounts, sessions and limits
     "user_not_found": 404,
 }
 _HOST = {  # the engine host
+    "device_failed": 502,
+    "device_memory_short": 503,
     "bad_plan": 422,
     "engine_address_unusable": 500,
     "engine_host_absent": 503,

@@ -26,6 +26,7 @@ from speech.synthesis import Synthesizer
 NICENESS = 10  # of work that takes minutes: speaking goes first
 LEAST_SECRET = 16  # characters
 SHARING = 2  # jobs of an engine that does not batch: while one writes its file, another computes
+LAST_ANSWERS_S, DEVICE_FAILED = 0.5, 70  # seconds, exit status
 OOM_SCORE = 500  # where memory runs out, the kernel ends this process, which is started again, and not the service
 
 
@@ -99,10 +100,18 @@ def work_alone(settings: Settings, worker_id: str, queue: str, listen: str = "")
 def hosting(settings: Settings, synthesizer: Synthesizer) -> Iterator[None]:
     """The engine host of the service whose data folder it is. Raises Problem `engine_host_running`."""
     _first_to_go()
+    synthesizer.pool.on_device_failure = _end_soon
     synthesizer.warm_up()
     with unix_socket(settings.engine_socket) as listening, serving(synthesizer, listening):
         yield
     synthesizer.close()
+
+
+def _end_soon() -> None:
+    """Whoever is waiting for an answer gets it first; the driver starts another process."""
+    timer = threading.Timer(LAST_ANSWERS_S, os._exit, (DEVICE_FAILED,))
+    timer.daemon = True
+    timer.start()
 
 
 def _first_to_go() -> None:

@@ -132,7 +132,7 @@ class Synthesizer:
     def __init__(self, options: SynthesizerOptions) -> None:
         self._options = options
         self.store = ModelStore(options.models_dir)
-        self._pool = EnginePool(
+        self.pool = EnginePool(
             self._loadable, options.memory_bytes, options.idle_s, options.device, options.warm_engines
         )
 
@@ -154,11 +154,11 @@ class Synthesizer:
         return self._converter(converter).voices()
 
     def pool_stats(self) -> PoolStats:
-        return self._pool.stats()
+        return self.pool.stats()
 
     @property
     def asked_device(self) -> str:
-        return self._pool.asked_device
+        return self.pool.asked_device
 
     def check(self, engine: str) -> None:
         """Whether `engine` can be loaded here; cheap. Raises SpeechError as `Engine.check` does."""
@@ -227,7 +227,7 @@ class Synthesizer:
         def load() -> None:
             for name in names:
                 try:
-                    with self._pool.acquire(name):
+                    with self.pool.acquire(name):
                         continue
                 except SpeechError:  # the first request says it, with the same error
                     continue
@@ -292,7 +292,7 @@ class Synthesizer:
     def speak(self, plan: Plan) -> Generator[Chunk, None, None]:
         """The sound of a plan; a conversion goes over each sentence. Raises what `EnginePool.acquire` raises."""
         request = SpeechRequest(plan.sentences, plan.language, plan.voice, plan.parameters, plan.seed)
-        with self._pool.acquire(plan.engine) as engine:
+        with self.pool.acquire(plan.engine) as engine:
             chunks = cast(Engine, engine).speak(request)
             try:
                 if plan.conversion is None:
@@ -307,11 +307,11 @@ class Synthesizer:
     @contextmanager
     def converter(self, name: str) -> Iterator[VoiceConverter]:
         """The loaded converter, kept loaded while the block runs. Raises what `EnginePool.acquire` raises."""
-        with self._pool.acquire(_CONVERTER + name) as converter:
+        with self.pool.acquire(_CONVERTER + name) as converter:
             yield cast(VoiceConverter, converter)
 
     def close(self) -> None:
-        self._pool.close()
+        self.pool.close()
 
     @cached_property
     def _engines(self) -> Mapping[str, Engine]:

@@ -29,6 +29,37 @@ def choose(asked: str, info: Described) -> str:
     return "cpu"
 
 
+def use_full_precision(device: str) -> None:
+    """Have a GPU compute float32 as such: convolutions would take TF32 by themselves, and matrix products not.
+
+    https://docs.pytorch.org/docs/stable/notes/cuda.html#tensorfloat-32-tf32-on-ampere-and-later-devices
+    """
+    if device != "cpu":
+        import torch
+
+        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cudnn.allow_tf32 = False
+
+
+def free_bytes(device: str) -> int | None:
+    """What a GPU can still give; None for a CPU, whose memory is the machine's."""
+    if device == "cpu":
+        return None
+    import torch
+
+    return int(torch.cuda.mem_get_info()[0])
+
+
+def has_failed(error: BaseException) -> bool:
+    """Whether an error of PyTorch's means that the GPU's context is dead, which only the end of the process mends.
+
+    A lack of memory is none: what was asked for was not given, and the rest goes on.
+    """
+    text = str(error)
+    is_memory = "out of memory" in text.lower()
+    return isinstance(error, RuntimeError) and not is_memory and ("CUDA error" in text or "HIP error" in text)
+
+
 def _sees_cuda() -> bool:
     if importlib.util.find_spec("torch") is None:
         return False

@@ -81,9 +81,11 @@ class Int8:
 KINDS: dict[str, type[Float32] | type[Int8]] = {"fp32": Float32, "bf16": BFloat16, "int8": Int8}
 
 
-def check_precision(precision: str) -> None:
-    """Raises SpeechError `xtts_precision` for a name that is none, or that this CPU has no instructions for."""
+def check_precision(precision: str, device: str = "cpu") -> None:
+    """Raises SpeechError `xtts_precision` for a name that is none, or that this device cannot compute with."""
     has = torch.cpu.get_capabilities()
     usable = [name for name, needed in PRECISIONS.items() if not needed or any(has.get(one) for one in needed)]
+    if device != "cpu":  # int8 is packed for a CPU's kernels
+        usable = ["fp32", "bf16"] if torch.cuda.is_bf16_supported() else ["fp32"]
     if precision not in usable:
         raise SpeechError("xtts_precision", precision=precision, choices=usable)

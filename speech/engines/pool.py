@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -63,6 +64,8 @@ class EnginePool:
         self._lock = threading.Lock()
         self._hits = self._loads = self._evictions = 0
         self._timer: threading.Timer | None = None
+        # Called when a GPU's context is dead: the process that holds the engines has to end.
+        self.on_device_failure: Callable[[], None] = lambda: None
 
     @contextmanager
     def acquire(self, name: str) -> Iterator[Loadable]:
@@ -77,6 +80,10 @@ class EnginePool:
             with slot.lock:
                 self._ensure_loaded(name, slot)
             yield slot.engine
+        except SpeechError as error:
+            if error.code == "device_failed":
+                self.on_device_failure()
+            raise
         finally:
             with self._lock:
                 slot.users -= 1
@@ -122,7 +129,7 @@ class EnginePool:
             return
         slot.engine.check()
         used = device.choose(self.asked_device, slot.engine.info)
-        self._reserve(name, slot)
+        self._reserve(name, slot, used)
         try:
             slot.engine.load(used)
             slot.device = used
@@ -130,16 +137,17 @@ class EnginePool:
                 slot.is_loaded = True
                 self._loads += 1
                 self._make_room(name)
-        except BaseException:
-            if not slot.is_loaded:  # half of it may be there
+        except BaseException as error:
+            if not slot.is_loaded:  # half of it may be there, and the error's frames hold it
                 slot.engine.unload()
+                traceback.clear_frames(error.__traceback__)
                 memory.give_back()
             raise
         finally:
             slot.reserved_bytes = 0
 
-    def _reserve(self, name: str, slot: _Slot) -> None:
-        """Make room for what the engine will need, as far as it can tell."""
+    def _reserve(self, name: str, slot: _Slot, used: str) -> None:
+        """Make room for what the engine will need, as far as it can tell; on a GPU by the GPU's own figures."""
         needed = slot.engine.needed_bytes()
         with self._lock:
             slot.reserved_bytes = needed
@@ -148,10 +156,12 @@ class EnginePool:
             except SpeechError:
                 slot.reserved_bytes = 0
                 raise
-        free = memory.available_bytes()
+        on_device = device.free_bytes(used)
+        free = memory.available_bytes() if on_device is None else on_device
         if free is not None and needed > free:
             slot.reserved_bytes = 0
-            raise SpeechError("machine_memory_short", engine=name, needed_mb=needed >> 20, free_mb=free >> 20)
+            code = "machine_memory_short" if on_device is None else "device_memory_short"
+            raise SpeechError(code, engine=name, needed_mb=needed >> 20, free_mb=free >> 20)
 
     def _make_room(self, name: str) -> None:
         """Evict the least recently used until the budget holds; the newcomer goes when nothing else can."""

@@ -228,6 +228,7 @@ def test_one_place_decides_over_the_device(
     monkeypatch: pytest.MonkeyPatch, asked: str, devices: tuple[str, ...], sees: bool, used: str
 ) -> None:
     monkeypatch.setattr("speech.engines.device._sees_cuda", lambda: sees)
+    monkeypatch.setattr("speech.engines.device.free_bytes", lambda used: None if used == "cpu" else 1 << 40)
     engine = Weighty("a", 10)
     engine.info = replace(engine.info, devices=devices)
     pool = EnginePool({"a": engine}.__getitem__, 100, 60, asked_device=asked)

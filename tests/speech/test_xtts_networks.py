@@ -14,7 +14,6 @@ from speech.engines.xtts.checkpoint import Checkpoint, Latents
 from speech.engines.xtts.conditioning import LEAST_S, load_conditioning
 from speech.engines.xtts.speaker import load_speaker_encoder
 from speech.engines.xtts.vocoder import HOP, Conv, Stretch, Vocoder, VocoderStream, load_vocoder
-from speech.errors import SpeechError
 from speech.resampling import resample_as_torchaudio
 
 ROWS = 27
@@ -118,19 +117,10 @@ def test_plain_convolutions_say_the_same(
     np.testing.assert_allclose(plain.whole(latents, voices[1].speaker), packed, rtol=0, atol=1e-5)
 
 
-def test_bfloat16_is_near_or_refused(checkpoint: Checkpoint, voices: list[Latents], latents: Tensor) -> None:
-    if not {"avx512_bf16", "amx_bf16"} & {name for name, has in torch.cpu.get_capabilities().items() if has}:
-        with pytest.raises(SpeechError, match="xtts_precision"):
-            load_vocoder(checkpoint.config, checkpoint.weights, precision="bf16")
-        return
-    near = load_vocoder(checkpoint.config, checkpoint.weights, precision="bf16")
-    assert near.size_bytes < 30e6
-    wanted = load_vocoder(checkpoint.config, checkpoint.weights).whole(latents, voices[0].speaker)
-    difference = near.whole(latents, voices[0].speaker) - wanted
-    assert 1e-5 < np.sqrt(np.mean(difference**2)) < 0.1 * np.sqrt(np.mean(wanted**2))
+def test_the_vocoder_stays_in_float32(checkpoint: Checkpoint) -> None:
+    assert load_vocoder(checkpoint.config, checkpoint.weights).at.dtype is torch.float32
 
 
-@pytest.mark.parametrize("scale", [4.0, 24000 / 22050, 1 / 1.3, 1 / 0.7])
 def test_stretching_is_interpolation(scale: float) -> None:
     rows = torch.randn(700, 3)
     wanted = torch.nn.functional.interpolate(rows.T[None], scale_factor=[scale], mode="linear")[0].T

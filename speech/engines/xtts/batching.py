@@ -16,6 +16,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from speech.engines.device import has_failed
 from speech.engines.threads import common_threads, use_threads
 from speech.engines.xtts.checkpoint import Checkpoint
 from speech.engines.xtts.decoding import Decoder, Row, Utterance
@@ -256,6 +257,8 @@ def _told(error: Exception) -> SpeechError:
     """PyTorch tells of memory that it did not get by a RuntimeError."""
     if isinstance(error, SpeechError):
         return error
+    if has_failed(error):
+        return SpeechError("device_failed", engine="xtts", reason=str(error).splitlines()[0][:200])
     if isinstance(error, MemoryError) or isinstance(error, RuntimeError) and "memory" in str(error):
         return SpeechError("xtts_no_memory", megabytes=0)
     return SpeechError("xtts_step_failed", reason=f"{type(error).__name__}: {error}")

@@ -117,6 +117,8 @@ class Decoder:
         self.device = gpt.mel_embedding.weight.device
         is_cpu = self.device.type == "cpu"
         self.matrices = PackedMatrices(gpt, precision, release) if is_cpu else OwnMatrices(gpt, precision)
+        if not is_cpu:  # the device has its own copy of all
+            release()
         self._voices: OrderedDict[bytes, KeyValues] = OrderedDict()
 
     @torch.inference_mode()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from speech.engines.base import Chunk, EngineOptions, SpeechRequest
+from speech.engines.device import has_failed
 from speech.engines.memory import available_bytes
 from speech.engines.xtts.record import ENGINE, LANGUAGES, MODEL, RECORD, SAMPLE_RATE
 from speech.engines.xtts.tokenizer import CHAR_LIMITS, Tokenizer
@@ -131,15 +132,19 @@ class Loaded:
     """What an engine holds while it is loaded."""
 
     def __init__(self, folder: Path, device: str, options: EngineOptions) -> None:
+        from speech.engines.device import use_full_precision
+        from speech.engines.packed_linear import check_precision
         from speech.engines.xtts.batching import LoopOptions, load_loop
         from speech.engines.xtts.checkpoint import open_checkpoint, read_speakers
         from speech.engines.xtts.latents import VoiceLatents
         from speech.engines.xtts.vocoder import load_vocoder
 
+        check_precision(options.precision, device)  # before gigabytes are read
+        use_full_precision(device)
         checkpoint = open_checkpoint(folder)
         self.config = checkpoint.config
         self.tokenizer = Tokenizer(checkpoint.vocab_path)
-        self.vocoder: Vocoder = load_vocoder(checkpoint.config, checkpoint.weights, device, options.precision)
+        self.vocoder: Vocoder = load_vocoder(checkpoint.config, checkpoint.weights, device)
         self.speakers: Mapping[str, Latents] = read_speakers(folder)
         cache = options.cache_dir / "xtts" if options.cache_dir else None
         self.latents = VoiceLatents(checkpoint, cache)
@@ -233,6 +238,8 @@ def _telling_of_memory(needed_bytes: int) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
+        if has_failed(error):
+            raise SpeechError("device_failed", engine=ENGINE, reason=str(error).splitlines()[0][:200]) from error
         if isinstance(error, RuntimeError) and "memory" not in str(error).lower():
             raise
         free = (available_bytes() or 0) >> 20

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from speech.engines.packed_linear import check_precision
 from speech.engines.threads import common_threads, use_threads
 from speech.engines.xtts.checkpoint import blank, fill
 
@@ -119,8 +118,8 @@ def _rows(image: Tensor) -> Tensor:
 class Vocoder:
     """Weights shared by all streams, which may run in several threads at once; weight norm is folded in here."""
 
-    def __init__(self, layers: Layers, device: str = "cpu", dtype: torch.dtype = torch.float32) -> None:
-        self.at = torch.empty(0, device=device, dtype=dtype)
+    def __init__(self, layers: Layers, device: str = "cpu") -> None:
+        self.at = torch.empty(0, device=device)
         self.workers = _workers() if device == "cpu" else None
         with torch.inference_mode():
             self.pre = Conv(layers.conv_pre.weight, layers.conv_pre.bias, 1, self.at)
@@ -149,19 +148,15 @@ class Vocoder:
         return VocoderStream(self, speaker, speed).push(latents[0], is_last=True)
 
 
-def load_vocoder(
-    config: XttsConfig, weights: Mapping[str, Tensor], device: str = "cpu", precision: str = "fp32"
-) -> Vocoder:
-    """Of a checkpoint's weights. Raises SpeechError as `fill` does, and `xtts_precision`: bf16 wants its instructions.
+def load_vocoder(config: XttsConfig, weights: Mapping[str, Tensor], device: str = "cpu") -> Vocoder:
+    """Of a checkpoint's weights, in float32 whatever the GPT has: in bfloat16 its sound is 34 dB from this one.
 
-    With any other precision the convolutions stay in float32.
+    Raises SpeechError as `fill` does.
     """
-    if device == "cpu":
-        check_precision(precision)
     with blank():
         layers = Layers(config.decoder_width, config.d_vector)
     fill(layers, weights, PREFIX)
-    return Vocoder(layers, device, torch.bfloat16 if precision == "bf16" else torch.float32)
+    return Vocoder(layers, device)
 
 
 def _workers() -> ThreadPoolExecutor:
@@ -290,7 +285,7 @@ class Upsampled:
         self._crop = rate // 2  # rows still to be left out at the start
 
     def push(self, x: Tensor, is_last: bool) -> Tensor:
-        made = self._conv(self._past.joined(x, is_last)[0], self._bias).view(-1, self._conv.channels // self._rate)
+        made = self._conv(self._past.joined(x, is_last)[0], self._bias).reshape(-1, self._conv.channels // self._rate)
         start, self._crop = (self._crop, 0) if len(made) else (0, self._crop)
         return made[start : len(made) - self._rate // 2 if is_last else None]
 
