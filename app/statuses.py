@@ -151,6 +151,8 @@ _VOICES = {  # voices and their files
     "voice_file_malformed": 422,
     "voice_file_missing": 400,
     "voice_file_too_large": 413,
+    "voice_format_newer": 422,
+    "voice_part_missing": 422,
     "voice_is_stock": 403,
     "voice_not_fitted": 404,
     "voice_without_report": 404,

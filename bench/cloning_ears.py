@@ -19,7 +19,7 @@ from speech.audio import join
 from speech.metrics.mos import OpinionScore
 from speech.models import ModelStore
 from speech.synthesis import Synthesizer, SynthesizerOptions
-from speech.voice_files import VoiceLibrary
+from speech.voice_library import VoiceLibrary
 from train.kokoro.report import (
     Heard,
     LanguageReport,

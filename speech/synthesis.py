@@ -23,7 +23,6 @@ from speech.engines.base import (
     Loadable,
     SpeechRequest,
     SpokenLine,
-    Value,
     VoiceConverter,
 )
 from speech.engines.pool import EnginePool, PoolStats
@@ -31,11 +30,10 @@ from speech.engines.records import Installation
 from speech.engines.registry import Registry
 from speech.errors import SpeechError
 from speech.models import ModelStore
+from speech.plan import ConversionAsked, ConversionStep, EngineChoice, Plan
 from speech.profiles import checked_with_choices
 from speech.request_checks import checked_parameters, checked_reading, checked_seed, own_language, voice_of
-from speech.text.dictionary import Entry
 from speech.text.reading import DEFAULT, ReadingOptions
-from speech.text.sentences import Sentence
 from speech.voices import Voice
 
 AUTO = "auto"  # as a default engine: the best one that is installed
@@ -63,69 +61,6 @@ class SynthesizerOptions:
     warm_engines: tuple[str, ...] = ()  # loaded by `warm_up`, and not unloaded when idle
 
 
-@dataclass(frozen=True)
-class EngineChoice:
-    """An engine, and why it is this one."""
-
-    engine: str
-    reason: str  # requested, voice (it speaks the voice asked for), preset, setting or auto
-    passed_over: Mapping[str, str] = field(default_factory=dict)  # engines that `auto` prefers: code of what they lack
-
-
-@dataclass(frozen=True)
-class ConversionAsked:
-    """A converter to go over what is spoken, one of its voices, and what is not as its defaults."""
-
-    converter: str
-    voice: str
-    parameters: Mapping[str, Value] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class ConversionStep:
-    """A checked `ConversionAsked`."""
-
-    info: ConverterInfo
-    voice: Voice
-    parameters: Mapping[str, Value]  # every parameter of the converter
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A checked request, ready to be spoken: what was asked resolved to what is used."""
-
-    engine: str
-    voice: Voice
-    language: str  # what is spoken
-    language_requested: str
-    parameters: Mapping[str, float | bool]  # every parameter of the engine
-    sentences: tuple[Sentence, ...]
-    sample_rate: int
-    info: EngineInfo
-    seed: int | None = None  # of an engine that is seeded: the one asked for, or one that was drawn
-    conversion: ConversionStep | None = None  # after the synthesis
-    entries: tuple[Entry, ...] = ()  # of the dictionary, as far as the text needs them
-
-    @property
-    def restricted(self) -> list[EngineInfo | ConverterInfo]:
-        """Of what takes part, that whose weights do not allow commercial use."""
-        infos: list[EngineInfo | ConverterInfo] = [self.info, *([self.conversion.info] if self.conversion else [])]
-        return [info for info in infos if not info.is_commercial]
-
-    @property
-    def is_commercial(self) -> bool:
-        return not self.restricted
-
-
-def tags_of(plan: Plan) -> dict[str, str]:
-    """What a file with the sound of `plan` says of itself; nothing where the weights allow every use."""
-    if plan.is_commercial:
-        return {}
-    terms = [f"{i.title} weights under {i.licence}, non-commercial use only. {i.licence_url}" for i in plan.restricted]
-    made = f"Synthetic speech: {plan.info.title}, voice {plan.voice.voice_id}, seed {plan.seed}. Made with Papagaio"
-    return {"copyright": " ".join(terms).strip(), "comment": made}
-
-
 class Synthesizer:
     """All engines of this process behind two calls: `plan` checks, `speak` makes the sound."""
 
@@ -147,7 +82,26 @@ class Synthesizer:
         return {name: record.info for name, record in self.registry.converters.items()}
 
     def voices(self) -> tuple[Voice, ...]:
-        return tuple(voice for engine in self._engines.values() for voice in engine.voices())
+        """Each voice once, as the engine speaks it that it was made for, or the first that can."""
+        found: dict[str, Voice] = {}
+        for engine in self._engines.values():
+            for voice in engine.voices():
+                if voice.voice_id not in found or voice.engine == voice.home:
+                    found[voice.voice_id] = voice
+        return tuple(found.values())
+
+    def voices_of(self, engine: str) -> tuple[Voice, ...]:
+        """All that `engine` can speak. Raises SpeechError `unknown_engine`, `engine_not_built`."""
+        return self._engine(engine).voices()
+
+    def engines_by_voice(self) -> Mapping[str, list[str]]:
+        """Id of a voice to the engines that can speak it, first the one that it was made for."""
+        found: dict[str, list[str]] = {}
+        for name, engine in self._engines.items():
+            for voice in engine.voices():
+                names = found.setdefault(voice.voice_id, [])
+                names.insert(0 if voice.home == name else len(names), name)
+        return found
 
     def converter_voices(self, converter: str) -> tuple[Voice, ...]:
         """The voices that `converter` converts into. Raises SpeechError `unknown_converter`."""
@@ -202,8 +156,8 @@ class Synthesizer:
             return EngineChoice(asked, "requested")
         default = self.default_engine()
         if voice is not None:
-            owners = [name for name, engine in self._engines.items() if voice in {v.voice_id for v in engine.voices()}]
-            return EngineChoice(owners[0], "voice") if owners and default.engine not in owners else default
+            owners = self.engines_by_voice().get(voice, [])
+            return EngineChoice(owners[0], "voice") if owners and default.engine != owners[0] else default
         if preset is not None:
             records = self.registry.engines.values()
             owners = [record.name for record in records if preset in {one.name for one in record.presets}]

@@ -21,3 +21,9 @@ class Voice:
     gender: str
     title: str
     is_stock: bool = True  # False: fitted here, or imported
+    made_for: str = ""  # the engine that a voice was made for, of one that is spoken by another as well; "": `engine`
+
+    @property
+    def home(self) -> str:
+        """The engine that speaks it where nobody asks for another."""
+        return self.made_for or self.engine

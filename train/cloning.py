@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 from speech.audio import Audio, join, load
 from speech.errors import SpeechError
 from speech.models import ModelStore
-from speech.voice_files import Consent, VoiceLibrary, VoiceMeta
+from speech.voice_files import Consent, VoiceMeta
+from speech.voice_folder import SpokenClip
+from speech.voice_library import VoiceLibrary
 from train.manifest import Clip, Manifest
 from train.progress import Part, Reporter
 
@@ -106,7 +108,8 @@ def clone(
     meta = new_meta(options, ENGINE, BASE, store.info(BASE).files[0].sha256, options.effort, heard_s)
     tensors = fitted.adapter.to_tensors()
     report, samples = _judged(meta, tensors, fitted, sounds, effort, store, work_dir, judging)
-    made = library.add(replace(meta, report=report), tensors, samples)
+    spoken = [SpokenClip(audio, clip.text) for clip, audio in sounds]
+    made = library.add(replace(meta, report=report), tensors, samples, spoken, provenance_of(manifest))
     shutil.rmtree(work_dir, ignore_errors=True)
     return made
 
@@ -131,6 +134,11 @@ def check_usable(manifest: Manifest, minimum_s: float) -> None:
     reasons = ", ".join(refused) or "-"
     usable_s = round(manifest.usable_s, 1)
     raise SpeechError("too_little_speech", usable_s=usable_s, minimum_s=minimum_s, reasons=reasons)
+
+
+def provenance_of(manifest: Manifest) -> dict[str, Any]:
+    """Where the clips of a voice come from."""
+    return {"recordings": sorted({clip.source for clip in manifest.usable()})}
 
 
 def new_meta(

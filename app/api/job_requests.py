@@ -10,9 +10,10 @@ from pydantic import BeforeValidator, Field
 from app.api.bodies import Body
 from app.api.services import Services
 from app.errors import FieldError, Problem
+from speech.plan import ConversionAsked, EngineChoice
 from speech.profiles import QualityProfile
 from speech.request_checks import MAX_SEED
-from speech.synthesis import ConversionAsked, EngineChoice, match_language
+from speech.synthesis import match_language
 
 RVC = "rvc"  # the converter that the base API names
 RVC_FIELDS = (
@@ -165,7 +166,7 @@ def _voice(services: Services, body: NewJob, engine: str, language: str) -> tupl
         return None, body.voice_id
     offered = {preset.name: preset for preset in services.synthesizer.registry.engine(engine).presets}
     if not offered and body.voice_preset is None:
-        voice = next((voice.voice_id for voice in services.synthesizer.voices() if voice.engine == engine), None)
+        voice = next((voice.voice_id for voice in services.synthesizer.voices_of(engine)), None)
         if voice is None:
             raise Problem("engine_without_voices", engine=engine)
         return None, voice

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from app.host.responses import MadeResponse
 from speech.audio import Audio, AudioFormat, encode, join, to_bytes
-from speech.synthesis import Plan, Synthesizer, tags_of
+from speech.plan import Plan, tags_of
+from speech.synthesis import Synthesizer
 
 
 class SoundResponse(MadeResponse):

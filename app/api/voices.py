@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from secrets import token_hex
 from tempfile import TemporaryDirectory
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, BeforeValidator
+from starlette.background import BackgroundTask
 from starlette.responses import FileResponse
 
 from app.api.bodies import MULTIPART, Body, Upload, body_of, documented
@@ -18,7 +20,7 @@ from app.api.queries import known_query
 from app.api.services import Services, Wired
 from app.errors import Problem
 from speech.audio import join, to_bytes
-from speech.synthesis import tags_of
+from speech.plan import tags_of
 from speech.voices import MANY_LANGUAGES, Voice
 
 if TYPE_CHECKING:
@@ -47,7 +49,8 @@ class ConsentView(BaseModel):
 class VoiceProfile(BaseModel):
     """What does not apply to a stock voice, or was never measured, is null.
 
-    Of a cloned voice: `duration` is the seconds of speech it was fitted to, `samples` what can be heard of it.
+    `engine` is the one that speaks it where nobody asks for another, `engines` all that can. Of a cloned voice:
+    `duration` is the seconds of speech it was fitted to, `samples` what can be heard of it.
     """
 
     id: str
@@ -58,6 +61,7 @@ class VoiceProfile(BaseModel):
     languages: list[str]
     gender: str
     engine: str
+    engines: list[str]
     sample_rate: int
     is_stock: bool = True
     source_audio_path: str | None = None
@@ -136,12 +140,13 @@ def voices(
     engine: str | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Voices:
+    engines = services.synthesizer.engines_by_voice()
     found = [
-        _profile(services, voice)
+        _profile(services, voice, engines)
         for voice in services.synthesizer.voices()
         if (language is None or matches(language, _own_languages(services, voice)))
         and gender in (None, voice.gender)
-        and (engine is None or engine.lower() == voice.engine)
+        and (engine is None or engine.lower() in engines[voice.voice_id])
     ]
     return Voices(total=len(found), voices=found[:limit])
 
@@ -160,12 +165,12 @@ def import_voice(services: Wired, body: Annotated[Import, Depends(body_of(Import
         with path.open("xb") as file:
             shutil.copyfileobj(body.file.file, file, 1 << 20)
         meta = library.import_(path, body.voice_id)
-    return _profile(services, find_voice(services, meta.voice_id))
+    return _one_profile(services, find_voice(services, meta.voice_id))
 
 
 @router.get("/voices/{voice_id}", summary="One voice")
 def one_voice(services: Wired, voice_id: str) -> VoiceProfile:
-    return _profile(services, find_voice(services, voice_id))
+    return _one_profile(services, find_voice(services, voice_id))
 
 
 @router.delete(
@@ -205,8 +210,13 @@ def kept_sample(services: Wired, voice_id: str, name: str) -> FileResponse:
 
 @router.get("/voices/{voice_id}/export", summary="A cloned voice as one file", response_class=FileResponse)
 def export(services: Wired, voice_id: str) -> FileResponse:
-    path = services.cloning.library().path(_fitted(services, voice_id).voice_id)
-    return FileResponse(path, media_type="application/octet-stream", filename=f"{voice_id}.safetensors")
+    """With its clips, so that other engines can speak it elsewhere."""
+    meta = _fitted(services, voice_id)
+    path = services.settings.data_dir / f"export-{token_hex(8)}.safetensors"
+    services.cloning.library().export(meta.voice_id, path)
+    done = BackgroundTask(path.unlink, missing_ok=True)
+    kind, name = "application/octet-stream", f"{voice_id}.safetensors"
+    return FileResponse(path, media_type=kind, filename=name, background=done)
 
 
 @router.get("/voices/{voice_id}/sample", summary="A spoken sample, as WAV", response_class=FileResponse)
@@ -240,8 +250,9 @@ def _edition(services: Services, voice: Voice) -> str:
     """What tells the sample of a voice from that of an earlier one with the same id; "" for a stock voice."""
     if voice.is_stock:
         return ""
-    state = services.cloning.library().path(voice.voice_id).stat()
-    return f"-{state.st_mtime_ns:x}{state.st_size:x}"
+    stamps = {stamp[0]: stamp for stamp in services.cloning.library().stamp()}
+    _, changed_ns, size, _ = stamps.get(voice.voice_id, (voice.voice_id, 0, 0, 0))
+    return f"-{changed_ns:x}{size:x}"
 
 
 def _fitted(services: Services, voice_id: str) -> VoiceMeta:
@@ -264,7 +275,11 @@ def find_voice(services: Services, voice_id: str) -> Voice:
     return voices[voice_id]
 
 
-def _profile(services: Services, voice: Voice) -> VoiceProfile:
+def _one_profile(services: Services, voice: Voice) -> VoiceProfile:
+    return _profile(services, voice, services.synthesizer.engines_by_voice())
+
+
+def _profile(services: Services, voice: Voice, engines: Mapping[str, list[str]]) -> VoiceProfile:
     info = services.synthesizer.engines()[voice.engine]
     profile = VoiceProfile(
         id=voice.voice_id,
@@ -275,6 +290,7 @@ def _profile(services: Services, voice: Voice) -> VoiceProfile:
         languages=list(info.languages),
         gender=voice.gender,
         engine=voice.engine,
+        engines=engines[voice.voice_id],
         sample_rate=info.sample_rate,
         licence=info.licence,
         licence_url=info.licence_url or None,

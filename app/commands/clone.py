@@ -255,7 +255,7 @@ def _make(
     (work / FIT).mkdir(exist_ok=True)
     options["consent"] = Consent(**request["consent"])
     if not is_fitted:
-        return cloning.keep_reference(folder, manifest, options, cloning.library())
+        return cloning.keep_reference(folder, manifest, options, cloning.library(), request["engine"])
     return cloning.clone(folder, manifest, options, cloning.library(), work / FIT, reporter)
 
 

@@ -19,7 +19,8 @@ from speech.text.language import guess
 if TYPE_CHECKING:
     from app.settings import Settings
     from speech.engines.records import EngineRecord
-    from speech.synthesis import EngineChoice, Plan, Synthesizer
+    from speech.plan import EngineChoice, Plan
+    from speech.synthesis import Synthesizer
     from speech.voices import Voice
 
 MAX_INPUT_BYTES = 1 << 20  # of standard input; the plan bounds the characters
@@ -29,7 +30,7 @@ def speak(options: argparse.Namespace, console: Console) -> int:
     from app.settings import load_settings
     from app.tasks import synthesizer_of
     from speech import audio
-    from speech.synthesis import tags_of
+    from speech.plan import tags_of
     from speech.text.reading import ReadingOptions
 
     settings = load_settings()
@@ -42,15 +43,15 @@ def speak(options: argparse.Namespace, console: Console) -> int:
         choice = synthesizer.choose_engine(options.engine, options.voice)
         engine = choice.engine
         models = synthesizer.models_of(engine)
-        if not any(voice.engine == engine for voice in synthesizer.voices()):  # who can speak is told by the weights
+        if not synthesizer.voices_of(engine):  # who can speak is told by the weights
             bring(synthesizer, models, console, options.accept_licence)
             synthesizer.check(engine)
-            if not any(voice.engine == engine for voice in synthesizer.voices()):
+            if not synthesizer.voices_of(engine):
                 raise SpeechError("engine_without_voices", engine=engine)
         text = given_text(options.text)
         own = guess(text) or console.language
         record = synthesizer.registry.engine(engine)
-        voice, language = chosen_voice(synthesizer.voices(), record, options.voice, options.language, own)
+        voice, language = chosen_voice(synthesizer.voices_of(engine), record, options.voice, options.language, own)
         parameters = _parameters(settings, record, options.profile, options.speed)
         plan = synthesizer.plan(
             text,
@@ -121,7 +122,7 @@ def chosen_voice(
     preset = engine.presets[0].voices.get(_primary(wanted)) if engine.presets else None
     if preset:
         return preset, wanted
-    offered = [candidate for candidate in voices if candidate.engine == engine.name]
+    offered = list(voices)
     fits = [candidate for candidate in offered if _primary(candidate.language) == _primary(wanted)]
     return (fits or offered)[0].voice_id, wanted
 

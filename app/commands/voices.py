@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.commands.console import Console
+from speech.engines.registry import Registry
 from speech.errors import SpeechError
-from speech.voice_files import VoiceLibrary
+from speech.voice_library import VoiceLibrary
 
 if TYPE_CHECKING:
     from app.settings import Settings
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 def list_voices(options: argparse.Namespace, console: Console) -> int:
     settings = _settings()
-    library = VoiceLibrary(settings.voices_path)
+    library = _library()
     voices, damaged = library.list(), library.damaged()
     for meta in voices:
         made = meta.created_at.partition("T")[0]
@@ -34,7 +35,7 @@ def list_voices(options: argparse.Namespace, console: Console) -> int:
 
 def export_voice(options: argparse.Namespace, console: Console) -> int:
     settings = _settings()
-    library = VoiceLibrary(settings.voices_path)
+    library = _library()
     output = Path(options.output)
     if options.onnx:
         from speech.engines.kokoro.export import export_onnx
@@ -51,15 +52,20 @@ def export_voice(options: argparse.Namespace, console: Console) -> int:
 
 
 def import_voice(options: argparse.Namespace, console: Console) -> int:
-    meta = VoiceLibrary(_settings().voices_path).import_(Path(options.file), options.name)
+    meta = _library().import_(Path(options.file), options.name)
     console.say("cli.voices.imported", name=meta.voice_id, title=meta.title)
     return 0
 
 
 def delete_voice(options: argparse.Namespace, console: Console) -> int:
-    VoiceLibrary(_settings().voices_path).delete(options.name)
+    _library().delete(options.name)
     console.say("cli.voices.deleted", name=options.name)
     return 0
+
+
+def _library() -> VoiceLibrary:
+    settings = _settings()
+    return VoiceLibrary(settings.voices_path, Registry(settings.extra_engines))
 
 
 def _check_folder(output: Path) -> None:

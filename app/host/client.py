@@ -13,7 +13,8 @@ from app.host import wire
 from speech.engines.base import Chunk
 from speech.engines.pool import PoolStats
 from speech.errors import SpeechError
-from speech.synthesis import Plan, Synthesizer, SynthesizerOptions
+from speech.plan import Plan
+from speech.synthesis import Synthesizer, SynthesizerOptions
 
 if TYPE_CHECKING:
     import httpx2

@@ -15,7 +15,7 @@ from typing import Any
 
 from speech.engines.base import Chunk
 from speech.errors import SpeechError
-from speech.synthesis import Plan
+from speech.plan import Plan
 
 MEDIA_TYPE = "application/vnd.papagaio.frames"
 _HEAD = struct.Struct("<cI")

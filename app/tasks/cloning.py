@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict
 from app.jobs.context import JobContext
 from app.tasks.cloning_service import FIT, INTAKE, MANIFEST, STAGED, UPLOADS, CloningService
 from speech.errors import SpeechError
-from speech.voice_files import Consent, VoiceLibrary, VoiceMeta
+from speech.voice_files import Consent, VoiceMeta
+from speech.voice_library import VoiceLibrary
 from train.manifest import Manifest
 from train.progress import Part
 
@@ -50,7 +51,7 @@ def clone_voice(cloning: CloningService, context: JobContext, params: Mapping[st
     Raises SpeechError as intake and fit do, and `voice_exists`; Stopped when the job is to stop.
     """
     wanted = CloningParams.model_validate(params)
-    staged = VoiceLibrary(context.work_dir / STAGED)
+    staged = cloning.library_in(context.work_dir / STAGED)
     meta = _of_this_job(cloning.library(), cloning.voices_dir, wanted)
     if meta is None:
         meta = _of_this_job(staged, context.work_dir / STAGED, wanted) or _fit(cloning, context, wanted, staged)
@@ -92,7 +93,8 @@ def _of_this_job(library: VoiceLibrary, root: Path, wanted: CloningParams) -> Vo
 
 def _fit(cloning: CloningService, context: JobContext, wanted: CloningParams, staged: VoiceLibrary) -> VoiceMeta:
     folder, reporter = context.work_dir / INTAKE, Part(context, 0.0, 1.0)
-    is_fitted = cloning.is_fitted(wanted.engine or cloning.engines()[0])
+    engine = wanted.engine or cloning.engines()[0]
+    is_fitted = cloning.is_fitted(engine)
     if (context.work_dir / UPLOADS).is_dir():
         share = INTAKE_SHARE if is_fitted else REFERENCE_SHARE
         reporter = Part(context, share, 1.0)
@@ -110,7 +112,7 @@ def _fit(cloning: CloningService, context: JobContext, wanted: CloningParams, st
         "description": wanted.description,
     }
     if not is_fitted:
-        return cloning.keep_reference(folder, Manifest.load(folder / MANIFEST), options, staged)
+        return cloning.keep_reference(folder, Manifest.load(folder / MANIFEST), options, staged, engine)
     work = context.work_dir / FIT
     work.mkdir(exist_ok=True)
     return cloning.clone(folder, Manifest.load(folder / MANIFEST), options, staged, work, reporter)

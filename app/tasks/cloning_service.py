@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from app.errors import Problem
 from speech.engines.registry import Registry
 from speech.models import ModelStore
-from speech.voice_files import RESERVED, VoiceLibrary
+from speech.voice_library import RESERVED, VoiceLibrary
 from train.progress import Reporter, Stopped
 
 if TYPE_CHECKING:
@@ -46,7 +46,10 @@ class CloningService:
         self._speed_path = voices_dir.parent / SPEED
 
     def library(self) -> VoiceLibrary:
-        return VoiceLibrary(self.voices_dir)
+        return self.library_in(self.voices_dir)
+
+    def library_in(self, folder: Path) -> VoiceLibrary:
+        return VoiceLibrary(folder, self.registry)
 
     def is_taken(self, voice_id: str) -> bool:
         """Whether a fitted voice has this id, be its file damaged."""
@@ -145,13 +148,14 @@ class CloningService:
         return made
 
     def keep_reference(
-        self, folder: Path, manifest: Manifest, options: Mapping[str, Any], library: VoiceLibrary
+        self, folder: Path, manifest: Manifest, options: Mapping[str, Any], library: VoiceLibrary, engine: str
     ) -> VoiceMeta:
-        """A voice in `library` of the best clips in `folder`, for an engine that hears a speaker in them."""
+        """A voice in `library` of the best clips in `folder`, for `engine`, which hears a speaker in them."""
         from train.cloning import CloneOptions
         from train.references import keep_reference
 
-        return keep_reference(folder, manifest, CloneOptions(**options), library)
+        record = self.registry.engine(engine)
+        return keep_reference(folder, manifest, CloneOptions(**options), library, record)
 
 
 def voice_id_of(name: str) -> str:

@@ -11,7 +11,8 @@ from pydantic import BaseModel, ConfigDict
 
 from app.jobs.context import Cancelled, JobContext
 from speech.audio import Tags, pcm16, wav_header
-from speech.synthesis import ConversionAsked, Plan, Synthesizer, tags_of
+from speech.plan import ConversionAsked, Plan, tags_of
+from speech.synthesis import Synthesizer
 from speech.text.dictionary import Dictionary, Entry
 from speech.text.reading import ReadingOptions
 

@@ -60,7 +60,9 @@ class EngineRecord:
     install: Installation = Installation()
     voice_source: VoiceSource = "none"
     fit_models: tuple[str, ...] = ()  # names in the catalogue that fitting a voice needs
-    # Module with `check(base_model, base_sha256, tensors)`, what its voices are made of, and `is_stock(voice_id)`.
+    reference_s: tuple[float, float] = (3.0, 30.0)  # least and most seconds of clips that it hears a speaker in
+    # Module with `is_stock(voice_id)`, and `check(base_model, base_sha256, tensors)` of what is fitted, or
+    # `check_clips(clips)` of the sounds it hears a speaker in.
     voice_format: str = ""
     profiles: tuple[QualityProfile, ...] = ()  # built in; none: one of the parameters' defaults
     presets: tuple[Preset, ...] = ()  # the first is used where a request names neither preset nor voice

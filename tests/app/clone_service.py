@@ -20,7 +20,8 @@ from speech.audio import Audio, load, save
 from speech.errors import SpeechError
 from speech.models import CATALOGUE, read_catalogue
 from speech.synthesis import Synthesizer
-from speech.voice_files import VoiceLibrary, VoiceMeta
+from speech.voice_files import VoiceMeta
+from speech.voice_library import VoiceLibrary
 from train.manifest import Clip, Finding, Manifest
 from train.progress import Reporter, Stopped
 

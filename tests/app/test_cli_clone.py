@@ -13,7 +13,7 @@ import pytest
 from clone_service import wav
 
 from app.cli import main
-from speech.voice_files import VoiceLibrary
+from speech.voice_library import VoiceLibrary
 
 pytestmark = pytest.mark.processes
 

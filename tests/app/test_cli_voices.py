@@ -17,7 +17,8 @@ from speech.engines.kokoro.export import export_onnx
 from speech.engines.kokoro.phonemes import phonemize, tokens
 from speech.engines.kokoro.runtime import Runtime, load_voice
 from speech.models import ModelStore
-from speech.voice_files import VoiceLibrary, read_meta, read_tensors
+from speech.voice_files import read_meta, read_tensors
+from speech.voice_library import VoiceLibrary
 
 Captured = pytest.CaptureFixture[str]
 
@@ -46,7 +47,7 @@ def test_list_shows_who_agreed(capsys: Captured, library: VoiceLibrary) -> None:
     assert "agreed 2026-11-22T11:00:00Z: Eu concordo" in out
     library.path("ana").write_bytes(b"garbage")
     code, _, err = run(capsys, "voices", "list")
-    assert code == 1 and "ana: voice.safetensors is not a voice file" in err
+    assert code == 1 and "ana: kokoro-" in err and ".safetensors is not a voice file" in err
     assert run(capsys, "voices", "delete", "ana")[0] == 0
     assert "No fitted voices" in run(capsys, "voices", "list")[1]
 

@@ -21,7 +21,7 @@ from app.settings import Settings
 from app.storage.database import Database
 from app.storage.files import Files
 from app.tasks import synthesizer_of
-from speech.voice_files import VoiceLibrary
+from speech.voice_library import VoiceLibrary
 
 pytestmark = pytest.mark.processes
 

@@ -26,7 +26,8 @@ from app.worker import work_alone
 from speech.audio import join
 from speech.engines.base import Chunk
 from speech.errors import SpeechError
-from speech.synthesis import Plan, Synthesizer
+from speech.plan import Plan
+from speech.synthesis import Synthesizer
 
 pytestmark = pytest.mark.processes
 

@@ -21,7 +21,7 @@ from speech.engines.kokoro.runtime import Runtime, load_voice
 from speech.engines.kokoro.voices import stock_voice
 from speech.errors import SpeechError
 from speech.models import ModelStore
-from speech.voice_files import VoiceLibrary
+from speech.voice_library import VoiceLibrary
 from speech.voices import Voice
 
 TEXT = "A casa amarela fica na rua da praia."

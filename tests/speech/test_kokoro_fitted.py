@@ -23,7 +23,7 @@ from speech.errors import SpeechError
 from speech.models import ModelStore
 from speech.synthesis import Synthesizer, SynthesizerOptions
 from speech.text.sentences import Sentence
-from speech.voice_files import VoiceLibrary
+from speech.voice_library import VoiceLibrary
 
 SENTENCE = (Sentence("Bom dia.", False),)
 
@@ -173,7 +173,7 @@ import hashlib, sys
 from pathlib import Path
 from speech.audio import join
 from speech.synthesis import Synthesizer, SynthesizerOptions
-from speech.voice_files import VoiceLibrary
+from speech.voice_library import VoiceLibrary
 models, file, folder = map(Path, sys.argv[1:])
 VoiceLibrary(folder).import_(file)
 speaker = Synthesizer(SynthesizerOptions(models, voices_dir=folder, threads=1))

@@ -25,7 +25,8 @@ from speech.errors import SpeechError
 from speech.models import ModelStore
 from speech.synthesis import Synthesizer, SynthesizerOptions
 from speech.text.sentences import Sentence
-from speech.voice_files import Consent, VoiceLibrary, VoiceMeta
+from speech.voice_files import Consent, VoiceMeta
+from speech.voice_library import VoiceLibrary
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("tokenizers")

@@ -16,7 +16,8 @@ from speech.audio import Audio
 from speech.engines.xtts import voices
 from speech.engines.xtts.voices import SAMPLE_RATE, check, clips_of, studio_voices, tensors_of
 from speech.errors import SpeechError
-from speech.voice_files import Consent, VoiceLibrary, VoiceMeta
+from speech.voice_files import Consent, VoiceMeta
+from speech.voice_library import VoiceLibrary
 
 
 def noise(duration_s: float, level: float = 0.1, rate: int = SAMPLE_RATE) -> Audio:

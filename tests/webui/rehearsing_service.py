@@ -22,7 +22,8 @@ from app.tasks import tasks
 from app.tasks.cloning_service import CloningService
 from speech.audio import load, save
 from speech.synthesis import Synthesizer
-from speech.voice_files import VoiceLibrary, VoiceMeta
+from speech.voice_files import VoiceMeta
+from speech.voice_library import VoiceLibrary
 from train.kokoro.report import Contrast, LanguageReport, Likeness, Misheard, Missing, Report
 from train.manifest import Finding, Manifest
 from train.progress import Reporter

@@ -15,7 +15,8 @@ from speech.engines.kokoro.network import STYLE
 from speech.engines.kokoro.runtime import load_voice
 from speech.engines.kokoro.weights import load_network
 from speech.models import ModelStore
-from speech.voice_files import Consent, VoiceLibrary
+from speech.voice_files import Consent
+from speech.voice_library import VoiceLibrary
 from train.cloning import CloneOptions, new_meta
 from train.kokoro import corpus
 from train.kokoro.adapter_scale import (

@@ -11,7 +11,8 @@ from speech.audio import Audio, join, save
 from speech.errors import SpeechError
 from speech.models import ModelStore
 from speech.synthesis import Synthesizer, SynthesizerOptions
-from speech.voice_files import Consent, VoiceLibrary
+from speech.voice_files import Consent
+from speech.voice_library import VoiceLibrary
 from train import cloning
 from train.cloning import TWO_CORES_STEP_S, CloneOptions, Effort, clone, estimate_s
 from train.manifest import Clip, Finding, Manifest

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from speech.audio import Audio, save
+from speech.engines.xtts.record import RECORD as XTTS
 from speech.errors import SpeechError
-from speech.voice_files import Consent, VoiceLibrary, read_tensors
+from speech.voice_files import Consent
+from speech.voice_library import VoiceLibrary
 from train.cloning import CloneOptions
 from train.manifest import Clip, Finding, Manifest
 from train.references import best_clips, keep_reference
@@ -32,8 +34,8 @@ def test_the_best_clips_come_first_and_fill_half_a_minute() -> None:
         clip(4, 10, 0.9, 60.0, warned),
         clip(5, 9, 0.88, 30.0),
     ]
-    assert [one.clip_id for one in best_clips(clips)] == ["c002", "c005", "c001"]
-    assert [one.clip_id for one in best_clips([clip(1, 40)])] == ["c001"]
+    assert [one.clip_id for one in best_clips(clips, 30.0)] == ["c002", "c005", "c001"]
+    assert [one.clip_id for one in best_clips([clip(1, 40)], 30.0)] == ["c001"]
 
 
 def recorded(folder: Path, *clips: Clip, level: float = 0.1) -> Manifest:
@@ -47,20 +49,25 @@ def test_a_reference_is_kept_with_consent_and_clips_to_hear(tmp_path: Path) -> N
     refused = Finding("clipped", "refused", {})
     manifest = recorded(tmp_path, clip(1, 4), clip(2, 3), clip(3, 9, 0.9, 30.0, refused))
     library = VoiceLibrary(tmp_path / "voices")
-    meta = keep_reference(tmp_path, manifest, OPTIONS, library)
+    meta = keep_reference(tmp_path, manifest, OPTIONS, library, XTTS)
     assert (meta.engine, meta.base_model, meta.effort, meta.reference_s) == ("xtts", "xtts-v2", "reference", 7.0)
     assert library.get("ana").consent == OPTIONS.consent
-    assert read_tensors(library.path("ana"))["clip_samples"].tolist() == [4 * 22050, 3 * 22050]
+    assert [(len(one.audio.samples), one.text) for one in library.clips("ana")] == [
+        (4 * 24000, "olá"),
+        (3 * 24000, "olá"),
+    ]
+    document = library.document("ana")
+    assert document.provenance == {"recordings": ["ana.wav"]} and not library.parts("ana")
     heard = sorted(path.name for path in (library.folder("ana") / "samples").iterdir())
     assert heard == ["recording-1.wav", "recording-2.wav"]
     with pytest.raises(SpeechError, match="voice_exists"):
-        keep_reference(tmp_path, manifest, OPTIONS, library)
+        keep_reference(tmp_path, manifest, OPTIONS, library, XTTS)
 
 
 def test_too_little_and_silence_are_refused_and_leave_nothing(tmp_path: Path) -> None:
     library = VoiceLibrary(tmp_path / "voices")
     with pytest.raises(SpeechError, match="too_little_speech"):
-        keep_reference(tmp_path, recorded(tmp_path, clip(1, 2.5)), OPTIONS, library)
+        keep_reference(tmp_path, recorded(tmp_path, clip(1, 2.5)), OPTIONS, library, XTTS)
     with pytest.raises(SpeechError, match="reference_silent"):
-        keep_reference(tmp_path, recorded(tmp_path, clip(1, 5), level=1e-4), OPTIONS, library)
+        keep_reference(tmp_path, recorded(tmp_path, clip(1, 5), level=1e-4), OPTIONS, library, XTTS)
     assert library.list() == ()

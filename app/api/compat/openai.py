@@ -13,8 +13,8 @@ from app.api.services import Services, Wired
 from app.api.streaming import SoundResponse
 from app.errors import FieldError, Problem
 from speech.audio import format_of
+from speech.plan import Plan
 from speech.request_checks import MAX_SEED
-from speech.synthesis import Plan
 
 PREFIX = "/v1/"
 router = APIRouter(tags=["openai"])

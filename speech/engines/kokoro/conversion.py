@@ -39,7 +39,8 @@ from speech.engines.kokoro.voices import by_language, recipe, stock_ids
 from speech.errors import SpeechError
 from speech.text.normalize import normalize
 from speech.text.script import has_speech
-from speech.voice_files import ListedVoices, Stamp, VoiceLibrary, read_tensors
+from speech.voice_files import read_tensors
+from speech.voice_folder import ListedVoices, Stamp, VoiceFolder
 from speech.voices import Voice
 
 FLOAT, INT64 = 1, 7  # onnx.TensorProto.DataType
@@ -132,7 +133,7 @@ class KokoroConverter:
 
     def __init__(self, options: EngineOptions) -> None:
         self._options = options
-        self._listed = ListedVoices(VoiceLibrary(options.voices_dir), ENGINE) if options.voices_dir else None
+        self._listed = ListedVoices(VoiceFolder(options.voices_dir), ENGINE) if options.voices_dir else None
         self._stock: Halves | None = None
         self._fitted: tuple[Stamp, Halves, Style] | None = None  # the one used last
         self._lock = threading.Lock()
@@ -208,8 +209,8 @@ class KokoroConverter:
             return stock, self._style(voice_id)
         if self._options.voices_dir is None:
             raise SpeechError("unknown_voice", voice=voice_id, engine=ENGINE, choices=list(stock_ids()))
-        library = VoiceLibrary(self._options.voices_dir)
-        path = library.path(voice_id)
+        library = VoiceFolder(self._options.voices_dir)
+        path = library.path(voice_id, ENGINE)
         with self._lock:
             stamp = next(stamp for stamp in library.stamp() if stamp[0] == voice_id)
             if self._fitted is None or self._fitted[0] != stamp:

@@ -10,12 +10,13 @@ from pathlib import Path
 from weakref import WeakSet
 
 from speech.engines.kokoro.adapter import Adapter, merge
+from speech.engines.kokoro.record import ENGINE
 from speech.engines.kokoro.runtime import Runtimes, Style
 from speech.errors import SpeechError
-from speech.voice_files import ListedVoices, Stamp, VoiceLibrary, read_tensors
+from speech.voice_files import read_tensors
+from speech.voice_folder import ListedVoices, Stamp, VoiceFolder
 from speech.voices import Voice
 
-ENGINE = "kokoro"
 MOST_LOADED = 2  # beside the stock model
 
 
@@ -40,7 +41,7 @@ class FittedVoices:
     """
 
     def __init__(self, folder: Path, precision: str, threads: int, memory_bytes: int) -> None:
-        self._library = VoiceLibrary(folder)
+        self._library = VoiceFolder(folder)
         self._precision = precision
         self._threads = threads
         self._memory_bytes = memory_bytes
@@ -103,5 +104,5 @@ class FittedVoices:
                 del self._entries[others.pop(0)]
 
     def _load(self, voice_id: str, base: Path) -> FittedModel:
-        adapter = Adapter.from_tensors(read_tensors(self._library.path(voice_id)))
+        adapter = Adapter.from_tensors(read_tensors(self._library.path(voice_id, ENGINE)))
         return FittedModel(Runtimes(merge(base, adapter, self._precision), self._threads), adapter.style)

@@ -14,10 +14,11 @@ from speech.engines.device import has_failed
 from speech.engines.memory import available_bytes
 from speech.engines.xtts.record import ENGINE, LANGUAGES, MODEL, RECORD, SAMPLE_RATE
 from speech.engines.xtts.tokenizer import CHAR_LIMITS, Tokenizer
-from speech.engines.xtts.voices import clips_of, studio_voices
+from speech.engines.xtts.voices import LEAST_S, clips_of, heard_of, studio_voices, tensors_of
 from speech.errors import SpeechError
 from speech.text.sentences import Sentence, split
-from speech.voice_files import ListedVoices, VoiceLibrary, read_tensors
+from speech.voice_files import read_tensors
+from speech.voice_folder import ListedVoices, VoiceFolder
 from speech.voices import Voice
 
 if TYPE_CHECKING:
@@ -41,8 +42,8 @@ class XttsEngine:
 
     def __init__(self, options: EngineOptions) -> None:
         self._options = options
-        self._library = VoiceLibrary(options.voices_dir) if options.voices_dir else None
-        self._listed = ListedVoices(self._library, ENGINE) if self._library else None
+        self._library = VoiceFolder(options.voices_dir) if options.voices_dir else None
+        self._listed = ListedVoices(self._library, ENGINE, LEAST_S) if self._library else None
         self._loaded: Loaded | None = None
 
     def check(self) -> None:
@@ -107,7 +108,10 @@ class XttsEngine:
             return loaded.speakers[names[voice_id]]
         if self._library is None:
             raise SpeechError("unknown_voice", voice=voice_id, engine=ENGINE, choices=list(names))
-        return loaded.latents.of(clips_of(read_tensors(self._library.path(voice_id))))
+        parts = self._library.parts(voice_id)
+        if ENGINE in parts:
+            return loaded.latents.of(clips_of(read_tensors(parts[ENGINE])))
+        return loaded.latents.of(clips_of(tensors_of(heard_of([clip.audio for clip in self._library.clips(voice_id)]))))
 
     def _studio(self) -> Mapping[str, Voice]:
         try:

@@ -54,6 +54,7 @@ RECORD = EngineRecord(
         is_announced=False,
     ),
     voice_source="reference",
+    reference_s=(3.0, 30.0),  # the network hears no more
     voice_format="speech.engines.xtts.voices",
     profiles=(
         _profile("balanced", "Naturalness and stability in balance", True),

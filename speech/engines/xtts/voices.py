@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from speech.audio import Audio, resample
+from speech.engines.xtts.record import ENGINE, RECORD
 from speech.errors import SpeechError
 from speech.voices import MANY_LANGUAGES, Voice
 
-ENGINE = "xtts"
 STUDIO_PREFIX = "xtts_"
 SPEAKERS_FILE = "speakers_xtts.pth"
 SAMPLE_RATE = 22050  # of references
-LEAST_S, MOST_S = 3.0, 30.0  # of a reference; the network hears no more
+LEAST_S, MOST_S = RECORD.reference_s
 LEAST_CLIP_S = 1.0  # the speaker encoder makes little of a shorter one
 SILENCE_DB = -50.0
 LARGEST = 4.0  # of a sample; 1 is full scale
@@ -61,6 +61,20 @@ def check(base_model: str, base_sha256: str, tensors: Mapping[str, NDArray]) -> 
     if not np.isfinite(reference).all() or np.abs(reference).max() >= LARGEST:
         raise SpeechError("voice_tensor_values", name="reference", maximum=LARGEST)
     check_sound(reference.astype(np.float32))
+
+
+def check_clips(clips: Sequence[Audio]) -> None:
+    """Whether the engine can hear a speaker in `clips`, the best first. Raises SpeechError as `check` does."""
+    check("", "", tensors_of(heard_of(clips)))
+
+
+def heard_of(clips: Sequence[Audio]) -> list[Audio]:
+    """Those that fit into `MOST_S` together, whole; the first alone where it is longer."""
+    heard: list[Audio] = []
+    for clip in clips:
+        if sum(one.duration_s for one in heard) + clip.duration_s <= MOST_S:
+            heard.append(clip)
+    return heard or list(clips[:1])
 
 
 def check_sound(samples: NDArray[np.float32]) -> None:
