@@ -30,6 +30,7 @@ from app.api import (
     voices,
 )
 from app.api.compat import openai
+from app.api.compression import JsonCompression
 from app.api.guards import Guards
 from app.api.problems import RESPONSES, install
 from app.api.services import Services
@@ -75,6 +76,7 @@ def create_app(settings: Settings, *, supervised: bool = False) -> FastAPI:
     # /v1/finetune is ours in the base API; the rest of /v1 is OpenAI's contract.
     install(app, {prefix: openai.envelope for prefix in ("/v1/audio/", "/v1/models")})
     hosts = {*settings.allowed_hosts, *([] if _is_any(settings.host) else [settings.host])}
+    app.add_middleware(JsonCompression)
     app.add_middleware(Guards, allowed_hosts=hosts, max_body_bytes=int(settings.max_body_mb * 1e6))
     for router in ROUTERS:
         app.include_router(router)

@@ -8,11 +8,10 @@ import os
 from collections.abc import Sequence
 from contextlib import closing
 
+from app.api.page_libraries import LIBRARIES
 from app.commands.console import Console
 from speech.errors import SpeechError
 from speech.models import PULL_COMMAND, ModelInfo, ModelStore
-
-PAGE = "bootstrap"  # what the page is drawn with
 
 
 def list_models(options: argparse.Namespace, console: Console) -> int:
@@ -104,13 +103,13 @@ def _store() -> ModelStore:
 
 
 def _embedded() -> tuple[str, ...]:
-    """What `./run studio` needs: the default engine's weights and the page's library."""
+    """What `./run studio` needs: the default engine's weights and the page's libraries."""
     from app.settings import load_settings
     from app.tasks import synthesizer_of
 
     settings = load_settings()
     with closing(synthesizer_of(settings)) as synthesizer:
-        return (*synthesizer.models_of(synthesizer.default_engine().engine), PAGE)
+        return (*synthesizer.models_of(synthesizer.default_engine().engine), *LIBRARIES)
 
 
 def _columns(rows: list[tuple[str, ...]]) -> list[str]:

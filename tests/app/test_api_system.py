@@ -136,7 +136,7 @@ def test_the_page_and_its_files(service: Service) -> None:
         ("/webui/%2fetc/hosts.txt", "page_file_not_found"),
         ("/webui/a%00.js", "page_file_not_found"),
         ("/webui/texts/xx.json", "page_texts_not_found"),
-        ("/webui/vendor/bootstrap.min.css", "page_vendor_missing"),
+        ("/webui/vendor/bootstrap/css/bootstrap.min.css", "page_vendor_missing"),
     ],
 )
 def test_nothing_else_is_served(service: Service, path: str, code: str) -> None:
@@ -145,7 +145,7 @@ def test_nothing_else_is_served(service: Service, path: str, code: str) -> None:
 
 
 def test_the_missing_libraries_say_how_to_get_them(service: Service) -> None:
-    detail = service.client.get("/webui/vendor/bootstrap.min.css").json()["detail"]
+    detail = service.client.get("/webui/vendor/bootstrap/css/bootstrap.min.css").json()["detail"]
     assert "papagaio models pull bootstrap" in detail
 
 

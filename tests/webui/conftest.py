@@ -19,6 +19,7 @@ from browsing import launched, opened
 from page_faults import Faults
 from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
+from app.api.page_libraries import LIBRARIES
 from speech.models import ModelStore
 
 HERE = Path(__file__).parent
@@ -29,7 +30,7 @@ START_S = 30.0
 @pytest.fixture(scope="session")
 def style_dir(installed: Callable[..., ModelStore]) -> Path:
     """The model store, with what the page is drawn with."""
-    return installed("bootstrap").root
+    return installed(*LIBRARIES).root
 
 
 @pytest.fixture(scope="session")

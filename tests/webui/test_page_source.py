@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from app.texts import LANGUAGES, catalogue
+from speech.models import ModelStore
 
 PAGE = Path(__file__).parents[2] / "app" / "webui"
 UNITS = Path(__file__).parent / "unit"
@@ -29,12 +32,14 @@ def pattern(key: str) -> re.Pattern[str]:
     return re.compile(r"[\w-]+".join(map(re.escape, parts)))
 
 
-def test_units_of_the_page() -> None:
+def test_units_of_the_page(installed: Callable[..., ModelStore]) -> None:
     node = shutil.which("node")
     if node is None:
         pytest.skip("node is not installed: the page's unit tests did not run")
     files = sorted(map(str, UNITS.glob("*.test.mjs")))
-    done = subprocess.run([node, "--test", *files], capture_output=True, text=True, timeout=60)
+    command = [node, "--import", str(UNITS / "register.mjs"), "--test", *files]
+    environment = os.environ | {"PAPAGAIO_MODELS_DIR": str(installed("lit-html").root)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
     assert int(re.search(r"^# pass (\d+)", done.stdout, re.M)[1]) >= 20  # type: ignore[index]
 
@@ -82,11 +87,12 @@ def test_the_document_holds_no_inline_script_or_style() -> None:
     assert re.findall(r"(?:src|href)=\"(?!/webui/)", html) == []
 
 
-def test_drawings_named_in_the_page_are_in_the_sprite() -> None:
-    drawn = set(re.findall(r'<symbol id="([\w-]+)"', (PAGE / "img/icons.svg").read_text(encoding="utf-8")))
+def test_drawings_named_in_the_page_are_there() -> None:
+    drawn = set(re.findall(r'^  "?([\w-]+)"?: svg`', SOURCE["js/icons.js"], re.M))
     named = {name for source in SOURCE.values() for name in re.findall(r'icon\("([\w-]+)"\)', source)}
     assert named and named <= drawn
-    assert {"speak", "jobs", "voices", "theme-auto", "theme-light", "theme-dark"} <= drawn
+    assert {"theme-auto", "theme-light", "theme-dark"} <= drawn
+    assert set(re.findall(r'name: "(\w+)", group', SOURCE["js/pages.js"])) <= drawn
 
 
 def test_scripts_are_small() -> None:

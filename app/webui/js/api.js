@@ -78,6 +78,17 @@ export function createApi({ language, unreachable, fetch = globalThis.fetch.bind
   };
 
   return {
+    get: json,
+    post,
+    /** @param {string} path @returns {Promise<any>} */
+    remove: (path) => json(path, { method: "DELETE" }),
+    /**
+     * A form whose way is watched, which fetch cannot. `share` goes from 0 to 1.
+     * @param {string} path @param {FormData} form
+     * @param {{ onProgress?: (share: number) => void, signal?: AbortSignal }} [options]
+     * @returns {Promise<any>}
+     */
+    upload: (path, form, options = {}) => upload(path, form, { language, unreachable, ...options }),
     service: () => json("/"),
     // An unhealthy service answers 503 with the same body.
     health: () => fetch("/health").then((response) => response.json()),
@@ -109,6 +120,30 @@ export function createApi({ language, unreachable, fetch = globalThis.fetch.bind
       (await send(url(`${voice(voiceId)}/sample`, { language }), { signal })).blob(),
     ...cloning(json, post),
   };
+}
+
+/**
+ * @param {string} path @param {FormData} form
+ * @param {{ language: () => string, unreachable: () => string, onProgress?: (share: number) => void, signal?: AbortSignal }} options
+ * @returns {Promise<any>}
+ */
+function upload(path, form, { language, unreachable, onProgress = () => {}, signal }) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", path);
+    request.setRequestHeader("Accept-Language", language());
+    request.upload.addEventListener("progress", ({ loaded, total }) => onProgress(total > 0 ? loaded / total : 0));
+    request.addEventListener("error", () => reject(new ApiError(0, "unreachable", unreachable())));
+    request.addEventListener("abort", () => reject(new DOMException("aborted", "AbortError")));
+    request.addEventListener("load", () => {
+      const type = request.getResponseHeader("Content-Type") ?? "";
+      const answer = new Response(request.responseText, { status: request.status, headers: { "Content-Type": type } });
+      if (answer.ok) answer.json().then(resolve, reject);
+      else refusal(answer).then(reject, reject);
+    });
+    signal?.addEventListener("abort", () => request.abort());
+    request.send(form);
+  });
 }
 
 /**

@@ -1,29 +1,27 @@
 /** The entry: makes the parts, joins them, shows the page of the address. */
 
 import { createApi } from "./api.js";
+import { createCatalog } from "./catalog.js";
 import { createEvents } from "./events.js";
-import * as clone from "./pages/clone.js";
-import * as jobs from "./pages/jobs.js";
-import * as speak from "./pages/speak.js";
-import * as voices from "./pages/voices.js";
+import { loadPage } from "./load.js";
+import { EXAMPLES, PAGES } from "./pages.js";
 import { createRouter } from "./router.js";
 import { applyTheme, createShell, remember, remembered } from "./shell.js";
-import { createStore, INITIAL, reduce } from "./store.js";
-import { createStudio } from "./studio.js";
+import { createSound } from "./sound.js";
+import { createStore, INITIAL } from "./store.js";
 import { chooseLanguage, createTexts } from "./texts.js";
-
-/** @type {Record<string, { mount: (root: HTMLElement, app: App, query: Record<string, string>) => () => void }>} */
-const PAGES = { speak, jobs, voices, clone };
 
 /**
  * What every page gets.
  * @typedef {object} App
  * @property {ReturnType<typeof createApi>} api
- * @property {import("./store.js").Store<import("./store.js").State, import("./store.js").Action>} store
+ * @property {import("./store.js").Store} store
  * @property {import("./texts.js").Texts} texts
  * @property {ReturnType<typeof createEvents>} events
- * @property {ReturnType<typeof createStudio>} studio
- * @property {(name: string, query?: Record<string, string>) => void} go
+ * @property {ReturnType<typeof createCatalog>} catalog
+ * @property {import("./sound.js").Sound} sound the one player
+ * @property {(way: string | readonly string[], query?: Record<string, string>) => void} go
+ * @property {(way: string | readonly string[], query?: Record<string, string>) => void} replaceAddress
  * @property {(text: string) => void} announce says it to screen readers
  */
 
@@ -34,35 +32,51 @@ async function fetchCatalogue(language) {
   return response.json();
 }
 
+/** The browser's storage for this tab; null where it is switched off. */
+function tabStorage() {
+  try {
+    return window.sessionStorage;
+  } catch {
+    return null;
+  }
+}
+
 async function main() {
   const theme = /** @type {any} */ (remembered("theme", ["auto", "light", "dark"]) ?? "auto");
-  const store = createStore(reduce, { ...INITIAL, theme });
+  const store = createStore({ ...INITIAL, theme }, tabStorage());
   applyTheme(theme);
   const texts = createTexts(fetchCatalogue);
   await texts.load(chooseLanguage([remembered("language"), ...navigator.languages]));
   const api = createApi({ language: texts.language, unreachable: () => texts.t("page.error.unreachable") });
-  const events = createEvents("/events", (live) => store.dispatch({ type: "set", values: { live } }));
+  const pages = remembered("development") === "1" ? [...PAGES, EXAMPLES] : PAGES;
 
   /** @type {() => void} */
   let leave = () => {};
-  const router = createRouter(Object.keys(PAGES), show);
+  const router = createRouter(pages.map(({ name }) => name), show);
   /** @type {App} */
   const app = {
     api,
     store,
     texts,
-    events,
-    studio: createStudio(api),
+    events: createEvents("/events", (live) => store.dispatch({ type: "set", values: { live } })),
+    catalog: createCatalog(api),
+    sound: createSound(texts),
     go: router.go,
+    replaceAddress: router.replace,
     announce: (text) => shell.announce(text),
   };
-  const shell = createShell(app, { pages: Object.keys(PAGES), chooseLanguage: setLanguage });
+  const shell = createShell(app, { pages, chooseLanguage: setLanguage });
 
   /** @param {import("./router.js").Route} route */
   function show(route) {
     leave();
-    const root = shell.open(route.name);
-    leave = PAGES[route.name].mount(root, app, route.query);
+    const page = /** @type {import("./pages.js").PageEntry} */ (pages.find(({ name }) => name === route.name));
+    const root = shell.open(page);
+    const opened = loadPage(root, app, page.load, ({ mount, slices = [] }) => {
+      slices.forEach(store.register);
+      return mount(root, app, route);
+    });
+    leave = opened.close;
   }
 
   /** @param {string} language */
@@ -74,7 +88,7 @@ async function main() {
   }
 
   router.start();
-  events.start();
+  app.events.start();
 }
 
 await main();

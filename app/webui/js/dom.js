@@ -1,11 +1,12 @@
+import { icon as drawing } from "./icons.js";
+import { render } from "./lit.js";
+
 /**
  * The one place that makes DOM nodes. Data only ever becomes text or attribute values, never markup.
  * @typedef {Node | string | number | null | undefined | false} Child
  */
 
 const PROPERTIES = new Set(["checked", "disabled", "hidden", "max", "required", "selected", "tabIndex", "value"]);
-const SVG = "http://www.w3.org/2000/svg";
-const SPRITE = "/webui/img/icons.svg";
 
 /**
  * An HTML element. `on` holds listeners by event type, `data` the data attributes; `null` and `undefined`
@@ -52,19 +53,16 @@ export function append(node, children) {
 
 /** @param {Element} node @param {...(Child | Child[])} children */
 export function replace(node, ...children) {
+  delete (/** @type {any} */ (node)["_$litPart$"]);
   node.replaceChildren();
   append(node, children);
 }
 
-/** A drawing of the sprite, decorative: the control around it carries the name. @param {string} name */
+/** @param {string} name */
 export function icon(name) {
-  const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("class", "icon");
-  svg.setAttribute("aria-hidden", "true");
-  const use = document.createElementNS(SVG, "use");
-  use.setAttribute("href", `${SPRITE}#${name}`);
-  svg.appendChild(use);
-  return svg;
+  const place = document.createElement("span");
+  render(drawing(name), place);
+  return /** @type {Element} */ (place.querySelector("svg"));
 }
 
 /**

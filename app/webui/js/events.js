@@ -1,6 +1,6 @@
 /** What happens in the service, as it happens: one EventSource for the whole page. */
 
-import { on } from "./dom.js";
+import { on } from "./view.js";
 
 export const KINDS = [
   "job.created",

@@ -1,6 +1,6 @@
 /** Plays a PCM stream while it arrives: fetch reader, to samples, to the audio worklet. */
 
-const WORKLET = "/webui/js/player-worklet.js";
+const WORKLET = new URL("./player-worklet.js", import.meta.url);
 const CAPACITY_S = 60;
 // The service may be far faster than speech: reading stops while this much waits, and TCP holds the rest back.
 const AHEAD_S = 30;

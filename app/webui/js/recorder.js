@@ -2,7 +2,7 @@
 
 import { levelDb, peakOf, wavOf } from "./wav.js";
 
-const WORKLET = "/webui/js/recorder-worklet.js";
+const WORKLET = new URL("./recorder-worklet.js", import.meta.url);
 // Noise suppression and automatic gain change a voice; a clone would learn what they do.
 const AS_IT_IS = { channelCount: 1, echoCancellation: false, noiseSuppression: false, autoGainControl: false };
 

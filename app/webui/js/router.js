@@ -1,10 +1,11 @@
-/** Addresses of the page: `#/speak`, `#/jobs?status=failed`, `#/voices`. */
+/** Addresses of the page: `#/speak`, `#/training/dataset`, `#/jobs?status=failed`. */
 
-import { on } from "./dom.js";
+import { on } from "./view.js";
 
 /**
  * @typedef {object} Route
- * @property {string} name
+ * @property {string} name of the page: the first segment
+ * @property {string[]} path the segments after it
  * @property {Record<string, string>} query
  */
 
@@ -15,15 +16,31 @@ import { on } from "./dom.js";
  * @returns {Route}
  */
 export function parse(hash, names) {
-  const [path, query = ""] = hash.replace(/^#\/?/, "").split("?");
-  const name = names.includes(path) ? path : names[0];
-  return { name, query: Object.fromEntries(new URLSearchParams(query)) };
+  const [way, query = ""] = hash.replace(/^#\/?/, "").split("?");
+  const [first, ...path] = way.split("/").filter(Boolean).map(decoded);
+  const asked = Object.fromEntries(new URLSearchParams(query));
+  return names.includes(first) ? { name: first, path, query: asked } : { name: names[0], path: [], query: asked };
 }
 
-/** @param {string} name @param {Record<string, string>} [query] @returns {string} */
-export function address(name, query = {}) {
+/** @param {string} text */
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
+/**
+ * The address of a page: `address("training/dataset", { q: "x" })`; segments that may hold anything are given as a list.
+ * @param {string | readonly string[]} way
+ * @param {Record<string, string>} [query] what is empty is left out
+ * @returns {string}
+ */
+export function address(way, query = {}) {
+  const path = typeof way === "string" ? way : way.map(encodeURIComponent).join("/");
   const text = new URLSearchParams(Object.entries(query).filter(([, value]) => value !== "")).toString();
-  return `#/${name}${text ? `?${text}` : ""}`;
+  return `#/${path}${text ? `?${text}` : ""}`;
 }
 
 /**
@@ -34,11 +51,15 @@ export function createRouter(names, show) {
   const current = () => parse(window.location.hash, names);
   return {
     current,
-    /** @param {string} name @param {Record<string, string>} [query] */
-    go(name, query) {
-      const wanted = address(name, query);
+    /** @param {string | readonly string[]} way @param {Record<string, string>} [query] */
+    go(way, query) {
+      const wanted = address(way, query);
       if (window.location.hash === wanted) show(current());
       else window.location.hash = wanted;
+    },
+    /** The address of what is shown already: nothing is drawn anew. @param {string | readonly string[]} way @param {Record<string, string>} [query] */
+    replace(way, query) {
+      history.replaceState(null, "", address(way, query));
     },
     /** @returns {() => void} */
     start() {

@@ -1,39 +1,77 @@
-/** A small Redux-like store, and the state of this page. */
+/** A small Redux-like store: the state of the frame, and the slices that pages register. */
 
 /**
- * @template S, A
+ * @typedef {object} FrameState
+ * @property {"auto" | "light" | "dark"} theme
+ * @property {"unknown" | "healthy" | "degraded" | "unhealthy" | "unreachable"} service
+ * @property {"connecting" | "open" | "lost"} live
+ *
+ * The frame's state, and under its name each slice.
+ * @typedef {FrameState & Readonly<Record<string, any>>} State
+ *
+ * `set` changes the frame; any other type is the name of the slice that is changed.
+ * @typedef {{ type: string, values: Record<string, unknown> }} Action
+ *
+ * A page's part of the state. What `keep` names outlives a reload of the tab.
+ * @template {object} S
+ * @typedef {{ name: string, initial: S, keep?: readonly (keyof S & string)[] }} Slice
+ *
  * @typedef {object} Store
- * @property {() => S} state
- * @property {(action: A) => void} dispatch
- * @property {(listener: (state: S, before: S) => void) => () => void} subscribe
- * @property {<V>(selector: (state: S) => V, listener: (value: V) => void) => () => void} watch
+ * @property {() => State} state
+ * @property {(action: Action) => void} dispatch
+ * @property {(listener: (state: State, before: State) => void) => () => void} subscribe
+ * @property {<V>(selector: (state: State) => V, listener: (value: V) => void) => () => void} watch
+ * @property {(slice: Slice<any>) => void} register does nothing when the slice is there already
  */
+
+/** @type {FrameState} */
+export const INITIAL = { theme: "auto", service: "unknown", live: "connecting" };
 
 /**
- * `reduce` returns the same object when nothing changed: then nobody is told. The state is frozen all through.
- * @template S, A
- * @param {(state: S, action: A) => S} reduce
- * @param {S} initial
- * @returns {Store<S, A>}
+ * A change to what is there already tells nobody. The state is frozen all through.
+ * @param {FrameState} initial
+ * @param {Pick<Storage, "getItem" | "setItem"> | null} [storage] where drafts are kept; without it they end with the page
+ * @returns {Store}
  */
-export function createStore(reduce, initial) {
-  let current = deepFreeze(initial);
-  /** @type {Set<(state: S, before: S) => void>} */
+export function createStore(initial = INITIAL, storage = null) {
+  let current = /** @type {State} */ (deepFreeze(initial));
+  /** @type {Set<(state: State, before: State) => void>} */
   const listeners = new Set();
+  /** @type {Map<string, Slice<any>>} */
+  const slices = new Map();
 
-  /** @param {(state: S, before: S) => void} listener */
+  /** @param {(state: State, before: State) => void} listener */
   const subscribe = (listener) => {
     listeners.add(listener);
     return () => void listeners.delete(listener);
   };
 
+  /** @param {Slice<any>} slice */
+  const register = (slice) => {
+    if (slices.has(slice.name)) return;
+    if (Object.hasOwn(current, slice.name)) throw new Error(`the frame has a part called ${slice.name}`);
+    slices.set(slice.name, slice);
+    current = deepFreeze({ ...current, [slice.name]: { ...slice.initial, ...kept(storage, slice) } });
+  };
+
+  /** @param {Action} action @returns {State} */
+  const reduce = ({ type, values }) => {
+    if (type === "set") return changed(current, values);
+    if (!slices.has(type)) throw new Error(`unknown part of the state: ${type}`);
+    return changed(current, { [type]: changed(current[type], values) });
+  };
+
   return {
     state: () => current,
     subscribe,
+    register,
     dispatch(action) {
       const before = current;
-      current = deepFreeze(reduce(before, action));
-      if (current !== before) [...listeners].forEach((listener) => listener(current, before));
+      current = deepFreeze(reduce(action));
+      if (current === before) return;
+      const slice = slices.get(action.type);
+      if (slice) keep(storage, slice, current[slice.name]);
+      [...listeners].forEach((listener) => listener(current, before));
     },
     watch: (selector, listener) =>
       subscribe((state, before) => {
@@ -43,94 +81,35 @@ export function createStore(reduce, initial) {
   };
 }
 
+/** @param {string} name */
+const placeOf = (name) => `papagaio.draft.${name}`;
+
+/** What was kept of a slice; names that it no longer has are left out. @param {Pick<Storage, "getItem"> | null} storage @param {Slice<any>} slice */
+function kept(storage, { name, keep = [] }) {
+  try {
+    const found = JSON.parse(storage?.getItem(placeOf(name)) ?? "{}");
+    return Object.fromEntries(Object.entries(found).filter(([part]) => keep.includes(part)));
+  } catch {
+    return {}; // storage is switched off, or holds what another version wrote
+  }
+}
+
+/** @param {Pick<Storage, "setItem"> | null} storage @param {Slice<any>} slice @param {any} value */
+function keep(storage, { name, keep = [] }, value) {
+  if (!storage || keep.length === 0) return;
+  try {
+    storage.setItem(placeOf(name), JSON.stringify(Object.fromEntries(keep.map((part) => [part, value[part]]))));
+  } catch {
+    // Storage is switched off or full: the draft holds until the page is closed.
+  }
+}
+
 /** @template T @param {T} value @returns {T} */
 function deepFreeze(value) {
   // A Blob cannot change, and is not ours to freeze.
   if (typeof value !== "object" || value === null || value instanceof Blob || Object.isFrozen(value)) return value;
   Object.values(value).forEach(deepFreeze);
   return Object.freeze(value);
-}
-
-/**
- * What a person is about to have spoken; kept while they look at other pages.
- * `presetId` or `voiceId` names the voice, never both.
- * @typedef {object} Draft
- * @property {string} text
- * @property {string | null} language
- * @property {string | null} presetId
- * @property {string | null} voiceId
- * @property {string | null} profileId
- * @property {number | null} speed null: what the profile says
- */
-
-/**
- * A recording of a voice to be: of the microphone, or a file.
- * @typedef {object} Take
- * @property {string} id
- * @property {string} name
- * @property {Blob} blob
- * @property {number | null} durationS null: the browser cannot tell
- *
- * The voice that a person is making; kept while they look at other pages, and through errors.
- * @typedef {object} CloneDraft
- * @property {readonly Take[]} takes
- * @property {string | null} language
- * @property {string} text what is said in the takes, where it is known
- * @property {Readonly<Record<string, Readonly<{ text?: string, use?: boolean }>>>} clips what was changed, by clip
- * @property {string | null} clipsOf the intake that `clips` belong to
- * @property {string} name
- * @property {string} effort
- * @property {string} gender
- * @property {string} description
- * @property {boolean} consent
- */
-
-/**
- * @typedef {object} State
- * @property {"auto" | "light" | "dark"} theme
- * @property {"unknown" | "healthy" | "degraded" | "unhealthy" | "unreachable"} service
- * @property {"connecting" | "open" | "lost"} live
- * @property {string | null} speakJobId the job that the Speak page shows
- * @property {Draft} draft
- * @property {CloneDraft} clone
- */
-
-/** @type {CloneDraft} */
-export const NO_CLONE = {
-  takes: [],
-  language: null,
-  text: "",
-  clips: {},
-  clipsOf: null,
-  name: "",
-  effort: "default",
-  gender: "unknown",
-  description: "",
-  consent: false,
-};
-
-/** @type {State} */
-export const INITIAL = {
-  theme: "auto",
-  service: "unknown",
-  live: "connecting",
-  speakJobId: null,
-  draft: { text: "", language: null, presetId: null, voiceId: null, profileId: null, speed: null },
-  clone: NO_CLONE,
-};
-
-/**
- * @typedef {{ type: "set", values: Partial<State> } | { type: "draft", values: Partial<Draft> }
- *   | { type: "clone", values: Partial<CloneDraft> }} Action
- * @param {State} state
- * @param {Action} action
- * @returns {State}
- */
-export function reduce(state, action) {
-  if (action.type === "set") return changed(state, action.values);
-  if (action.type === "draft") return changed(state, { draft: changed(state.draft, action.values) });
-  if (action.type === "clone") return changed(state, { clone: changed(state.clone, action.values) });
-  throw new Error(`unknown action ${JSON.stringify(action)}`);
 }
 
 /** @template {object} T @param {T} value @param {Partial<T>} values @returns {T} */

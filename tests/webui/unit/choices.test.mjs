@@ -5,8 +5,8 @@ import { ApiError, createApi, url } from "../../../app/webui/js/api.js";
 import { afterEvent } from "../../../app/webui/js/pages/job-view.js";
 import { completed, countChars, requestOf } from "../../../app/webui/js/pages/speak.js";
 import { filtered } from "../../../app/webui/js/pages/voices.js";
-import { INITIAL } from "../../../app/webui/js/store.js";
-import { createStudio, engineOf, nearestLanguage, sortLanguages, speaks, studioOf } from "../../../app/webui/js/studio.js";
+import { SPEAK } from "../../../app/webui/js/drafts.js";
+import { createCatalog, engineOf, nearestLanguage, sortLanguages, speaks, catalogOf } from "../../../app/webui/js/catalog.js";
 
 const SPOKEN = ["en-US", "pt-BR", "ja"];
 const VOICES = [
@@ -16,12 +16,12 @@ const VOICES = [
   { id: "jf_alpha", title: "Alpha", language: "ja", gender: "female", engine: "kokoro" },
 ].map((voice) => ({ ...voice, languages: SPOKEN }));
 const PRESETS = [{ id: "female_generic", languages: ["en-US", "pt-BR"], engine: "kokoro" }];
-const STUDIO = studioOf({ voices: { voices: VOICES }, presets: { presets: PRESETS } });
-const DRAFT = INITIAL.draft;
+const STUDIO = catalogOf({ voices: { voices: VOICES }, presets: { presets: PRESETS } });
+const DRAFT = SPEAK.initial;
 
 test("languages: those that voices speak, Portuguese and English first", () => {
   const foreign = { ...VOICES[3], id: "zf_xiaobei", language: "zh" };
-  const studio = studioOf({ voices: { voices: [...VOICES, foreign] }, presets: { presets: PRESETS } });
+  const studio = catalogOf({ voices: { voices: [...VOICES, foreign] }, presets: { presets: PRESETS } });
   assert.deepEqual(studio, STUDIO);
   assert.deepEqual(STUDIO.languages, ["pt-BR", "en-US", "ja"]);
   assert.deepEqual(sortLanguages(["es", "en-GB", "de", "es", "pt-BR"]), ["pt-BR", "en-GB", "de", "es"]);
@@ -54,7 +54,7 @@ test("a draft is completed with what is offered", () => {
 test("a voice without a language of its own is offered for all of its engine's", () => {
   const ana = { id: "xtts_ana", title: "Ana", language: "mul", gender: "unknown", engine: "xtts", is_stock: true };
   const many = { ...ana, languages: ["pt-BR", "de"], is_commercial: false };
-  const studio = studioOf({ voices: { voices: [...VOICES, many] }, presets: { presets: PRESETS } });
+  const studio = catalogOf({ voices: { voices: [...VOICES, many] }, presets: { presets: PRESETS } });
   assert.deepEqual(studio.languages, ["pt-BR", "en-US", "de", "ja"]);
   assert.ok(speaks(many, "de") && speaks(many, "pt-BR") && !speaks(many, "ja"));
   // German has no preset and no voice of its own; a voice asked for keeps the draft's language, which it speaks.
@@ -114,7 +114,7 @@ test("a job follows its own events only, and never leaves its end", () => {
 
 test("what was fetched is kept, what failed is fetched again", async () => {
   let calls = 0;
-  const studio = createStudio({
+  const studio = createCatalog({
     profiles: async () => {
       calls += 1;
       if (calls === 1) throw new Error("down");

@@ -8,8 +8,9 @@ import { aboutTime, requestOf } from "../../../app/webui/js/pages/clone-name.js"
 import { formOf, totalS } from "../../../app/webui/js/pages/clone-record.js";
 import { rowsOf } from "../../../app/webui/js/pages/clone-report.js";
 import { readingFor } from "../../../app/webui/js/reading.js";
-import { createStore, INITIAL, NO_CLONE, reduce } from "../../../app/webui/js/store.js";
-import { speaks } from "../../../app/webui/js/studio.js";
+import { CLONE, SPEAK } from "../../../app/webui/js/drafts.js";
+import { createStore } from "../../../app/webui/js/store.js";
+import { speaks } from "../../../app/webui/js/catalog.js";
 import { levelDb, peakOf, SILENCE_DB, wavOf } from "../../../app/webui/js/wav.js";
 
 const CLIPS = [
@@ -57,7 +58,7 @@ test("only what a person changed is sent of the clips, and nothing of those that
 
 test("the request holds the statement in the words that were read", () => {
   const job = { id: "job_1", result: { clips: CLIPS } };
-  const request = requestOf({ ...NO_CLONE, name: "Ana", consent: true }, job, {}, "Sou eu.");
+  const request = requestOf({ ...CLONE.initial, name: "Ana", consent: true }, job, {}, "Sou eu.");
   assert.deepEqual(request, {
     intake_job_id: "job_1",
     name: "Ana",
@@ -71,7 +72,8 @@ test("the request holds the statement in the words that were read", () => {
 });
 
 test("takes are sent in their order, with their text only where there is one; they outlive other changes", async () => {
-  const store = createStore(reduce, INITIAL);
+  const store = createStore();
+  [CLONE, SPEAK].forEach(store.register);
   const takes = ["a", "b"].map((name) => ({ id: name, name: `${name}.wav`, blob: new Blob([name]), durationS: 2 }));
   store.dispatch({ type: "clone", values: { takes, language: "pt-BR" } });
   store.dispatch({ type: "draft", values: { text: "x" } });

@@ -40,9 +40,12 @@ test("seconds are shown as players show them", () => {
 
 test("addresses carry a page and its query, there and back", () => {
   const names = ["speak", "jobs"];
-  assert.deepEqual(parse("", names), { name: "speak", query: {} });
-  assert.deepEqual(parse("#/nowhere", names), { name: "speak", query: {} });
+  assert.deepEqual(parse("", names), { name: "speak", path: [], query: {} });
+  assert.deepEqual(parse("#/nowhere", names), { name: "speak", path: [], query: {} });
   const there = address("jobs", { status: "failed", offset: "20", empty: "" });
   assert.equal(there, "#/jobs?status=failed&offset=20");
-  assert.deepEqual(parse(there, names), { name: "jobs", query: { status: "failed", offset: "20" } });
+  assert.deepEqual(parse(there, names), { name: "jobs", path: [], query: { status: "failed", offset: "20" } });
+  assert.deepEqual(parse("#/jobs/dataset/a%20b?x=1", names), { name: "jobs", path: ["dataset", "a b"], query: { x: "1" } });
+  assert.equal(address(["jobs", "a/b"], { x: "1" }), "#/jobs/a%2Fb?x=1");
+  assert.deepEqual(parse(address(["jobs", "a/b"]), names).path, ["a/b"]);
 });

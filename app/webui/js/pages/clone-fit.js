@@ -40,7 +40,7 @@ export function mountFit(place, app, wizard) {
     app.announce(statusText(app.texts, job));
     replace(parts.buttons, buttons(app, wizard, job, act));
     if (job.status === "completed") {
-      app.studio.forget();
+      app.catalog.forget();
       samples.close();
       wizard.go({ voice: job.result.voice_id });
     }

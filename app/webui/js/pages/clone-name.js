@@ -21,7 +21,7 @@ export function mountNaming(place, app, wizard) {
     replace(place, alert(texts.t("error.intake_not_ready", { job_id: job.id, status: job.status }), back));
     return () => {};
   }
-  const set = (/** @type {Partial<import("../store.js").CloneDraft>} */ values) =>
+  const set = (/** @type {Partial<import("../drafts.js").CloneDraft>} */ values) =>
     store.dispatch({ type: "clone", values });
   const button = el("button", { type: "submit", class: "btn btn-primary btn-lg" }, texts.t("page.clone.begin"));
   const form = drawForm(app, wizard, set, button);
@@ -47,7 +47,7 @@ export function mountNaming(place, app, wizard) {
 
 /**
  * What the service is asked for; the statement in exactly the words that were read.
- * @param {import("../store.js").CloneDraft} draft
+ * @param {import("../drafts.js").CloneDraft} draft
  * @param {any} job the intake
  * @param {import("./clone-clips.js").Changes} changes
  * @param {string} statement
@@ -74,7 +74,7 @@ function unconsented(texts) {
 /**
  * @param {import("../app.js").App} app
  * @param {import("./clone.js").Wizard} wizard
- * @param {(values: Partial<import("../store.js").CloneDraft>) => void} set
+ * @param {(values: Partial<import("../drafts.js").CloneDraft>) => void} set
  * @param {HTMLElement} button
  */
 function drawForm({ store, texts }, wizard, set, button) {
@@ -125,7 +125,7 @@ function drawForm({ store, texts }, wizard, set, button) {
  * @param {import("../texts.js").Texts} texts
  * @param {any[]} efforts
  * @param {string} chosen
- * @param {(values: Partial<import("../store.js").CloneDraft>) => void} set
+ * @param {(values: Partial<import("../drafts.js").CloneDraft>) => void} set
  */
 function effortChoice(texts, efforts, chosen, set) {
   return el(
@@ -160,7 +160,7 @@ export function aboutTime(texts, seconds) {
   return texts.t(isShort ? "page.clone.about_seconds" : "page.clone.about_minutes", { count: texts.number(count) });
 }
 
-/** @param {import("../texts.js").Texts} texts @param {import("../store.js").CloneDraft} draft @param {(values: Partial<import("../store.js").CloneDraft>) => void} set */
+/** @param {import("../texts.js").Texts} texts @param {import("../drafts.js").CloneDraft} draft @param {(values: Partial<import("../drafts.js").CloneDraft>) => void} set */
 function consentBox(texts, draft, set) {
   return el(
     "fieldset",

@@ -2,7 +2,7 @@
 
 import { all, el, icon, on, replace } from "../dom.js";
 import { readingFor } from "../reading.js";
-import { nearestLanguage, sortLanguages } from "../studio.js";
+import { nearestLanguage, sortLanguages } from "../catalog.js";
 import { clearErrors, errorLine, showErrors } from "./form.js";
 import { microphone } from "./clone-microphone.js";
 
@@ -12,7 +12,7 @@ const GOOD_S = 50;
 /** @type {(place: HTMLElement, app: import("../app.js").App, wizard: import("./clone.js").Wizard) => () => void} */
 export function mountRecord(place, app, wizard) {
   const { store, texts } = app;
-  const set = (/** @type {Partial<import("../store.js").CloneDraft>} */ values) =>
+  const set = (/** @type {Partial<import("../drafts.js").CloneDraft>} */ values) =>
     store.dispatch({ type: "clone", values });
   const { language } = store.state().clone;
   if (!language || !wizard.languages.includes(language)) {
@@ -60,9 +60,9 @@ export function mountRecord(place, app, wizard) {
   );
 }
 
-/** @typedef {(values: Partial<import("../store.js").CloneDraft>) => void} Set */
+/** @typedef {(values: Partial<import("../drafts.js").CloneDraft>) => void} Set */
 
-/** What the service is sent. @param {import("../store.js").CloneDraft} draft @returns {FormData} */
+/** What the service is sent. @param {import("../drafts.js").CloneDraft} draft @returns {FormData} */
 export function formOf({ takes, language, text }) {
   const form = new FormData();
   takes.forEach(({ blob, name }) => form.append("file", blob, name));
@@ -71,7 +71,7 @@ export function formOf({ takes, language, text }) {
   return form;
 }
 
-/** Seconds of all takes; null when one of them is not known. @param {readonly import("../store.js").Take[]} takes */
+/** Seconds of all takes; null when one of them is not known. @param {readonly import("../drafts.js").Take[]} takes */
 export function totalS(takes) {
   let sum = 0;
   for (const { durationS } of takes) {
@@ -186,14 +186,14 @@ function takeList(app, set) {
   const node = el("div", { class: "takes" });
   /** @type {Map<string, string>} address by take */
   const addresses = new Map();
-  const addressOf = (/** @type {import("../store.js").Take} */ take) => {
+  const addressOf = (/** @type {import("../drafts.js").Take} */ take) => {
     const known = addresses.get(take.id) ?? URL.createObjectURL(take.blob);
     addresses.set(take.id, known);
     return known;
   };
   const learn = (/** @type {string} */ id, /** @type {number} */ durationS) => {
     if (!Number.isFinite(durationS)) return;
-    const isNews = (/** @type {import("../store.js").Take} */ take) => take.id === id && take.durationS === null;
+    const isNews = (/** @type {import("../drafts.js").Take} */ take) => take.id === id && take.durationS === null;
     const { takes } = store.state().clone;
     if (takes.some(isNews)) set({ takes: takes.map((take) => (isNews(take) ? { ...take, durationS } : take)) });
   };
@@ -212,7 +212,7 @@ function takeList(app, set) {
   return { node, close: all(undo, () => addresses.forEach((address) => URL.revokeObjectURL(address))) };
 }
 
-/** @param {import("../texts.js").Texts} texts @param {readonly import("../store.js").Take[]} takes */
+/** @param {import("../texts.js").Texts} texts @param {readonly import("../drafts.js").Take[]} takes */
 function totalText(texts, takes) {
   if (takes.length === 0) return texts.t("page.clone.no_take");
   const seconds = totalS(takes);
@@ -223,7 +223,7 @@ function totalText(texts, takes) {
 
 /**
  * @param {import("../app.js").App} app
- * @param {import("../store.js").Take} take
+ * @param {import("../drafts.js").Take} take
  * @param {string} address
  * @param {Set} set
  * @param {(id: string, durationS: number) => void} learn

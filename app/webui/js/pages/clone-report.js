@@ -23,7 +23,7 @@ export function mountReport(place, app, wizard, query) {
 export function showReport(place, app, voiceId, wizard) {
   let isGone = false;
   // The voice may be newer than what Speak knows.
-  app.studio.forget();
+  app.catalog.forget();
   const load = async () => {
     try {
       const voice = await app.api.voice(voiceId);
@@ -124,12 +124,12 @@ export function exportLink({ api, texts }, voice) {
  * Asks first; whether it is gone now.
  * @param {import("../app.js").App} app @param {{ id: string, title: string }} voice @param {HTMLElement} problem
  */
-export async function deleteVoice({ api, announce, studio, texts }, voice, problem) {
+export async function deleteVoice({ api, announce, catalog, texts }, voice, problem) {
   const question = texts.t("page.voices.delete_question", { title: voice.title });
   if (!(await confirm(texts, question, texts.t("page.voices.delete")))) return false;
   try {
     await api.deleteVoice(voice.id);
-    studio.forget();
+    catalog.forget();
     return true;
   } catch (error) {
     replace(problem, alert(/** @type {Error} */ (error).message));

@@ -1,7 +1,7 @@
 /** The Clone page: from recordings to a voice, in five steps. The address says which. */
 
 import { all, el, icon, replace } from "../dom.js";
-import { NO_CLONE } from "../store.js";
+import { CLONE } from "../drafts.js";
 import { remember, remembered } from "../shell.js";
 import { changesOf, mountClips, usedOf } from "./clone-clips.js";
 import { mountFit } from "./clone-fit.js";
@@ -10,6 +10,7 @@ import { mountRecord } from "./clone-record.js";
 import { mountReport } from "./clone-report.js";
 import { alert, hasEnded } from "./job-view.js";
 
+export const slices = [CLONE];
 export const STEPS = ["record", "check", "name", "fit", "report"];
 const KIND = "clone_voice";
 const INTAKE = "intake";
@@ -27,8 +28,8 @@ const NOT_HERE = ["training_not_installed", "cloning_models_missing"];
  * @property {() => void} restart forget everything and begin anew
  */
 
-/** @type {(root: HTMLElement, app: import("../app.js").App, query: Record<string, string>) => () => void} */
-export function mount(root, app, query) {
+/** @type {(root: HTMLElement, app: import("../app.js").App, route: import("../router.js").Route) => () => void} */
+export function mount(root, app, { query }) {
   const { texts } = app;
   const steps = el("div");
   const place = el("div", { class: "clone" }, el("div", { class: "loading", role: "status" }, texts.t("page.loading")));
@@ -74,7 +75,7 @@ function moves(app) {
     go,
     restart: () => {
       remember("clone.job", "");
-      app.store.dispatch({ type: "set", values: { clone: NO_CLONE } });
+      app.store.dispatch({ type: "clone", values: CLONE.initial });
       go({ new: "1" });
     },
   };
@@ -95,7 +96,7 @@ async function stepOf(app, query) {
     throw new Error(app.texts.t("error.not_an_intake", { job_id: job.id, kind: job.kind }));
   }
   const speechS = job?.status === "completed" ? usedOf(job.result.clips, changesOf(app, job)).seconds : undefined;
-  const [efforts, studio] = await Promise.all([app.api.efforts(speechS), app.studio.load()]);
+  const [efforts, studio] = await Promise.all([app.api.efforts(speechS), app.catalog.load()]);
   const languages = studio.voices.find(({ engine }) => engine === ENGINE)?.languages ?? studio.languages;
   const step = !job ? "record" : query.step === "name" ? "name" : "check";
   return { job, efforts, languages, step };

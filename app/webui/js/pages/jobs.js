@@ -1,14 +1,16 @@
 /** The Jobs page: what was asked, how far it is, and what to do with it. */
 
 import { all, el, icon, replace } from "../dom.js";
+import { SPEAK } from "../drafts.js";
 import { afterEvent, alert, confirm, downloadMenu, hasEnded, progressBar, STATUSES, statusBadge } from "./job-view.js";
 
+export const slices = [SPEAK];
 const PAGE = 20;
 const POLL_MS = 3000;
 const SPEECH = "dubbing"; // the kind of job that has sound to play; others belong to the Clone page
 
-/** @type {(root: HTMLElement, app: import("../app.js").App, query: Record<string, string>) => () => void} */
-export function mount(root, app, query) {
+/** @type {(root: HTMLElement, app: import("../app.js").App, route: import("../router.js").Route) => () => void} */
+export function mount(root, app, { query }) {
   const status = STATUSES.includes(query.status) ? query.status : "";
   const offset = Math.max(0, Math.floor(Number(query.offset)) || 0);
   const view = new JobsView(app, status, offset);
@@ -85,12 +87,12 @@ class JobsView {
 
   /** Answers may overtake each other: only the last one asked for is shown. */
   async load() {
-    const { api, studio, texts } = this.app;
+    const { api, catalog, texts } = this.app;
     this.loads += 1;
     const mine = this.loads;
     try {
       const query = { limit: PAGE, offset: this.offset, status: this.status };
-      const [page, { voices }] = await Promise.all([api.jobs(query), studio.load()]);
+      const [page, { voices }] = await Promise.all([api.jobs(query), catalog.load()]);
       if (this.isClosed || mine !== this.loads) return;
       [this.jobs, this.total] = [page.jobs, page.total];
       this.titles = new Map(voices.map(({ id, title }) => [id, title]));

@@ -4,7 +4,7 @@ import { el } from "../dom.js";
 
 /**
  * @param {import("../texts.js").Texts} texts
- * @param {import("../studio.js").Voice | undefined} voice
+ * @param {import("../catalog.js").Voice | undefined} voice
  */
 export function licenceLine(texts, voice) {
   if (!voice || voice.is_commercial !== false) return null;

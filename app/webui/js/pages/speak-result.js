@@ -45,7 +45,7 @@ export class Result {
       this.player.stop();
       throw error;
     }
-    store.dispatch({ type: "set", values: { speakJobId: this.job.id } });
+    store.dispatch({ type: "draft", values: { jobId: this.job.id } });
     this.node.scrollIntoView({ block: "nearest" });
     void listen(this.app, this.player, this.job.id, signal, this.sound);
     // What happened before we knew the job's id told us nothing.
@@ -55,8 +55,8 @@ export class Result {
   /** Shows the job that was there before the person looked at another page. */
   resume() {
     const { api, store } = this.app;
-    const jobId = store.state().speakJobId;
-    const forget = () => store.dispatch({ type: "set", values: { speakJobId: null } });
+    const jobId = store.state().draft.jobId;
+    const forget = () => store.dispatch({ type: "draft", values: { jobId: null } });
     if (jobId) api.job(jobId).then((job) => this.show(job), forget);
   }
 
@@ -210,7 +210,7 @@ function drawSound({ texts }, sound, state, player) {
 
 /** @param {import("../app.js").App} app @param {HTMLElement} file @param {any} job @param {StreamPlayer} player */
 async function drawFile(app, file, job, player) {
-  const { api, studio, texts } = app;
+  const { api, catalog, texts } = app;
   if (job.status === "failed") replace(file, el("p", { class: "field-error", role: "alert" }, job.error_message));
   if (job.status !== "completed") return;
   const links = FORMATS.map((format) =>
@@ -221,7 +221,7 @@ async function drawFile(app, file, job, player) {
       format.toUpperCase(),
     ),
   );
-  const { voices } = await studio.load();
+  const { voices } = await catalog.load();
   const voice = voices.find(({ id }) => id === job.voice_id)?.title;
   replace(
     file,

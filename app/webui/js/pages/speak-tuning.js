@@ -1,14 +1,14 @@
 /** Quality profile and speed, of the engine whose voice was chosen. */
 
 import { el, replace } from "../dom.js";
-import { engineOf } from "../studio.js";
+import { engineOf } from "../catalog.js";
 import { errorLine } from "./form.js";
 
 const SPEED = { min: 0.5, max: 2, step: 0.05 };
 
-/** @typedef {(values: Partial<import("../store.js").Draft>) => void} Set */
+/** @typedef {(values: Partial<import("../drafts.js").Draft>) => void} Set */
 
-/** @param {import("../app.js").App} app @param {import("../studio.js").Studio} studio @param {Set} set */
+/** @param {import("../app.js").App} app @param {import("../catalog.js").Studio} studio @param {Set} set */
 export function tuning(app, studio, set) {
   const { store } = app;
   const root = el("div", { class: "tuning" });
@@ -16,7 +16,7 @@ export function tuning(app, studio, set) {
     const engine = engineOf(studio, store.state().draft);
     if (!engine) return;
     try {
-      const profiles = await app.studio.profiles(engine);
+      const profiles = await app.catalog.profiles(engine);
       if (engine === engineOf(studio, store.state().draft)) drawFields(root, app, profiles, set);
     } catch (error) {
       replace(root, el("p", { class: "field-error" }, /** @type {Error} */ (error).message));

@@ -1,15 +1,15 @@
 /** The voice chooser: the presets as cards, and every voice of the language in a list. */
 
 import { el, icon, replace } from "../dom.js";
-import { speaks } from "../studio.js";
+import { speaks } from "../catalog.js";
 import { consentLine } from "./consent.js";
 import { errorLine } from "./form.js";
 import { licenceLine } from "./licence.js";
 
 /**
  * @param {import("../app.js").App} app
- * @param {import("../studio.js").Studio} studio
- * @param {(values: Partial<import("../store.js").Draft>) => void} set
+ * @param {import("../catalog.js").Studio} studio
+ * @param {(values: Partial<import("../drafts.js").Draft>) => void} set
  */
 export function voiceChooser({ store, texts }, studio, set) {
   const root = el("fieldset", { class: "field" });
@@ -46,9 +46,9 @@ export function voiceChooser({ store, texts }, studio, set) {
 
 /**
  * @param {import("../texts.js").Texts} texts
- * @param {import("../studio.js").Preset} preset
- * @param {import("../store.js").Draft} draft
- * @param {(values: Partial<import("../store.js").Draft>) => void} set
+ * @param {import("../catalog.js").Preset} preset
+ * @param {import("../drafts.js").Draft} draft
+ * @param {(values: Partial<import("../drafts.js").Draft>) => void} set
  */
 function presetCard(texts, preset, draft, set) {
   const id = `preset-${preset.id}`;
@@ -77,14 +77,14 @@ function presetCard(texts, preset, draft, set) {
 
 /**
  * @param {import("../texts.js").Texts} texts
- * @param {import("../studio.js").Studio} studio
- * @param {import("../store.js").Draft} draft
- * @param {(values: Partial<import("../store.js").Draft>) => void} set
+ * @param {import("../catalog.js").Studio} studio
+ * @param {import("../drafts.js").Draft} draft
+ * @param {(values: Partial<import("../drafts.js").Draft>) => void} set
  */
 function voiceList(texts, studio, draft, set) {
   const voices = studio.voices.filter((voice) => speaks(voice, draft.language));
   const hasMany = new Set(studio.voices.map((voice) => voice.engine)).size > 1;
-  const nameOf = (/** @type {import("../studio.js").Voice} */ voice) =>
+  const nameOf = (/** @type {import("../catalog.js").Voice} */ voice) =>
     [
       voice.title,
       texts.t(`page.gender.${voice.gender}`),

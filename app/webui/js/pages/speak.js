@@ -1,19 +1,21 @@
 /** The Speak page: a text, a voice, a button. */
 
 import { all, el, icon, on, replace } from "../dom.js";
+import { SPEAK } from "../drafts.js";
 import { address } from "../router.js";
-import { engineOf, MANY, nearestLanguage, speaks } from "../studio.js";
+import { engineOf, MANY, nearestLanguage, speaks } from "../catalog.js";
 import { clearErrors, errorLine, showErrors } from "./form.js";
 import { alert } from "./job-view.js";
 import { Result } from "./speak-result.js";
 import { tuning } from "./speak-tuning.js";
 import { voiceChooser } from "./speak-voice.js";
 
+export const slices = [SPEAK];
 export const MAX_CHARS = 10_000;
 
 /**
  * What POST /jobs gets; only what was chosen is in it.
- * @param {import("../store.js").Draft} draft
+ * @param {import("../drafts.js").Draft} draft
  * @param {string | null} engine whose voice it is
  * @returns {Record<string, unknown>}
  */
@@ -35,14 +37,14 @@ export function countChars(text) {
   return [...text].length;
 }
 
-/** @type {(root: HTMLElement, app: import("../app.js").App, query: Record<string, string>) => () => void} */
-export function mount(root, app, query) {
+/** @type {(root: HTMLElement, app: import("../app.js").App, route: import("../router.js").Route) => () => void} */
+export function mount(root, app, { query }) {
   let close = () => {};
   let isGone = false;
   replace(root, el("div", { class: "loading", role: "status" }, app.texts.t("page.loading")));
   const load = async () => {
     try {
-      const studio = await app.studio.load();
+      const studio = await app.catalog.load();
       if (!isGone) close = show(root, app, studio, query);
     } catch (error) {
       const again = el(
@@ -62,11 +64,11 @@ export function mount(root, app, query) {
 
 /**
  * The draft completed with what the service offers; a choice it no longer offers is given up.
- * @param {import("../store.js").Draft} draft
- * @param {import("../studio.js").Studio} studio
+ * @param {import("../drafts.js").Draft} draft
+ * @param {import("../catalog.js").Studio} studio
  * @param {string} reader the language of the page
  * @param {string} [asked] a voice id from the address
- * @returns {Partial<import("../store.js").Draft>}
+ * @returns {Partial<import("../drafts.js").Draft>}
  */
 export function completed(draft, studio, reader, asked) {
   const wanted = studio.voices.find((voice) => voice.id === (asked || draft.voiceId));
@@ -85,12 +87,12 @@ export function completed(draft, studio, reader, asked) {
 /**
  * @param {HTMLElement} root
  * @param {import("../app.js").App} app
- * @param {import("../studio.js").Studio} studio
+ * @param {import("../catalog.js").Studio} studio
  * @param {Record<string, string>} query
  */
 function show(root, app, studio, query) {
   const { store, texts } = app;
-  const set = (/** @type {Partial<import("../store.js").Draft>} */ values) => store.dispatch({ type: "draft", values });
+  const set = (/** @type {Partial<import("../drafts.js").Draft>} */ values) => store.dispatch({ type: "draft", values });
   set(completed(store.state().draft, studio, texts.language(), query.voice));
   // A voice in the address is chosen once; what the person chooses after it stays.
   if (query.voice) history.replaceState(null, "", address("speak"));
@@ -132,9 +134,9 @@ function show(root, app, studio, query) {
   );
 }
 
-/** @typedef {(values: Partial<import("../store.js").Draft>) => void} Set */
+/** @typedef {(values: Partial<import("../drafts.js").Draft>) => void} Set */
 
-/** @param {import("../app.js").App} app @param {import("../studio.js").Studio} studio @param {Set} set */
+/** @param {import("../app.js").App} app @param {import("../catalog.js").Studio} studio @param {Set} set */
 function drawForm(app, studio, set) {
   const { texts } = app;
   const button = el(
@@ -196,7 +198,7 @@ function textField({ store, texts }, set) {
   );
 }
 
-/** @param {import("../app.js").App} app @param {import("../studio.js").Studio} studio @param {Set} set */
+/** @param {import("../app.js").App} app @param {import("../catalog.js").Studio} studio @param {Set} set */
 function languageField({ store, texts }, studio, set) {
   const options = studio.languages.map((tag) => el("option", { value: tag }, texts.languageName(tag)));
   return el(

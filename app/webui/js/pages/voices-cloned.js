@@ -7,7 +7,7 @@ import { alert } from "./job-view.js";
 
 /**
  * @param {import("../app.js").App} app
- * @param {import("../studio.js").Voice} voice
+ * @param {import("../catalog.js").Voice} voice
  * @param {() => void} redraw after the voice is gone
  */
 export function clonedPart(app, voice, redraw) {
@@ -48,7 +48,7 @@ export function clonedPart(app, voice, redraw) {
 
 /** Brings a voice file. @param {import("../app.js").App} app @param {() => void} redraw after a voice came */
 export function importPart(app, redraw) {
-  const { announce, api, studio, texts } = app;
+  const { announce, api, catalog, texts } = app;
   const problem = el("div");
   const input = el("input", { id: "voice-file", type: "file", class: "visually-hidden", accept: ".safetensors" });
   on(input, "change", async () => {
@@ -59,7 +59,7 @@ export function importPart(app, redraw) {
     replace(problem);
     try {
       const voice = await api.importVoice(form);
-      studio.forget();
+      catalog.forget();
       announce(texts.t("page.voices.imported", { title: voice.title }));
       redraw();
     } catch (error) {

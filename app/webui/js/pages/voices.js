@@ -1,16 +1,16 @@
 /** The Voices page: who can speak, and how they sound. */
 
 import { el, icon, on, replace } from "../dom.js";
-import { MANY, nearestLanguage, sortLanguages } from "../studio.js";
+import { MANY, nearestLanguage, sortLanguages } from "../catalog.js";
 import { alert } from "./job-view.js";
 import { licenceLine } from "./licence.js";
 import { clonedPart, importPart } from "./voices-cloned.js";
 
 /**
  * @typedef {{ search: string, language: string, gender: string }} Filter
- * @param {import("../studio.js").Voice[]} voices
+ * @param {import("../catalog.js").Voice[]} voices
  * @param {Filter} filter empty parts let everything through
- * @returns {import("../studio.js").Voice[]}
+ * @returns {import("../catalog.js").Voice[]}
  */
 export function filtered(voices, { search, language, gender }) {
   const words = search.toLowerCase().split(/\s+/).filter(Boolean);
@@ -24,15 +24,15 @@ export function filtered(voices, { search, language, gender }) {
   });
 }
 
-/** @type {(root: HTMLElement, app: import("../app.js").App, query: Record<string, string>) => () => void} */
-export function mount(root, app, query) {
+/** @type {(root: HTMLElement, app: import("../app.js").App, route: import("../router.js").Route) => () => void} */
+export function mount(root, app, { query }) {
   const { texts } = app;
   const sampler = new Sampler(app);
   let isGone = false;
   replace(root, el("div", { class: "loading", role: "status" }, texts.t("page.loading")));
   const load = async () => {
     try {
-      const { voices } = await app.studio.load();
+      const { voices } = await app.catalog.load();
       if (!isGone) show(root, app, voices, sampler, query, load);
     } catch (error) {
       const again = el(
@@ -44,7 +44,7 @@ export function mount(root, app, query) {
     }
   };
   // Voices come and go while the page is open.
-  app.studio.forget();
+  app.catalog.forget();
   void load();
   return () => {
     isGone = true;
@@ -55,7 +55,7 @@ export function mount(root, app, query) {
 /**
  * @param {HTMLElement} root
  * @param {import("../app.js").App} app
- * @param {import("../studio.js").Voice[]} voices
+ * @param {import("../catalog.js").Voice[]} voices
  * @param {Sampler} sampler
  * @param {Record<string, string>} query
  * @param {() => void} load anew
@@ -95,7 +95,7 @@ function show(root, app, voices, sampler, query, load) {
   draw();
 }
 
-/** @param {import("../texts.js").Texts} texts @param {import("../studio.js").Voice[]} voices @param {Filter} filter @param {() => void} draw */
+/** @param {import("../texts.js").Texts} texts @param {import("../catalog.js").Voice[]} voices @param {Filter} filter @param {() => void} draw */
 function filters(texts, voices, filter, draw) {
   const languages = sortLanguages(voices.map((voice) => voice.language));
   const genders = [...new Set(voices.map((voice) => voice.gender))].sort();
@@ -142,7 +142,7 @@ function filters(texts, voices, filter, draw) {
   );
 }
 
-/** @param {import("../app.js").App} app @param {string} language @param {import("../studio.js").Voice[]} voices @param {Sampler} sampler @param {() => void} load */
+/** @param {import("../app.js").App} app @param {string} language @param {import("../catalog.js").Voice[]} voices @param {Sampler} sampler @param {() => void} load */
 function group(app, language, voices, sampler, load) {
   const id = `voices-${language}`;
   const clonedFirst = [...voices].sort((a, b) => Number(a.is_stock) - Number(b.is_stock));
@@ -158,7 +158,7 @@ function group(app, language, voices, sampler, load) {
   );
 }
 
-/** @param {import("../app.js").App} app @param {import("../studio.js").Voice} voice @param {Sampler} sampler @param {() => void} load */
+/** @param {import("../app.js").App} app @param {import("../catalog.js").Voice} voice @param {Sampler} sampler @param {() => void} load */
 function card(app, voice, sampler, load) {
   const { go, texts } = app;
   const hear = el("button", { type: "button", class: "btn btn-sm btn-quiet", data: { hear: voice.id, state: "idle" } });
@@ -218,7 +218,7 @@ class Sampler {
     this.button = null;
   }
 
-  /** @param {import("../studio.js").Voice} voice @param {HTMLElement} button */
+  /** @param {import("../catalog.js").Voice} voice @param {HTMLElement} button */
   async toggle(voice, button) {
     const wasThis = this.button === button;
     this.stop();

@@ -19,7 +19,7 @@
  * @property {string[]} languages
  * @property {string} engine
  *
- * @typedef {object} Studio
+ * @typedef {object} Catalog
  * @property {string[]} languages BCP 47; Brazilian Portuguese and English first
  * @property {Preset[]} presets
  * @property {Voice[]} voices
@@ -55,9 +55,9 @@ export function speaks(voice, language) {
  * The answers of the service as the page wants them. A voice is offered when its engine speaks its own language:
  * another's text it could only read with an accent. One without a language of its own is offered for all of them.
  * @param {{ presets: any, voices: any }} answers
- * @returns {Studio}
+ * @returns {Catalog}
  */
-export function studioOf({ presets, voices }) {
+export function catalogOf({ presets, voices }) {
   const own = (/** @type {Voice} */ { language, languages }) => (language === MANY ? languages : [language]);
   const offered = voices.voices.filter((/** @type {Voice} */ voice) => own(voice).every((tag) => voice.languages.includes(tag)));
   const languages = sortLanguages(offered.flatMap(own));
@@ -66,8 +66,8 @@ export function studioOf({ presets, voices }) {
 
 /**
  * Whose engine speaks the draft: its voice's, or its preset's.
- * @param {Studio} studio
- * @param {import("./store.js").Draft} draft
+ * @param {Catalog} studio
+ * @param {import("./drafts.js").Draft} draft
  * @returns {string | null}
  */
 export function engineOf({ voices, presets }, draft) {
@@ -76,7 +76,7 @@ export function engineOf({ voices, presets }, draft) {
 }
 
 /** @param {any} api */
-export function createStudio(api) {
+export function createCatalog(api) {
   /** @type {Map<string, Promise<any>>} */
   const kept = new Map();
 
@@ -95,12 +95,12 @@ export function createStudio(api) {
 
   return {
     /** Asks for the voices anew at the next `load`. */
-    forget: () => void kept.delete("studio"),
-    /** @returns {Promise<Studio>} */
+    forget: () => void kept.delete("voices"),
+    /** @returns {Promise<Catalog>} */
     load: () =>
-      once("studio", async () => {
+      once("voices", async () => {
         const [presets, voices] = await Promise.all([api.presets(), api.voices()]);
-        return studioOf({ presets, voices });
+        return catalogOf({ presets, voices });
       }),
     /** @param {string} engine @returns {Promise<any>} */
     profiles: (engine) => once(`profiles ${engine}`, async () => (await api.profiles(engine)).profiles),

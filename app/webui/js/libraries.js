@@ -1,0 +1,59 @@
+/** Libraries that only some pages need: brought when they are first asked for, from the service itself. */
+
+const VENDOR = new URL("../vendor/", import.meta.url);
+
+/** @type {Map<string, Promise<any>>} */
+const coming = new Map();
+
+/** @template T @param {string} name @param {() => Promise<T>} bring @returns {Promise<T>} */
+function once(name, bring) {
+  const known = coming.get(name);
+  if (known) return known;
+  const found = bring();
+  coming.set(name, found);
+  found.catch(() => coming.delete(name)); // asked again, it may be there
+  return found;
+}
+
+/** A script that is no module. @param {string} path @returns {Promise<void>} */
+function classicScript(path) {
+  return new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = new URL(path, VENDOR).href;
+    script.addEventListener("load", () => resolve());
+    script.addEventListener("error", () => reject(new Error(`${path} is not there: papagaio models pull`)));
+    document.head.append(script);
+  });
+}
+
+/** Chart.js. @returns {Promise<any>} its class */
+export const loadChart = () =>
+  once("chart", async () => {
+    await classicScript("chartjs/chart.umd.min.js");
+    return /** @type {any} */ (globalThis).Chart;
+  });
+
+/** WaveSurfer. @returns {Promise<any>} its class */
+export const loadWaveSurfer = () =>
+  once("wavesurfer", async () => (await import(new URL("wavesurfer/wavesurfer.esm.js", VENDOR).href)).default);
+
+/** The Socket.IO client. @returns {Promise<any>} its function `io` */
+export const loadSocketIo = () =>
+  once("socket.io", async () => (await import(new URL("socket-io-client/socket.io.esm.min.js", VENDOR).href)).io);
+
+/** The QR code generator. @returns {Promise<any>} its function `qrcode(type, level)` */
+export const loadQrCode = () =>
+  once("qrcode", async () => (await import(new URL("qrcode-generator/qrcode.mjs", VENDOR).href)).default);
+
+/** Bootstrap Icons: afterwards `<i class="bi bi-NAME">` is drawn. @returns {Promise<void>} */
+export const loadBootstrapIcons = () =>
+  once("icons", () => {
+    const link = document.createElement("link");
+    link.rel = "stylesheet";
+    link.href = new URL("bootstrap-icons/font/bootstrap-icons.min.css", VENDOR).href;
+    document.head.append(link);
+    return new Promise((resolve, reject) => {
+      link.addEventListener("load", () => resolve(undefined));
+      link.addEventListener("error", () => reject(new Error("Bootstrap Icons are not there: papagaio models pull")));
+    });
+  });

@@ -1,0 +1,24 @@
+/** The pages there are. A page is loaded when it is opened first. */
+
+/**
+ * `mount` fills `root` and returns what undoes everything it began. A page may register slices of the state.
+ * @typedef {object} PageModule
+ * @property {(root: HTMLElement, app: import("./app.js").App, route: import("./router.js").Route) => () => void} mount
+ * @property {readonly import("./store.js").Slice<any>[]} [slices]
+ *
+ * @typedef {object} PageEntry
+ * @property {string} name the first segment of its address; its text is page.nav and its name, its drawing its name
+ * @property {string} group `studio` pages stand in the bar, other groups in a menu of their group
+ * @property {() => Promise<PageModule>} load
+ */
+
+/** @type {readonly PageEntry[]} */
+export const PAGES = [
+  { name: "speak", group: "studio", load: () => import("./pages/speak.js") },
+  { name: "jobs", group: "studio", load: () => import("./pages/jobs.js") },
+  { name: "voices", group: "studio", load: () => import("./pages/voices.js") },
+  { name: "clone", group: "studio", load: () => import("./pages/clone.js") },
+];
+
+/** Only where `papagaio.development` is "1" in the browser's localStorage: examples of every widget. @type {PageEntry} */
+export const EXAMPLES = { name: "widgets", group: "development", load: () => import("./pages/widgets.js") };
