@@ -78,6 +78,9 @@ class Settings(BaseSettings):
     engine_secret: str = Field("", description="what an engine host on the network asks of those who call it")
     pool_memory_mb: int = Field(4096, ge=64, description="megabytes that loaded engines may hold")
     pool_idle_s: float = Field(900, gt=0, description="seconds without use after which an engine is unloaded")
+    dataset_hosts: tuple[str, ...] = Field(
+        (), description="hosts besides YouTube's whose sounds may be downloaded into datasets"
+    )
     max_body_mb: float = Field(100, gt=0, description="megabytes a request body may have")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="what the log shows")
 
@@ -114,6 +117,10 @@ class Settings(BaseSettings):
     @property
     def voices_path(self) -> Path:
         return self.data_dir / "voices"
+
+    @property
+    def datasets_path(self) -> Path:
+        return self.data_dir / "datasets"
 
     @property
     def cache_path(self) -> Path:

@@ -282,6 +282,7 @@ _DATASETS = {  # making datasets
     "dataset_empty": 409,
     "dataset_exists": 409,
     "dataset_not_built": 409,
+    "datasets_not_installed": 503,
     "nothing_to_undo": 409,
     "recognizer_died": 500,
     "recognizer_failed": 500,
