@@ -27,6 +27,8 @@ from app.api import (
     sound,
     system,
     text,
+    training_dataset,
+    training_samples,
     voices,
 )
 from app.api.compat import openai
@@ -52,6 +54,8 @@ ROUTERS = (
     text.router,
     *rvc.routers,
     finetune.router,
+    training_samples.router,
+    training_dataset.router,
     events.router,
     admin.router,
     auth.router,

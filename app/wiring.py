@@ -19,6 +19,7 @@ from app.storage.profiles import ProfileStore
 from app.storage.pronunciations import PronunciationStore
 from app.tasks import options_of, synthesizer_of
 from app.tasks.cloning_service import CloningService
+from app.tasks.dataset_service import DatasetService
 from speech.models import ModelStore
 
 
@@ -45,6 +46,7 @@ def wire(settings: Settings, supervised: bool) -> Services:
         models=ModelStore(settings.models_path),
         synthesizer=synthesizer,
         cloning=CloningService(synthesizer.store, settings.voices_path, registry),
+        datasets=DatasetService(synthesizer.store, settings.datasets_path, settings.dataset_hosts),
         identity=_identity(settings, database),
         limits=Limits(settings.redis_url),
         driver=driver,

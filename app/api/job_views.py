@@ -80,6 +80,14 @@ class CloningJob(IntakeJob):
         return super().fields_of(job) | told | {"voice_description": job.params.get("description")}
 
 
+class DatasetJob(JobView):
+    """Work on a dataset, from stage `first` to `last`; `result` has its figures, and what could not be used."""
+
+    dataset: str | None = None
+    first: str | None = None
+    last: str | None = None
+
+
 class SoundView(JobView):
     """A job whose result is sound."""
 
@@ -148,12 +156,13 @@ class SpeechJob(SoundView):
         return super().fields_of(job) | {"quality_profile": job.params.get("quality_profile_id"), "result": None}
 
 
-AnyJob = SpeechJob | ConversionJob | CloningJob | IntakeJob | JobView
+AnyJob = SpeechJob | ConversionJob | CloningJob | IntakeJob | DatasetJob | JobView
 VIEWS: Mapping[str, type[JobView]] = {
     kinds.SPEECH.name: SpeechJob,
     kinds.CONVERSION.name: ConversionJob,
     kinds.CLONING.name: CloningJob,
     kinds.INTAKE.name: IntakeJob,
+    kinds.DATASET.name: DatasetJob,
 }
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # the database layer is a third of the import of app.main, an
     from app.storage.profiles import ProfileStore
     from app.storage.pronunciations import PronunciationStore
     from app.tasks.cloning_service import CloningService
+    from app.tasks.dataset_service import DatasetService
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Services:
     models: ModelStore
     synthesizer: Synthesizer
     cloning: CloningService  # where voices are fitted, and what has been
+    datasets: DatasetService
     identity: Identity
     limits: Limits
     driver: Driver | None = None  # of the workers, when this service keeps them

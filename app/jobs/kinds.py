@@ -36,8 +36,9 @@ SPEECH = Kind("dubbing", "cpu", makes_sound=True)
 CONVERSION = Kind("conversion", "cpu", makes_sound=True)
 INTAKE = Kind("intake", "intake")  # clips can be looked at while another voice is fitted
 CLONING = Kind("clone_voice", "train", can_pause=True)
+DATASET = Kind("dataset", "dataset", can_pause=True)
 INSTALL = Kind("install", "install", renews_workers=True)
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (SPEECH, CONVERSION, INTAKE, CLONING, INSTALL)}
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (SPEECH, CONVERSION, INTAKE, CLONING, DATASET, INSTALL)}
 
 QUEUES: Mapping[str, Queue] = {
     queue.name: queue
@@ -45,6 +46,7 @@ QUEUES: Mapping[str, Queue] = {
         Queue("cpu", lambda settings: settings.workers, lambda settings: settings.slots),
         Queue("intake", lambda settings: min(1, settings.train_workers), is_on_demand=True),
         Queue("train", lambda settings: settings.train_workers, is_on_demand=True),
+        Queue("dataset", lambda settings: min(1, settings.train_workers), is_on_demand=True),
         Queue("install", lambda settings: int(settings.allow_install), is_on_demand=True),
     )
 }

@@ -6,13 +6,15 @@ import os
 from collections.abc import Mapping
 from functools import partial
 
-from app.jobs.kinds import INSTALL
+from app.jobs.kinds import DATASET, INSTALL
 from app.jobs.runner import Task
 from app.settings import Settings
 from app.tasks.cloning import clone_voice
 from app.tasks.cloning_service import CloningService
 from app.tasks.conversion_service import ConversionService
 from app.tasks.convert import convert_voice
+from app.tasks.dataset import work_on_dataset
+from app.tasks.dataset_service import DatasetService
 from app.tasks.install import install_component
 from app.tasks.intake import analyze_recordings
 from app.tasks.synthesis import synthesize
@@ -37,7 +39,13 @@ def table(settings: Settings, synthesizer: Synthesizer) -> Mapping[str, Task]:
     """The table of a worker process, whose engines are those of `synthesizer`."""
     cloning = CloningService(synthesizer.store, settings.voices_path, synthesizer.registry)
     installing = partial(install_component, synthesizer.store, synthesizer.registry, settings.engine_precisions)
-    return {**tasks(synthesizer, cloning, ConversionService(synthesizer)), INSTALL.name: installing}
+    datasets = DatasetService(synthesizer.store, settings.datasets_path, settings.dataset_hosts)
+    on_datasets = partial(work_on_dataset, datasets)
+    return {
+        **tasks(synthesizer, cloning, ConversionService(synthesizer)),
+        INSTALL.name: installing,
+        DATASET.name: on_datasets,
+    }
 
 
 def synthesizer_of(settings: Settings) -> Synthesizer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import shutil
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from train.dataset.folder import DatasetFolder
     from train.dataset.options import DatasetOptions
     from train.dataset.pipeline import Run
-    from train.dataset.records import Source
+    from train.dataset.records import Sample, Source
     from train.progress import Reporter
 
 MODULES = ("faster_whisper", "kaldi_native_fbank", "noisereduce", "onnx_asr", "speechmos", "wordfreq", "yt_dlp", "yaml")
@@ -26,17 +26,42 @@ MODELS = ("whisper-base", "speaker-resnet34")
 INSTALL_COMMAND = "./run dataset list"
 
 
+Mark = tuple[int, int]  # when a file was written, in ns, and its bytes
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """Clips that were read, and of which files."""
+
+    marks: tuple[Mark, ...]
+    stage_samples: tuple[Sample, ...]
+    samples: tuple[Sample, ...]
+
+
+def _mark(path: Path) -> Mark:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return (0, 0)
+    return (found.st_mtime_ns, found.st_size)
+
+
 class DatasetService:
     """The datasets in a folder. `hosts`: links to these may be fetched besides those of the configuration."""
 
     def __init__(self, store: ModelStore, root: Path, hosts: Sequence[str] = ()) -> None:
         self.store, self.root, self._hosts = store, root, tuple(hosts)
+        self._kept: dict[Path, _Kept] = {}
 
-    def check(self) -> None:
-        """Raises Problem `datasets_not_installed`, `cloning_models_missing` with the command that brings it."""
+    def check_modules(self) -> None:
+        """Raises Problem `datasets_not_installed` with the command that brings them."""
         missing = [name for name in MODULES if importlib.util.find_spec(name) is None]
         if missing:
             raise Problem("datasets_not_installed", packages=missing, command=INSTALL_COMMAND)
+
+    def check(self) -> None:
+        """Raises Problem `datasets_not_installed`, `cloning_models_missing` with the command that brings it."""
+        self.check_modules()
         lacking = [name for name in MODELS if not self.store.is_installed(name)]
         if lacking:
             command = f"papagaio models pull {' '.join(lacking)}"
@@ -79,6 +104,34 @@ class DatasetService:
         options = folder.options()
         hosts = tuple(dict.fromkeys((*options.download.allowed_hosts, *self._hosts)))
         return replace(options, download=replace(options.download, allowed_hosts=hosts))
+
+    def samples(self, folder: DatasetFolder) -> tuple[Sample, ...]:
+        """The clips with what a person changed; read again only when a file changed, since there may be 20 000."""
+        from train.dataset.edits import applied
+
+        marks = tuple(_mark(path) for path in (folder.manifest, folder.edits_path))
+        kept = self._kept.get(folder.root)
+        if kept is None or kept.marks[0] != marks[0]:
+            stage = folder.stage_samples()
+        elif kept.marks == marks:
+            return kept.samples
+        else:
+            stage = kept.stage_samples
+        made = applied(stage, folder.edits())
+        self._kept[folder.root] = _Kept(marks, stage, made)
+        return made
+
+    def sample(self, folder: DatasetFolder, sample_id: str) -> Sample:
+        """Raises SpeechError `unknown_sample`."""
+        found = next((sample for sample in self.samples(folder) if sample.sample_id == sample_id), None)
+        if found is None:
+            raise SpeechError("unknown_sample", sample=sample_id[:120])
+        return found
+
+    def can_undo(self, folder: DatasetFolder) -> bool:
+        from train.dataset.edits import standing
+
+        return bool(standing(folder.edits()))
 
     def add(self, folder: DatasetFolder, what: str, reporter: Reporter, speaker: str = "") -> tuple[Source, ...]:
         from train.dataset.sources import add

@@ -47,7 +47,7 @@ def _check(sample_id: str, fields: Mapping[str, str]) -> None:
 
 
 def split(folder: DatasetFolder, sample_id: str, word: int) -> Edit:
-    """Part a clip before its word number `word` (1 to the last), in the pause there.
+    """Part a clip after its first `word` words, in the pause there.
 
     Raises SpeechError `unknown_sample`, `bad_sample_change`."""
     with folder.editing():

@@ -53,7 +53,7 @@ def report(folder: DatasetFolder) -> dict[str, Any]:
     }
 
 
-def status(folder: DatasetFolder, samples: Sequence[Sample] | None = None) -> dict[str, float]:
+def status(folder: DatasetFolder, samples: Sequence[Sample] | None = None) -> dict[str, Any]:
     """The five figures of the page: recordings, segments, transcriptions, samples in metadata.csv, their hours."""
     found = folder.samples() if samples is None else samples
     built = folder.root / folder.options().build.name
@@ -66,6 +66,17 @@ def status(folder: DatasetFolder, samples: Sequence[Sample] | None = None) -> di
         "samples": len(lengths),
         "hours": round(sum(lengths.values()) / 3600, 6),
     }
+
+
+def quick_status(folder: DatasetFolder) -> dict[str, Any]:
+    """`status` by counting lines, for a list of datasets: clips that a person split or joined are not counted."""
+    segments = transcribed = 0
+    if folder.manifest.is_file():
+        with folder.manifest.open(encoding="utf-8") as file:
+            for line in file:
+                segments += 1
+                transcribed += '"text": ""' not in line
+    return {**status(folder, ()), "segments": segments, "transcriptions": transcribed}
 
 
 def _share(samples: Sequence[Sample], recorded_s: float) -> float | None:

@@ -10,8 +10,9 @@ import tempfile
 import unicodedata
 import zipfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from speech.errors import SpeechError
 from train.dataset.download import add_waiting, failed_by, taken
@@ -52,9 +53,7 @@ def add(
     Stopped, and SpeechError `recording_not_found`, `bad_videos_header`, `archive_unusable`, `no_recording`.
     """
     if is_link(what):
-        source = Source(_free_id(folder.sources(), _slug(re.sub(r"^https?://", "", what))), what, speaker=speaker)
-        add_waiting(folder, [source])
-        return (source,)
+        return (enqueue(folder, what, speaker=speaker),)
     path = Path(what)
     if not path.exists():
         raise SpeechError("recording_not_found", file=what)
@@ -68,6 +67,17 @@ def add(
         with tempfile.TemporaryDirectory(dir=folder.root, prefix=".zip-") as name:
             return _take(folder, listed(_unpacked(path, Path(name))), options, reporter, speaker)
     return _take(folder, listed(path), options, reporter, speaker)
+
+
+def enqueue(folder: DatasetFolder, url: str, name: str = "", **about: Any) -> Source:
+    """A link that waits for the download; `about` are text fields of Source. One that is there already stays."""
+    known = next((source for source in folder.sources() if source.origin == url), None)
+    if known is not None:
+        return known
+    wanted = _slug(name or re.sub(r"^https?://(www\.)?", "", url))
+    source = replace(Source(_free_id(folder.sources(), wanted), url), **about)
+    add_waiting(folder, [source])
+    return source
 
 
 def _take(

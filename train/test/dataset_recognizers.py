@@ -1,14 +1,27 @@
-"""Recognisers small enough for tests, made by name in worker processes."""
+"""A recogniser and a detector small enough for tests, made by name in processes of their own, and a run with them."""
 
 from __future__ import annotations
 
 import os
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from speech.asr import Word
 from speech.audio import Audio
+from train.dataset.build import build
+from train.dataset.folder import DatasetFolder
+from train.dataset.options import BuildOptions, QualityOptions, SegmentOptions, TranscribeOptions
+from train.dataset.quality import judge_quality
 from train.dataset.recognizers import Heard
+from train.dataset.segment import segment
+from train.dataset.transcribe import Recognizers, transcribe
+from train.dataset.workers import RecognizerSpec
+from train.progress import NullReporter
 
 
 class Scripted:
@@ -34,3 +47,27 @@ class Scripted:
 
     def language_probability(self, clip: Audio, language: str) -> float:
         return 0.9
+
+
+class Loud:
+    """Speech is what is loud; `stream` as of a SileroDetector."""
+
+    def stream(self, blocks: Iterable[Audio]) -> Iterator[Any]:
+        for block in blocks:
+            kept = np.pad(block.samples, (0, -len(block.samples) % 512)).reshape(-1, 512)
+            yield (np.sqrt(np.mean(kept**2, axis=1)) > 0.01).astype(np.float32)
+
+
+def run_all(root: str) -> None:
+    """Segment, transcribe, judge and build, with nothing that needs weights."""
+    folder = DatasetFolder.open(Path(root))
+    spec = RecognizerSpec("dataset_recognizers:Scripted", {"text": "o menino corre na rua {length}", "seconds": 0.01})
+    reporter = NullReporter()
+    segment(folder, SegmentOptions(), Loud(), reporter)
+    transcribe(folder, TranscribeOptions(workers=1), Recognizers(spec), reporter)
+    judge_quality(folder, QualityOptions(mos=False), None, reporter)
+    build(folder, BuildOptions(), reporter)
+
+
+if __name__ == "__main__":
+    run_all(sys.argv[1])

@@ -1,0 +1,164 @@
+"""Rows 4.2-20 to 4.2-25: from links to a dataset, whole; and as if nothing had been when it was killed on the way."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from speech.audio import Audio, save
+from speech.errors import SpeechError
+from speech.metrics.wer import word_error_rate
+from train.dataset.folder import DatasetFolder
+from train.dataset.records import Source
+from train.scripts import build_ljs_dataset, download_youtube, segment_audio, transcribe_audio_parallel
+
+RATE = 22050
+TEXTS = (
+    "Quando a chuva parou, as crianças correram para brincar na rua.",
+    "O trem da manhã chegou atrasado outra vez.",
+    "Minha avó fazia um bolo de milho que toda a vizinhança pedia.",
+)
+LONGEST_S = 240.0  # of the run below, on two busy cores; about 15 s on idle ones
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Nobody reads it."""
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[Path, str]]:
+    """A folder, and its address."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield folder, f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.mark.models
+@pytest.mark.slow
+def test_links_to_dataset(tmp_path: Path, served: tuple[Path, str], speak: Callable[..., Audio]) -> None:
+    """The four scripts with yt-dlp, Silero and Whisper themselves, on half a minute of speech and one dead link."""
+    site, address = served
+    save(speak(*TEXTS, *TEXTS[:2], pause_s=0.6), site / "talk.flac")
+    videos, config = tmp_path / "videos.csv", tmp_path / "config.yaml"
+    videos.write_text(
+        f"id,youtube_url,speaker,emotion,language,split,notes\n"
+        f"talk,{address}/talk.flac,dora,calm,pt-BR,,\ngone,{address}/gone.flac,,,,,\n"
+    )
+    config.write_text("download: {allowed_hosts: [127.0.0.1], max_retries: 0}\nquality: {mos: false}\n")
+    dataset, begun = tmp_path / "set", time.monotonic()
+    common = [str(dataset), "--config", str(config)]
+    assert download_youtube.main([*common, "--videos", str(videos)]) == 1  # one of the two is not there
+    assert segment_audio.main(common) == 0
+    assert transcribe_audio_parallel.main(common) == 0
+    assert build_ljs_dataset.main(common) == 0
+    assert time.monotonic() - begun < LONGEST_S
+    built = dataset / "MyTTSDataset"
+    assert build_ljs_dataset.main(["--check", str(built)]) == 0
+    folder = DatasetFolder.open(dataset)
+    samples = [sample for sample in folder.samples() if sample.decision != "drop"]
+    lines = [line.split("|") for line in (built / "metadata.csv").read_text().splitlines()]
+    assert len(lines) == len(samples) >= 2
+    assert all(7 <= sample.duration_s <= 12 and sample.speaker == "dora" for sample in samples)
+    heard = " ".join(sample.text for sample in samples)
+    assert word_error_rate([" ".join((*TEXTS, *TEXTS[:2]))], [heard]) < 0.15
+    told = json.loads((folder.processed / "transcriptions.json").read_text())
+    assert set(told) >= {sample.sample_id for sample in samples}
+    failed = [source for source in folder.sources() if source.error]
+    assert [source.source_id for source in failed] == ["gone"] and "404" in failed[0].reason
+
+
+def prepared(root: Path) -> DatasetFolder:
+    """Four recordings of a minute each, of loud and quiet."""
+    folder = DatasetFolder.create(root, "pt-BR")
+    folder.raw.mkdir()
+    sources = []
+    for index in range(4):
+        chance = np.random.default_rng(index)
+        samples, at = chance.normal(0, 3e-4, 60 * RATE), 0.5
+        while at < 57:
+            length = chance.uniform(1.0, 2.5)
+            first, last = round(at * RATE), round((at + length) * RATE)
+            samples[first:last] += chance.normal(0, 0.1, last - first)
+            at += length + chance.uniform(0.3, 0.6)
+        save(Audio(samples.astype(np.float32), RATE), folder.raw / f"s{index}.wav")
+        sources.append(Source(f"s{index}", f"s{index}", path=f"raw/s{index}.wav", duration_s=60.0, sha256=str(index)))
+    folder.save_sources(sources)
+    return folder
+
+
+def begun(root: Path) -> subprocess.Popen[bytes]:
+    here = Path(__file__).parent
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(here.parent.parent), str(here)))}
+    command = [sys.executable, str(here / "dataset_recognizers.py"), str(root)]
+    return subprocess.Popen(command, env=environment, start_new_session=True)
+
+
+def content(root: Path) -> dict[str, str]:
+    """Hash of every file but those that hold times."""
+    files = [path for path in sorted(root.rglob("*")) if path.is_file() and path.name != "versions.jsonl"]
+    return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+@pytest.mark.slow
+def test_killed_ten_times_it_ends_as_if_nothing_had_been(tmp_path: Path) -> None:
+    """About twice the time of a whole run, and one whole run to compare with."""
+    whole, killed = prepared(tmp_path / "a" / "set"), prepared(tmp_path / "b" / "set")
+    started = time.monotonic()
+    assert begun(whole.root).wait(timeout=120) == 0
+    length = time.monotonic() - started
+    chance, kills = random.Random(4), 0
+    while kills < 10:
+        process = begun(killed.root)
+        try:
+            assert process.wait(timeout=chance.uniform(0.3, 1.0) * length) == 0
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        kills += 1
+    assert begun(killed.root).wait(timeout=120) == 0
+    left = {
+        name for name in content(killed.root) if Path(name).name.startswith(".") and name.endswith(".lock") is False
+    }
+    expected, found = content(whole.root), {k: v for k, v in content(killed.root).items() if k not in left}
+    assert {name: found.get(name) for name in expected} == expected
+    assert {row["sha256"] for row in whole.versions()} == {row["sha256"] for row in killed.versions()}
+
+
+def test_two_runs_at_once_are_refused(tmp_path: Path) -> None:
+    folder = DatasetFolder.create(tmp_path / "set", "en")
+    with folder.running():
+        assert segment_audio.main([str(folder.root)]) == 2
+        with pytest.raises(SpeechError, match="dataset_busy"), folder.running():
+            raise AssertionError("two at once")
+    with folder.running():
+        assert folder.samples() == ()
+
+
+def test_a_stage_that_is_none_is_refused(tmp_path: Path) -> None:
+    from speech.models import ModelStore
+    from train.dataset.pipeline import run
+    from train.progress import NullReporter
+
+    folder: Any = DatasetFolder.create(tmp_path / "set", "en")
+    with pytest.raises(SpeechError, match="unknown_stage"):
+        run(folder, folder.options(), ModelStore(tmp_path), NullReporter(), "everything")
