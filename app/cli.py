@@ -11,6 +11,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from app.commands.console import Console, language_of
+from app.commands.dataset_arguments import add_arguments
 from app.errors import Problem
 from app.statuses import STATUS
 from speech.errors import SpeechError
@@ -142,42 +143,11 @@ def build_parser(console: Console) -> Parser:
             action.option("names", nargs="*", metavar=console.text("cli.help.name"))
         if name == "pull":
             action.option("--accept-licence")
-    _dataset_options(parser.command(group, "dataset", None))
+    add_arguments(parser.command(group, "dataset", None))
     _voices_options(parser.command(group, "voices", None), console)
     _users_options(parser.command(group, "users", None), console)
     parser.command(group, "doctor", diagnose)
     return parser
-
-
-def _dataset_options(parser: Parser) -> None:
-    text = parser.console.text
-    actions = parser.group()
-    for name in ("new", "add", "run", "check", "report", "export", "list", "name"):
-        action = parser.command(actions, name, _dataset_command(name))
-        if name not in ("check", "list"):
-            action.add_argument("name", help=text("cli.help.of_dataset_name"))
-        if name == "new":
-            action.add_argument("--language", required=True, help=text("cli.help.of_dataset_language"))
-        if name == "add":
-            action.add_argument("recordings", nargs="+", help=text("cli.help.of_dataset_recordings"))
-            action.add_argument("--speaker", help=text("cli.help.of_dataset_speaker"))
-        if name == "run":
-            action.add_argument("--from", dest="stage", help=text("cli.help.of_dataset_from"))
-        if name in ("check", "export"):
-            action.add_argument("folder", help=text("cli.help.of_dataset_folder"))
-        if name == "report":
-            action.add_argument("--json", action="store_true", help=text("cli.help.of_dataset_json"))
-        if name == "name":
-            action.add_argument("speakers", nargs="+", help=text("cli.help.of_dataset_speakers"))
-
-
-def _dataset_command(name: str) -> Command:
-    def run(options: argparse.Namespace, console: Console) -> int:
-        from app.commands.dataset import dataset
-
-        return dataset(name, options, console)
-
-    return run
 
 
 def _users_options(parser: Parser, console: Console) -> None:
