@@ -6,6 +6,7 @@ import json
 import os
 import platform
 from collections.abc import Mapping
+from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,8 @@ def machine() -> dict[str, Any]:
 def write(name: str, figures: Mapping[str, Any]) -> Path:
     """`bench/results/NAME.json`."""
     RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}.json"
-    path.write_text(json.dumps({"machine": machine(), **figures}, ensure_ascii=False, indent=2) + "\n")
+    path, today = RESULTS / f"{name}.json", date.today().isoformat()
+    path.write_text(
+        json.dumps({"machine": machine(), "measured_on": today, **figures}, ensure_ascii=False, indent=2) + "\n"
+    )
     return path

@@ -5,7 +5,7 @@ The last part of the way to a speaker costs most: at 65 % of its adapters and 30
 stock voice. Where they do not come back, it is not the strength that costs them, and the likeness is kept. So rungs
 are listened to, and the first good one is taken; a fit that is good as a whole goes a little further than it was made,
 where that costs little more.
-docs/BENCHMARKS.md has what that gives.
+bench/NOTES.md has what that gives.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from train.progress import Reporter, Stopped
 
 Opinion = Callable[[Audio], float]  # P808, 1 to 5
 # Of the opinion score, against the stock voice. 0.1 is what a listener may lose in a language: 0.09 here, over all of
-# them, was 0.11 in June's French by 40 other sentences (docs/BENCHMARKS.md).
+# them, was 0.11 in June's French by 40 other sentences (bench/NOTES.md).
 MOST_LOST = 0.08
 BEYOND = 1.15  # times the adapters of a whole fit that is good
 MOST_LOST_BEYOND = 0.1  # the step there costs about 0.03, so a bound as near as the one before would be left to chance

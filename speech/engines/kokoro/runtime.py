@@ -55,7 +55,7 @@ class Runtimes:
     """The weights twice: `first` uses every core for the sentence somebody waits for, `beside` one core a sentence.
 
     Sentences side by side on a core each end sooner than one after the other on all cores, so a text takes less
-    time; a sentence alone ends sooner on all cores, so the first sound comes sooner (docs/BENCHMARKS.md).
+    time; a sentence alone ends sooner on all cores, so the first sound comes sooner (bench/NOTES.md).
     """
 
     def __init__(self, model: Path | bytes, threads: int) -> None:

@@ -40,7 +40,7 @@ def by_language(voice_ids: Iterable[str]) -> tuple[Voice, ...]:
 
 
 # Three stock voices are Brazilian; each of these is one more person, told apart from the others by a speaker encoder
-# and understood as well (docs/BENCHMARKS.md). A blend is the weighted mean of the styles.
+# and understood as well (bench/NOTES.md). A blend is the weighted mean of the styles.
 BLENDS: Mapping[str, Mapping[str, float]] = {
     "pf_dora_bella": {"pf_dora": 0.5, "af_bella": 0.5},
     "pf_dora_sara": {"pf_dora": 0.5, "if_sara": 0.5},
