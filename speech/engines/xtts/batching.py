@@ -37,7 +37,7 @@ class LoopOptions:
     first_block: int = 10
     block: int = 10
     joining_positions: int = 256
-    threads: int | None = None  # that decoding and vocoder may use, all by default: one of them stays the vocoder's
+    threads: int | None = None  # that decoding may use, all by default; the vocoder's have their share of the cores
     idle_s: float = 10.0  # after which an idle loop's thread ends; the next submit starts one
 
 
@@ -165,7 +165,7 @@ class DecodingLoop:
             return len(self._running), sum(map(len, self._waiting.values()))
 
     def _run(self) -> None:
-        use_threads(max(1, (self._options.threads or common_threads()) - 1))
+        use_threads(1)  # what several cores share, the matrices, they share as a team
         while self._has_work():
             self._start(self._joining())
             self._step([*self._running])
@@ -269,4 +269,4 @@ def load_loop(
 ) -> DecodingLoop:
     """Raises SpeechError as `fill` does, and `xtts_precision`."""
     gpt = load_gpt(checkpoint.config, checkpoint.weights, device)
-    return DecodingLoop(Decoder(gpt, precision, checkpoint.release), options)
+    return DecodingLoop(Decoder(gpt, precision, checkpoint.release, options.threads or common_threads()), options)

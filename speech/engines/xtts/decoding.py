@@ -111,12 +111,17 @@ class Row:
 class Decoder:
     """Steps of many rows. One thread at a time may use it."""
 
-    def __init__(self, gpt: Gpt, precision: str = "fp32", release: Callable[[], None] = lambda: None) -> None:
-        """`release` gives back what was read of the weights' file. Raises SpeechError `xtts_precision`."""
+    def __init__(
+        self, gpt: Gpt, precision: str = "fp32", release: Callable[[], None] = lambda: None, threads: int = 1
+    ) -> None:
+        """`release` gives back what was read of the weights' file; `threads` may share a matrix on a CPU.
+
+        Raises SpeechError `xtts_precision`.
+        """
         self.gpt = gpt
         self.device = gpt.mel_embedding.weight.device
         is_cpu = self.device.type == "cpu"
-        self.matrices = PackedMatrices(gpt, precision, release) if is_cpu else OwnMatrices(gpt, precision)
+        self.matrices = PackedMatrices(gpt, precision, release, threads) if is_cpu else OwnMatrices(gpt, precision)
         if not is_cpu:  # the device has its own copy of all
             release()
         self._voices: OrderedDict[bytes, KeyValues] = OrderedDict()

@@ -2,38 +2,50 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from statistics import median
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from speech.engines.memory import give_back
-from speech.engines.packed_linear import KINDS, Float32, check_precision
+from speech.engines.packed_linear import KINDS, Float32, Int8, Split, check_precision
+from speech.engines.team import Team
 from speech.engines.threads import common_threads, use_threads
 from speech.engines.xtts.gpt import Block, Gpt, Matmul
 from speech.errors import SpeechError
+
+log = logging.getLogger(__name__)
+TRIALS = 5  # of one block each way, in turn, by which it is chosen whether cores share a matrix
+LEAST_GAIN = 0.9  # of the time of one core: less is noise
 
 
 class PackedMatrices:
     """Four matrices a block and the head's, which int8 leaves in float32.
 
+    Where that is faster, as tried on the first block, each matrix is divided among `threads` cores.
+
     They are packed in threads of their own, while the rest is loaded; who asks for one that is not ready waits for it.
     `release` is called after each block, whose weights in the file are then not needed any more.
     """
 
-    def __init__(self, gpt: Gpt, precision: str, release: Callable[[], None]) -> None:
+    def __init__(self, gpt: Gpt, precision: str, release: Callable[[], None], threads: int = 1) -> None:
         """Raises SpeechError `xtts_precision`."""
         check_precision(precision)
         kind = KINDS[precision]
+        blocks = [block for block in gpt.gpt.h if isinstance(block, Block)]
+        self._team = _chosen_team(blocks[0], kind, threads)
+        log.info("xtts_decoding precision=%s cores_a_matrix=%d", precision, self.cores)
 
         def packed(block: Block) -> Sequence[Matmul]:
-            own = (block.attn.c_attn, block.attn.c_proj, block.mlp.c_fc, block.mlp.c_proj)
-            made = [kind(one.weight.detach(), one.bias, "gelu" if one is block.mlp.c_fc else "none") for one in own]
+            made = _packed(block, kind, self._team)
             release()
             return made
 
-        blocks = [block for block in gpt.gpt.h if isinstance(block, Block)]
         head = gpt.mel_head
         pool = self._pool = ThreadPoolExecutor(common_threads(), "xtts-packing", use_threads, (1,))
         self._blocks = [pool.submit(packed, block) for block in blocks]
@@ -41,6 +53,11 @@ class PackedMatrices:
         pool.submit(_tidy, [*self._blocks, self._head])
         pool.shutdown(wait=False)
         self.size_bytes = 12 * gpt.config.layers * gpt.config.width**2 * kind.dtype.itemsize + head.weight.nbytes
+
+    @property
+    def cores(self) -> int:
+        """That share a matrix."""
+        return self._team.size if self._team else 1
 
     @property
     def blocks(self) -> Iterator[Sequence[Matmul]]:
@@ -52,6 +69,48 @@ class PackedMatrices:
     def close(self) -> None:
         """Wait for what is still being packed: memory cannot be given back before."""
         self._pool.shutdown()
+        if self._team:
+            self._team.close()
+
+
+def _packed(block: Block, kind: type[Float32] | type[Int8], team: Team | None) -> list[Matmul]:
+    made: list[Matmul] = []
+    for one in (block.attn.c_attn, block.attn.c_proj, block.mlp.c_fc, block.mlp.c_proj):
+        weight, activation = one.weight.detach(), "gelu" if one is block.mlp.c_fc else "none"
+        made.append(Split(kind, weight, one.bias, activation, team) if team else kind(weight, one.bias, activation))
+    return made
+
+
+def _chosen_team(block: Block, kind: type[Float32] | type[Int8], threads: int) -> Team | None:
+    """The team with which a block is fastest: all cores, half or a quarter of them; None where one alone is."""
+    sizes = [size for size in dict.fromkeys((threads, threads // 2, threads // 4)) if size > 1]
+    if not sizes:
+        return None
+    before, teams = torch.get_num_threads(), [Team(size) for size in sizes]
+    ways = [_packed(block, kind, team) for team in (None, *teams)]
+    use_threads(1)
+    try:
+        rounds = [[_seconds(way, block) for way in ways] for _ in range(1 + TRIALS)][1:]
+    finally:
+        use_threads(before)
+    alone, *together = (median(times) for times in zip(*rounds))
+    fastest = min(range(len(teams)), key=together.__getitem__)
+    chosen = teams[fastest] if together[fastest] < LEAST_GAIN * alone else None
+    for team in teams:
+        if team is not chosen:
+            team.close()
+    return chosen
+
+
+@torch.inference_mode()
+def _seconds(matmuls: Sequence[Matmul], block: Block) -> float:
+    """Of one row through the four matrices of a block."""
+    attention_in, attention_out, up, down = matmuls
+    x = torch.zeros(1, block.attn.c_attn.weight.shape[0])
+    started = time.perf_counter()
+    attention_in(x)
+    down(up(attention_out(x)))
+    return time.perf_counter() - started
 
 
 def _tidy(packing: Sequence[Future[Any]]) -> None:
