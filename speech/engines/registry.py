@@ -14,11 +14,12 @@ from speech.engines.f5.record import RECORD as F5TTS
 from speech.engines.kokoro.record import CONVERTER as KOKORO_CONVERTER
 from speech.engines.kokoro.record import RECORD as KOKORO
 from speech.engines.records import ConverterRecord, EngineRecord, Installation
+from speech.engines.rvc.record import RECORD as RVC
 from speech.engines.xtts.record import RECORD as XTTS
 from speech.errors import SpeechError
 
 ENGINES: tuple[EngineRecord, ...] = (KOKORO, XTTS, F5TTS)
-CONVERTERS: tuple[ConverterRecord, ...] = (KOKORO_CONVERTER,)
+CONVERTERS: tuple[ConverterRecord, ...] = (KOKORO_CONVERTER, RVC)
 
 
 class Registry:

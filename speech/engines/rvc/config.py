@@ -97,7 +97,12 @@ def read_config(root: Mapping[Any, Any], speakers: int) -> RvcConfig:
 def _check_whole(config: RvcConfig) -> None:
     """Raises SpeechError `rvc_config` where numbers contradict each other."""
     wrong = [
-        (config.hop * 100 != config.sample_rate, "upsample_rates", config.rates, f"product {config.sample_rate // 100}"),
+        (
+            config.hop * 100 != config.sample_rate,
+            "upsample_rates",
+            config.rates,
+            f"product {config.sample_rate // 100}",
+        ),
         (config.hidden % config.heads, "n_heads", config.heads, f"a divisor of {config.hidden}"),
         (config.inter % 2, "inter_channels", config.inter, "an even number"),
         (len(config.rates) != len(config.up_kernels), "upsample_kernel_sizes", config.up_kernels, "one for each rate"),

@@ -79,6 +79,16 @@ class Excitation:
         return functional.pad(made, (before, end - start - before - len(made)))
 
 
+def reach(config: RvcConfig) -> int:
+    """Frames to each side of a moment that its sample hears, rounded up."""
+    heard, rows = 3.0, 1  # of the first convolution; rows in a frame
+    for rate, kernel in zip(config.rates, config.up_kernels, strict=True):
+        heard += -(-kernel // rate) / rows
+        rows *= rate
+        heard += (KERNELS[-1] - 1) / 2 * (sum(DILATIONS) + len(DILATIONS)) / rows
+    return int(heard + 3 / rows) + 2
+
+
 class Generator:
     """Weights laid out for where they run, shared by all streams."""
 
@@ -96,11 +106,14 @@ class Generator:
             self.noise_convs = [conv.to(device) for conv in layers.noise_convs]
 
     @torch.inference_mode()
-    def stream(self, latents: Tensor, speaker: Tensor, excitation: Excitation | None) -> Iterator[NDArray[np.float32]]:
-        """Samples of (1, inter, T), block by block; all of them are T * hop."""
+    def stream(
+        self, latents: Tensor, speaker: Tensor, excitation: Excitation | None, first: int = 0
+    ) -> Iterator[NDArray[np.float32]]:
+        """Samples of (1, inter, T), block by block; all of them are T * hop. `first` is the excitation's frame at
+        which they begin."""
         bias = self.pre.bias + self.cond(speaker).flatten()
         pre, post = Padded(self.pre, bias, SLOPE), Padded(self.post, None, 1.0)
-        stages = [_Stage(self, i, excitation) for i in range(len(self.ups))]
+        stages = [_Stage(self, i, excitation, first) for i in range(len(self.ups))]
         blocks = latents[0].T.to(self.at).split(BLOCK)
         for number, block in enumerate(blocks, 1):
             is_last = number == len(blocks)
@@ -115,7 +128,7 @@ class Generator:
 class _Stage:
     """One upsampling with the excitation added, then its residual blocks."""
 
-    def __init__(self, generator: Generator, index: int, excitation: Excitation | None) -> None:
+    def __init__(self, generator: Generator, index: int, excitation: Excitation | None, first: int) -> None:
         config = generator.config
         self._conv, self._rate = generator.ups[index], config.rates[index]
         self._kernel = config.up_kernels[index]
@@ -127,7 +140,7 @@ class _Stage:
         self._excitation, self._source = excitation, generator.source
         self._noise_conv = generator.noise_convs[index] if excitation is not None else None
         self._stride = _strides(config)[index]
-        self._made = 0  # rows
+        self._made = first * config.hop // self._stride  # rows, from the excitation's start
 
     def push(self, x: Tensor, is_last: bool) -> Tensor:
         rows = self._past.joined(x, is_last)[0]

@@ -94,6 +94,30 @@ def read_index(path: Path, width: int) -> VoiceIndex:
     return made
 
 
+def write_index_copy(index: VoiceIndex, path: Path) -> None:
+    """As safetensors, whole or not at all."""
+    from safetensors.numpy import save_file
+
+    part = path.with_suffix(".part")
+    probes = np.array([index.probes], np.int64)
+    arrays = {"centres": index.centres, "starts": index.starts, "features": index.features, "probes": probes}
+    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, part)
+    part.replace(path)
+
+
+def open_index_copy(path: Path) -> VoiceIndex:
+    """Of `write_index_copy`. Raises SpeechError `rvc_index_damaged`."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        arrays = load_file(path)
+        probes = int(arrays["probes"][0])
+        return VoiceIndex(arrays["centres"], arrays["starts"], arrays["features"], probes)
+    except (SafetensorError, OSError, KeyError, IndexError, ValueError) as error:
+        raise SpeechError("rvc_index_damaged", file=path.name, reason=str(error)) from None
+
+
 class _Reader:
     def __init__(self, mapped: mmap.mmap, name: str) -> None:
         self._mapped, self._name, self._at = mapped, name, 0

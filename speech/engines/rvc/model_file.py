@@ -46,7 +46,8 @@ class Network(nn.Module):
 
 
 def open_pth(path: Path) -> RvcModel:
-    """Raises SpeechError `checkpoint_*` as TorchFile and `fill` do, `rvc_wrong_kind`, `rvc_config`, `rvc_unsupported`."""
+    """Raises SpeechError `checkpoint_*` as TorchFile and `fill` do, `rvc_wrong_kind`, `rvc_config`,
+    `rvc_unsupported`."""
     file = TorchFile(path)
     root = file.root
     records = root.get("weight") if isinstance(root, dict) else None

@@ -24,7 +24,7 @@ from speech.engines.rvc.rmvpe import load_rmvpe, rmvpe_f0
 from speech.errors import SpeechError
 from speech.models import ModelStore
 
-METHODS = ("fcpe", "rmvpe", "crepe", "harvest", "dio", "pm")
+
 # The model of the catalogue and the file in it, of those that have weights.
 WEIGHTS = {
     "fcpe": ("pitch-fcpe", "fcpe_c_v001.pt"),
@@ -57,9 +57,7 @@ def estimator(method: str, store: ModelStore, filter_radius: int = 3, device: st
         return network_estimator(method, store.path(WEIGHTS[method][0]) / WEIGHTS[method][1], device)
     if method in WORLD:
         return lambda samples: torch.from_numpy(_world(method, samples.cpu().double().numpy(), filter_radius))
-    return lambda samples: torch.from_numpy(
-        autocorrelation_f0(samples.cpu().double().numpy(), LOWEST_HZ, HIGHEST_HZ)
-    )
+    return lambda samples: torch.from_numpy(autocorrelation_f0(samples.cpu().double().numpy(), LOWEST_HZ, HIGHEST_HZ))
 
 
 def network_estimator(method: str, path: Path, device: str = "cpu") -> Estimate:
