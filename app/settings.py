@@ -123,6 +123,11 @@ class Settings(BaseSettings):
         return self.data_dir / "datasets"
 
     @property
+    def rvc_path(self) -> Path:
+        """Where models of RVC are kept, a folder each."""
+        return self.data_dir / "rvc"
+
+    @property
     def cache_path(self) -> Path:
         return self.data_dir / "cache"
 
@@ -133,7 +138,8 @@ class Settings(BaseSettings):
 
     @property
     def engine_checkpoints(self) -> Mapping[str, Path]:
-        return {**({"xtts": self.xtts_dir} if self.xtts_dir else {}), **self.checkpoints}
+        own = {"xtts": self.xtts_dir} if self.xtts_dir else {}
+        return {"rvc": self.rvc_path, **own, **self.checkpoints}
 
     @property
     def url(self) -> str:

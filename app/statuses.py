@@ -40,6 +40,22 @@ _XTTS = {  # XTTS and the checkpoints it reads
     "xtts_step_failed": 500,
     "xtts_text_tokens": 422,
 }
+_RVC = {  # RVC, its models and what is wrong with them
+    "f0_method_missing": 503,
+    "rvc_config": 422,
+    "rvc_index_damaged": 422,
+    "rvc_index_missing": 422,
+    "rvc_index_unsupported": 422,
+    "rvc_index_width": 422,
+    "rvc_intake_limits": 422,
+    "rvc_model_silent": 422,
+    "rvc_model_unknown": 404,
+    "rvc_name_taken": 409,
+    "rvc_refused": 400,
+    "rvc_suffix": 400,
+    "rvc_unsupported": 422,
+    "rvc_wrong_kind": 422,
+}
 _COMPONENTS = {  # what is brought afterwards
     "component_being_installed": 409,
     "component_disk_full": 507,
@@ -297,6 +313,7 @@ _DATASETS = {  # making datasets
 STATUS: Mapping[str, int] = {
     **_XTTS,
     **_TEXT,
+    **_RVC,
     **_ENGINES,
     **_COMPONENTS,
     **_ACCOUNTS,

@@ -18,6 +18,15 @@ def xtts_tiny(made_once: Callable[..., Path]) -> Path:
     return made_once("xtts_tiny", lambda folder: write_checkpoint(folder, "tiny"))
 
 
+@pytest.fixture(scope="session")
+def rvc_tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Models of RVC in the public formats: seeded random weights of 32 channels. Tests never write to it."""
+    pytest.importorskip("torch")
+    from bench.rvc_weights import write_models
+
+    return write_models(tmp_path_factory.mktemp("rvc_tiny"))
+
+
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
     """A service of its own that speaks with the engine of silence."""

@@ -12,8 +12,9 @@ from speech.audio import Audio, resample
 from speech.dsp import limit_peak
 from speech.engines.base import Conversion, ConversionRequest, EngineOptions, Progress, Value
 from speech.engines.rvc.contentvec import ContentVec, load_contentvec
-from speech.engines.rvc.conversion import SAMPLE_RATE, RvcOptions, RvcVoice
+from speech.engines.rvc.conversion import SAMPLE_RATE
 from speech.engines.rvc.conversion import Conversion as OneConversion
+from speech.engines.rvc.conversion import RvcOptions, RvcVoice
 from speech.engines.rvc.index import open_index_copy
 from speech.engines.rvc.library import INDEX, MODEL, RvcLibrary
 from speech.engines.rvc.model_file import open_copy

@@ -24,7 +24,6 @@ from speech.engines.rvc.rmvpe import load_rmvpe, rmvpe_f0
 from speech.errors import SpeechError
 from speech.models import ModelStore
 
-
 # The model of the catalogue and the file in it, of those that have weights.
 WEIGHTS = {
     "fcpe": ("pitch-fcpe", "fcpe_c_v001.pt"),
