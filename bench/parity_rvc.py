@@ -24,13 +24,13 @@ from bench.parity_xtts import Finding
 from bench.record import write
 from bench.rvc_reference import CASES, FULL_CASES, SEED, Case, recording
 from bench.rvc_weights import write_models
-from speech.engines.rvc.autocorrelation import autocorrelation_f0
+from speech.engines.f0.autocorrelation import autocorrelation_f0
+from speech.engines.f0.methods import HIGHEST_HZ, LOWEST_HZ, fitted, network_estimator
 from speech.engines.rvc.contentvec import ContentVec, load_contentvec
 from speech.engines.rvc.conversion import Conversion, RvcOptions, RvcVoice, blocks, prepared
 from speech.engines.rvc.index import read_index
 from speech.engines.rvc.loudness import LoudnessMix
 from speech.engines.rvc.model_file import open_pth
-from speech.engines.rvc.pitch import HIGHEST_HZ, LOWEST_HZ, fitted, network_estimator
 
 Arrays = dict[str, NDArray[Any]]
 ROOT = Path(__file__).parent.parent

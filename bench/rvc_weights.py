@@ -125,7 +125,7 @@ def write_contentvec(folder: Path, size: Size = "tiny", seed: int = 0) -> Path:
 def write_rmvpe(path: Path, size: Size = "tiny", seed: int = 0) -> Path:
     import torch
 
-    from speech.engines.rvc.rmvpe import Rmvpe
+    from speech.engines.f0.rmvpe import Rmvpe
     from speech.engines.xtts.checkpoint import blank
 
     with blank():

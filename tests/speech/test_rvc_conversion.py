@@ -140,7 +140,7 @@ def test_an_index_finds_the_nearest(rvc_tiny: Path) -> None:
 
 def test_tones_have_their_f0(models_dir: Path) -> None:
     """Of 110 and 523 Hz by every method that can be had here; a second of silence has none."""
-    from speech.engines.rvc.pitch import check_method, estimator
+    from speech.engines.f0.methods import check_method, estimator
     from speech.errors import SpeechError
     from speech.models import ModelStore
 
@@ -167,7 +167,7 @@ def test_tones_have_their_f0(models_dir: Path) -> None:
 def test_a_method_that_is_not_here_says_what_brings_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import importlib.util
 
-    from speech.engines.rvc.pitch import check_method
+    from speech.engines.f0.methods import check_method
     from speech.errors import SpeechError
     from speech.models import ModelStore
 
@@ -194,11 +194,11 @@ def placed(module: torch.nn.Module, device: str) -> torch.nn.Module:
 
 
 def test_the_networks_run_where_they_are_put(voice: RvcVoice, content: torch.nn.Module) -> None:
-    from speech.engines.rvc.crepe import Crepe
-    from speech.engines.rvc.fcpe import Fcpe
+    from speech.engines.f0.crepe import Crepe
+    from speech.engines.f0.fcpe import Fcpe
+    from speech.engines.f0.rmvpe import Rmvpe
     from speech.engines.rvc.generator import Excitation
     from speech.engines.rvc.model_file import Network
-    from speech.engines.rvc.rmvpe import Rmvpe
     from speech.engines.xtts.checkpoint import blank
 
     with blank():

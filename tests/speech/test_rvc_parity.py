@@ -46,7 +46,7 @@ def length_rate(voice: str) -> float:
 def test_autocorrelation_finds_the_f0_of_praat(golden: dict[str, np.ndarray]) -> None:
     """Case 0 was estimated by Praat; within a cent, and voiced where it says so."""
     from bench.rvc_reference import recording
-    from speech.engines.rvc.autocorrelation import autocorrelation_f0
+    from speech.engines.f0.autocorrelation import autocorrelation_f0
     from speech.engines.rvc.conversion import prepared
 
     padded = np.pad(prepared(recording(CASES[0].seconds)), 16000, mode="reflect")
@@ -62,8 +62,8 @@ def test_rmvpe_finds_the_f0_of_the_reference(rvc_tiny: Path, golden: dict[str, n
     import torch
 
     from bench.rvc_reference import recording
+    from speech.engines.f0.rmvpe import load_rmvpe, rmvpe_f0
     from speech.engines.rvc.conversion import prepared
-    from speech.engines.rvc.rmvpe import load_rmvpe, rmvpe_f0
 
     padded = np.pad(prepared(recording(CASES[5].seconds)), 16000, mode="reflect").astype(np.float32)
     made = rmvpe_f0(load_rmvpe(rvc_tiny / "rmvpe.pt"), torch.from_numpy(padded)).numpy()

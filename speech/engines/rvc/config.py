@@ -10,7 +10,6 @@ from typing import Any
 
 from speech.errors import SpeechError
 
-FRAME = 160  # samples of the 16 kHz input in one frame: a hundredth of a second
 SAMPLE_RATES = (32000, 40000, 48000)
 CONTENT_WIDTHS: Mapping[str, int] = {"v1": 256, "v2": 768}  # of what the network hears of the content
 KERNELS, DILATIONS = (3, 7, 11), (1, 3, 5)  # of the generator's residual blocks
@@ -54,7 +53,8 @@ class RvcConfig:
 def from_json(text: str) -> RvcConfig:
     """Of `RvcConfig.to_json`, kept in our own copy of a model."""
     values: dict[str, Any] = json.loads(text)
-    return RvcConfig(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+    given: dict[str, Any] = {n: tuple(value) if isinstance(value, list) else value for n, value in values.items()}
+    return RvcConfig(**given)
 
 
 def read_config(root: Mapping[Any, Any], speakers: int) -> RvcConfig:

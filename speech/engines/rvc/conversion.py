@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from speech.engines.rvc.config import FRAME
+from speech.engines.f0.mel import FRAME
+from speech.engines.f0.methods import Estimate, coarse, fitted
 from speech.engines.rvc.contentvec import ContentVec
 from speech.engines.rvc.generator import Excitation, Generator, reach
 from speech.engines.rvc.highpass import PADDING, high_passed
 from speech.engines.rvc.index import VoiceIndex
 from speech.engines.rvc.loudness import LoudnessMix
 from speech.engines.rvc.model_file import Network, RvcModel, network_of
-from speech.engines.rvc.pitch import Estimate, coarse, fitted
 
 SAMPLE_RATE = 16000
 PAD = SAMPLE_RATE  # samples of its neighbours that a block hears on each side
@@ -58,7 +58,7 @@ class RvcVoice:
         self.config, self.index = model.config, index
         self.network: Network = network.to(device)
         self.generator = Generator(network.dec, model.config, device)
-        self.size_bytes = sum(tensor.numel() * tensor.element_size() for tensor in network.state_dict().values())
+        self.size_bytes: int = sum(tensor.numel() * tensor.element_size() for tensor in network.state_dict().values())
 
     @torch.inference_mode()
     def latents(self, content: Tensor, pitch: Tensor | None, noise: Tensor) -> tuple[Tensor, Tensor]:

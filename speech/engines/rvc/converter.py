@@ -11,6 +11,7 @@ import numpy as np
 from speech.audio import Audio, resample
 from speech.dsp import limit_peak
 from speech.engines.base import Conversion, ConversionRequest, EngineOptions, Progress, Value
+from speech.engines.f0.methods import Estimate, check_method, estimator
 from speech.engines.rvc.contentvec import ContentVec, load_contentvec
 from speech.engines.rvc.conversion import SAMPLE_RATE
 from speech.engines.rvc.conversion import Conversion as OneConversion
@@ -18,7 +19,6 @@ from speech.engines.rvc.conversion import RvcOptions, RvcVoice
 from speech.engines.rvc.index import open_index_copy
 from speech.engines.rvc.library import INDEX, MODEL, RvcLibrary
 from speech.engines.rvc.model_file import open_copy
-from speech.engines.rvc.pitch import Estimate, check_method, estimator
 from speech.engines.rvc.record import CONTENT_FILE, CONTENT_MODEL, RECORD
 from speech.errors import SpeechError
 from speech.voices import Voice
@@ -61,7 +61,7 @@ class RvcConverter:
 
     def memory_bytes(self) -> int:
         content = self._content.parameters() if self._content else ()
-        own = sum(tensor.numel() * tensor.element_size() for tensor in content)
+        own: int = sum(tensor.numel() * tensor.element_size() for tensor in content)
         return own + sum(voice.size_bytes for voice in list(self._voices.values()))
 
     def voices(self) -> tuple[Voice, ...]:
@@ -103,8 +103,10 @@ class RvcConverter:
         if voice.config.has_f0:
             method, radius = str(_given(request, "f0_method")), int(_given(request, "filter_radius"))
             estimate = self._estimator(method, radius)
-        asked = {name: float(_given(request, name)) for name in ("pitch", "index_rate", "rms_mix_rate", "protect")}
-        return OneConversion(self._content, voice, estimate, RvcOptions(**asked)), voice
+        names = ("pitch", "index_rate", "rms_mix_rate", "protect")
+        pitch, index_rate, rms_mix_rate, protect = (float(_given(request, name)) for name in names)
+        options = RvcOptions(pitch, index_rate, rms_mix_rate, protect)
+        return OneConversion(self._content, voice, estimate, options), voice
 
     def _voice(self, voice_id: str) -> RvcVoice:
         """The one used last stays longest."""

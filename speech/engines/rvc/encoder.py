@@ -93,7 +93,7 @@ class RelativeAttention(nn.Module):
         for distance in _distances(frames):
             _rows(band[:, :, distance + WINDOW], distance).copy_(_diagonal(weights, distance))
         said = weights @ value + band @ self.emb_rel_v[0]
-        made: Tensor = self.conv_o(said.transpose(1, 2).reshape(1, -1, frames))
+        made: Tensor = self.get_submodule("conv_o")(said.transpose(1, 2).reshape(1, -1, frames))
         return made
 
 

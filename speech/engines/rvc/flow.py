@@ -5,7 +5,8 @@ Each hears twelve frames around a moment; only means are predicted, so that runn
 
 from __future__ import annotations
 
-from torch import Tensor, cat, nn
+import torch
+from torch import Tensor, nn
 
 from speech.engines.rvc.config import RvcConfig
 
@@ -34,7 +35,7 @@ class _Coupling(nn.Module):
 
     def forward(self, x: Tensor, speaker: Tensor) -> Tensor:
         kept, moved = x.chunk(2, dim=1)
-        return cat([kept, moved - self.post(self.enc(self.pre(kept), speaker))], dim=1)
+        return torch.cat([kept, moved - self.post(self.enc(self.pre(kept), speaker))], dim=1)
 
 
 class _Gated(nn.Module):
@@ -48,7 +49,7 @@ class _Gated(nn.Module):
         self.res_skip_layers = nn.ModuleList(nn.Conv1d(hidden, width, 1) for width in widths)
 
     def forward(self, x: Tensor, speaker: Tensor) -> Tensor:
-        hidden, skipped = x.shape[1], 0
+        hidden, skipped = x.shape[1], torch.zeros_like(x)
         conditions = self.cond_layer(speaker).chunk(LAYERS, dim=1)
         for gate_layer, out_layer, condition in zip(self.in_layers, self.res_skip_layers, conditions, strict=True):
             tanh, sigmoid = (gate_layer(x) + condition).chunk(2, dim=1)

@@ -103,7 +103,7 @@ class Generator:
             self.post = Conv(layers.conv_post.weight / len(KERNELS), None, 1, self.at)
             self.cond = layers.cond.to(device)
             self.source = layers.m_source.get_submodule("l_linear").to(device) if config.has_f0 else None
-            self.noise_convs = [conv.to(device) for conv in layers.noise_convs]
+            self.noise_convs = [conv.to(device) for conv in layers.noise_convs if isinstance(conv, nn.Conv1d)]
 
     @torch.inference_mode()
     def stream(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 SAMPLE_RATE = 16000
+FRAME = 160  # samples of a value of F0: a hundredth of a second
 # Slaney's scale is linear up to 1 kHz, then logarithmic (Auditory Toolbox, 1998).
 STEP_HZ, BREAK_HZ, LOG_STEP = 200 / 3, 1000.0, np.log(6.4) / 27
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from speech.engines.rvc.config import FRAME
+from speech.engines.f0.mel import FRAME
 from speech.engines.torch_file import TensorRecord, TorchFile
 from speech.engines.xtts.checkpoint import blank, fill
 from speech.errors import SpeechError

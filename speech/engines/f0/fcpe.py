@@ -12,8 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from speech.engines.rvc.config import FRAME
-from speech.engines.rvc.mel import mel_filters
+from speech.engines.f0.mel import FRAME, mel_filters
 from speech.engines.torch_file import TensorRecord, TorchFile
 from speech.engines.xtts.checkpoint import blank, fill
 from speech.errors import SpeechError

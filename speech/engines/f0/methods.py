@@ -6,6 +6,7 @@ Praat is GPL. `harvest` and `dio` are WORLD's, by the optional package pyworld (
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
@@ -16,11 +17,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from speech.engines.rvc.autocorrelation import autocorrelation_f0
-from speech.engines.rvc.config import FRAME
-from speech.engines.rvc.crepe import crepe_f0, load_crepe
-from speech.engines.rvc.fcpe import fcpe_f0, load_fcpe
-from speech.engines.rvc.rmvpe import load_rmvpe, rmvpe_f0
+from speech.engines.f0.autocorrelation import autocorrelation_f0
+from speech.engines.f0.crepe import crepe_f0, load_crepe
+from speech.engines.f0.fcpe import fcpe_f0, load_fcpe
+from speech.engines.f0.mel import FRAME
+from speech.engines.f0.rmvpe import load_rmvpe, rmvpe_f0
 from speech.errors import SpeechError
 from speech.models import ModelStore
 
@@ -87,7 +88,7 @@ def coarse(f0: Tensor) -> Tensor:
 
 
 def _world(method: str, samples: NDArray[np.float64], filter_radius: int) -> NDArray[np.float64]:
-    import pyworld
+    pyworld: Any = importlib.import_module("pyworld")
 
     estimate: Any = getattr(pyworld, method)
     period = {"f0_floor": LOWEST_HZ, "f0_ceil": HIGHEST_HZ, "frame_period": 1000 * FRAME / 16000}
