@@ -175,10 +175,13 @@ _VOICES = {  # voices and their files
 }
 _RECORDINGS = {  # recordings and what is in them
     "audio_empty": 422,
+    "audio_mostly_lost": 422,
+    "audio_too_long": 422,
     "audio_unreadable": 422,
     "no_recording": 400,
     "no_speech_found": 422,
     "only_music": 422,
+    "recording_mostly_lost": 422,
     "recording_silent": 422,
     "recording_too_long": 413,
     "recording_too_short": 422,

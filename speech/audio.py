@@ -122,25 +122,20 @@ def resample(audio: Audio, sample_rate: int) -> Audio:
 
 
 def load(source: Path | BinaryIO, sample_rate: int | None = None) -> Audio:
-    """Decode any sound libav knows to mono; `sample_rate` None keeps the file's own.
+    """A sound of our own, read in this process, as mono; `sample_rate` None keeps the file's own.
 
-    Raises SpeechError `audio_unreadable` with libav's reason, `audio_empty` when nothing is in it.
+    A stranger's file is read by `speech.recordings`, in a process of its own. Raises SpeechError `audio_unreadable`,
+    `audio_mostly_lost`, `audio_empty` when nothing is in it.
     """
-    import av
+    import numpy as np
 
-    try:
-        with av.open(str(source) if isinstance(source, Path) else source, "r") as container:
-            if not container.streams.audio:
-                raise SpeechError("audio_unreadable", reason="no audio stream")
-            rate = sample_rate or container.streams.audio[0].rate
-            resampler = av.AudioResampler(format="flt", layout="mono", rate=rate)
-            frames = [out for frame in container.decode(audio=0) for out in resampler.resample(frame)]
-            frames += resampler.resample(None) if frames else []
-    except (av.FFmpegError, OSError) as error:
-        raise SpeechError("audio_unreadable", reason=str(error)) from error
-    if not frames:
+    from speech.decoding import Decoder
+
+    decoder = Decoder(source, sample_rate)
+    parts = list(decoder.samples())
+    if not sum(map(len, parts)):
         raise SpeechError("audio_empty")
-    return Audio(_samples_of(frames), rate)
+    return Audio(np.concatenate(parts), decoder.rate)
 
 
 def encode(chunks: Iterable[Audio], format_name: str, sample_rate: int, tags: Tags = NO_TAGS) -> Iterator[bytes]:

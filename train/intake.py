@@ -6,11 +6,12 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from speech.analysis import quality, speakers
 from speech.analysis.cutting import LONGEST_RECORDINGS_S, Piece, Recording, cut, listen
+from speech.analysis.findings import of_reading
 from speech.analysis.transcripts import difference, place
 from speech.asr import Transcriber, Transcript, WhisperTranscriber
 from speech.audio import join, save
@@ -63,9 +64,9 @@ def analyze_recordings(
     """Clips of 24 kHz wav in `work_dir/clips`, and `work_dir/manifest.jsonl`, written last; a second run starts anew.
 
     `text` is what is said in all recordings together; without it the words are what the recogniser heard. Raises
-    Stopped, and SpeechError: `no_recording`, `language_not_spoken`, `text_too_long`, `recording_unreadable`,
-    `recording_too_long`, `recording_too_short`, `recording_silent`, `only_music`, `no_speech_found`, `two_speakers`,
-    `wrong_language`, `wrong_text`, `too_little_speech`. Nothing is left in `work_dir` then.
+    Stopped, and SpeechError: `no_recording`, `language_not_spoken`, `text_too_long`, what `cutting.read` raises,
+    `recording_too_short`, `recording_silent`, `only_music`, `no_speech_found`, `two_speakers`, `wrong_language`,
+    `wrong_text`, `too_little_speech`. Nothing is left in `work_dir` then.
     """
     spoken = match_language(language, KokoroEngine.info)
     if not recordings:
@@ -138,7 +139,9 @@ def _clips(
         measures["language_probability"] = languages[index].get(_primary(language), 0.0)
         if text is not None:
             measures["text_difference"] = difference(texts[index], heard[index].text, language)
-        clips.append(_clip(index, piece, texts[index], heard[index], language, measures, languages[index]))
+        clip = _clip(index, piece, texts[index], heard[index], language, measures, languages[index])
+        is_first = index == 0 or pieces[index - 1].recording is not piece.recording
+        clips.append(replace(clip, findings=(*clip.findings, *of_reading(piece.recording.told))) if is_first else clip)
     return clips
 
 

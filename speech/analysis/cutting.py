@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from speech.audio import Audio, join
+from speech.decoding import Told
 from speech.errors import SpeechError
+from speech.recordings import ReadRecording, read_recording
 from speech.vad import Span, VoiceDetector, spans
 
 SAMPLE_RATE = 24000
@@ -21,13 +23,6 @@ LONGEST_PAUSE_S = 1.2  # inside a clip
 AROUND_S = 0.1  # of its own quiet that a clip keeps before and after speech
 _WIDEN_S, _WIDEN_FRAME_S = 0.35, 0.01
 _CLOSURE = 12  # frames of `_WIDEN_FRAME_S`
-# Demuxers for files that hold sound and name no other file or address (playlists do).
-_CONTAINERS = (
-    "wav,w64,aiff,au,caf,flac,mp3,aac,ac3,eac3,ogg,opus,mov,mp4,m4a,3gp,matroska,webm,avi,asf,mpegts,mpeg,flv,amr,"
-    "amrnb,amrwb,g722,gsm,wv,ape,tta,tak,mpc,mpc8,dsf,voc,rm,sox,nut"
-)
-# Of the others libav guesses the length from the first frames' bit rate, many times too much for a quiet beginning.
-_TELL_THEIR_LENGTH = ("wav", "w64", "aiff", "caf", "flac", "ogg", "mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +32,7 @@ class Recording:
     name: str
     audio: Audio
     speech: tuple[Span, ...]  # with pauses of `SHORT_PAUSE_S` and longer between them
+    told: Told = field(default_factory=Told)  # what reading it took
 
     @cached_property
     def pauses(self) -> tuple[tuple[float, float], ...]:
@@ -65,59 +61,25 @@ class Piece:
         return join(self.recording.audio.slice(span.start_s, span.end_s) for span in inside)
 
 
-def read(path: Path, longest_s: float) -> Audio:
-    """Any sound libav knows as mono at 24 kHz, at its own level; no more than `longest_s` is ever decoded.
+def read(path: Path, longest_s: float) -> ReadRecording:
+    """A stranger's recording as mono at 24 kHz; no more than `longest_s` is ever decoded.
 
-    Raises SpeechError `recording_too_long`, `recording_unreadable`.
+    Raises SpeechError `recording_too_long`, `recording_unreadable`, `recording_mostly_lost`.
     """
-    import av
-    import numpy as np
-
-    parts: list[Any] = []
-    left = round(longest_s * SAMPLE_RATE)
     try:
-        with av.open(str(path), "r", options={"format_whitelist": _CONTAINERS}) as container:
-            if not container.streams.audio:
-                raise SpeechError("recording_unreadable", file=path.name, reason="no audio stream")
-            told_s = (container.duration or 0) / av.time_base
-            if container.format.name in _TELL_THEIR_LENGTH and told_s > longest_s:
-                raise _too_long(path)
-            resampler = av.AudioResampler(format="flt", rate=SAMPLE_RATE)  # its own way to mono is 3 dB louder
-            for frame in container.decode(audio=0):
-                parts += [_mono(out) for out in resampler.resample(frame)]
-                left -= round(frame.samples * SAMPLE_RATE / frame.sample_rate)
-                if left < 0:
-                    raise _too_long(path)
-            parts += [_mono(out) for out in resampler.resample(None)] if parts else []
-    except (av.FFmpegError, OSError, ValueError) as error:
-        raise SpeechError("recording_unreadable", file=path.name, reason=_reason(error)) from error
-    if not sum(len(part) for part in parts):
-        raise SpeechError("recording_unreadable", file=path.name, reason="no sound in it")
-    samples = np.concatenate(parts).astype(np.float32, copy=False)
-    if not np.isfinite(samples).all():
-        raise SpeechError("recording_unreadable", file=path.name, reason="samples that are no numbers")
-    return Audio(samples, SAMPLE_RATE)
-
-
-def _mono(frame: Any) -> Any:
-    """The mean of a packed frame's channels, float32 (n,). PyAV 18.1 reads past the planes of a planar one of 8."""
-    return frame.to_ndarray().reshape(-1, len(frame.layout.channels)).mean(axis=1)
-
-
-def _reason(error: Exception) -> str:
-    """libav's words without the path, which is a matter of this machine."""
-    return str(getattr(error, "strerror", None) or error)
-
-
-def _too_long(path: Path) -> SpeechError:
-    return SpeechError("recording_too_long", file=path.name, maximum_s=LONGEST_RECORDINGS_S)
+        return read_recording(path, SAMPLE_RATE, longest_s)
+    except SpeechError as error:
+        if error.code != "recording_too_long":
+            raise
+        raise SpeechError("recording_too_long", file=path.name, maximum_s=LONGEST_RECORDINGS_S) from error
 
 
 def listen(path: Path, longest_s: float, detector: VoiceDetector) -> Recording:
     """Read a file and find the speech in it. Raises what `read` raises."""
-    audio = read(path, longest_s)
+    read_recording = read(path, longest_s)
+    audio = read_recording.audio
     found = spans(detector.probabilities(audio), shortest_pause_s=SHORT_PAUSE_S)
-    return Recording(path.name, audio, widened(audio, found))
+    return Recording(path.name, audio, widened(audio, found), read_recording.told)
 
 
 def widened(audio: Audio, speech: Sequence[Span]) -> tuple[Span, ...]:

@@ -231,7 +231,7 @@ def test_a_recorder_of_many_tracks_is_read(tmp_path: Path, channels: int, suffix
     path = tmp_path / f"tracks.{suffix}"
     tone = (0.3 * np.sin(2 * np.pi * 220 * np.arange(RATE) / RATE)).astype(np.float32)
     soundfile.write(path, np.repeat(tone[:, None], channels, 1), RATE, subtype="PCM_24")
-    audio = read(path, 60)
+    audio = read(path, 60).audio
     assert audio.duration_s == pytest.approx(1.0) and np.abs(audio.samples).max() == pytest.approx(0.3, abs=0.001)
 
 
@@ -261,7 +261,7 @@ def test_two_hours_are_refused_at_once(tmp_path: Path) -> None:
         started = time.perf_counter()
         with pytest.raises(SpeechError) as caught:
             read(path, longest_s)
-        assert time.perf_counter() - started < 2
+        assert time.perf_counter() - started < 10  # a process begins; two hours would take a minute
         assert caught.value.code == "recording_too_long" and caught.value.values["file"] == path.name
 
 
@@ -269,7 +269,7 @@ def test_what_says_too_little_of_its_length_is_cut_off(tmp_path: Path) -> None:
     path = tmp_path / "raw.aac"  # ADTS: the length is a guess by the first frames' bit rate
     quiet_first = join([quiet(5), hiss(60)])
     path.write_bytes(b"".join(encode([quiet_first], "aac", RATE)))
-    assert read(path, 66).duration_s == pytest.approx(65, abs=0.2)
+    assert read(path, 66).audio.duration_s == pytest.approx(65, abs=0.2)
     with pytest.raises(SpeechError, match="recording_too_long"):
         read(path, 20)
 
