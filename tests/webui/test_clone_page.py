@@ -220,6 +220,7 @@ def test_a_running_fit_is_found_again_paused_resumed_and_cancelled(clone_page: P
     page.click("[data-fit=resume]")
     page.wait_for_selector(".fit[data-status=processing]")
     page.click("[data-fit=cancel]")
+    page.click("dialog .btn-danger")
     page.wait_for_selector(".fit[data-status=cancelled]")
     page.click("[data-fit=clips]")
     expect(page.locator("#name")).to_be_visible()

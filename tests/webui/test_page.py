@@ -27,7 +27,7 @@ def speak(page: Page, text: str) -> str:
     choose_silence(page)
     page.fill("#text", text)
     page.keyboard.press("Control+Enter")
-    page.wait_for_selector(".result[data-status=completed] audio")
+    page.wait_for_selector(".result[data-status=completed] [data-hear]")
     job_id = page.get_attribute(".result", "data-job-id")
     assert job_id is not None
     return job_id
@@ -43,11 +43,12 @@ def until(page: Page, selector: str, condition: str) -> None:
 
 def test_a_sentence_is_heard_while_it_is_made_and_kept_as_a_file(page: Page) -> None:
     job_id = speak(page, SENTENCE)
-    until(page, ".result audio", "audio => audio.duration > 0")
-    duration_s = page.eval_on_selector(".result audio", "audio => audio.duration")
-    sound = page.wait_for_selector(".result-sound[data-player=ended]")
+    sound = page.wait_for_selector(".player[data-player=ended]")
     assert sound is not None
     told = sound.evaluate("node => ({...node.dataset})")
+    page.click(".result [data-hear]")
+    until(page, ".player audio", "audio => audio.duration > 0")
+    duration_s = page.eval_on_selector(".player audio", "audio => audio.duration")
     assert int(told["sampleRate"]) == SAMPLE_RATE
     assert int(told["bytes"]) == round(duration_s * SAMPLE_RATE) * 2
     assert 0 < float(told["firstSoundMs"]) < 20_000
@@ -72,14 +73,14 @@ def test_stopping_the_sound_does_not_stop_the_job(page: Page) -> None:
     choose_silence(page)
     page.fill("#text", "Uma frase comprida que dura um pouco mais. " * 10)
     page.click(".speak-button")
-    page.click(f".result-sound button:has-text('{PT['page.result.pause']}')")
-    page.wait_for_selector(".result-sound[data-player=paused]")
-    page.click(f".result-sound button:has-text('{PT['page.result.resume']}')")
-    page.wait_for_selector(".result-sound[data-player=playing]")
-    page.click(f".result-sound button:has-text('{PT['page.result.stop']}')")
-    page.wait_for_selector(".result-sound[data-player=stopped]")
-    page.wait_for_selector(".result[data-status=completed] audio")
-    assert page.get_attribute(".result-sound", "data-player") == "stopped"
+    page.click("[data-player-toggle]")
+    page.wait_for_selector(".player[data-player=paused]")
+    page.click("[data-player-toggle]")
+    page.wait_for_selector(".player[data-player=playing]")
+    page.click("[data-player-stop]")
+    page.wait_for_selector(".player[data-player=stopped]")
+    page.wait_for_selector(".result[data-status=completed] [data-hear]")
+    assert page.get_attribute(".player", "data-player") == "stopped"
 
 
 def test_speed_and_profile_reach_the_job(page: Page) -> None:
@@ -88,7 +89,7 @@ def test_speed_and_profile_reach_the_job(page: Page) -> None:
     page.eval_on_selector("#speed", "range => { range.value = 2; range.dispatchEvent(new Event('input')); }")
     page.fill("#text", SENTENCE)
     page.click(".speak-button")
-    page.wait_for_selector(".result[data-status=completed] audio")
+    page.wait_for_selector(".result[data-status=completed] [data-hear]")
     job = page.request.get(f"/jobs/{page.get_attribute('.result', 'data-job-id')}").json()
     assert job["parameters"]["speed"] == 2.0
     assert job["quality_profile"] == page.input_value("#quality_profile_id")
@@ -127,7 +128,7 @@ def test_jobs_are_listed_played_used_again_and_deleted(page: Page) -> None:
     expect(row).to_contain_text("Para a lista de trabalhos.")
     expect(row).to_contain_text(PT["page.status.completed"])
     row.locator("[data-action=play]").click()
-    until(page, ".jobs-audio", "audio => audio.currentTime > 0")
+    until(page, ".player audio", "audio => audio.currentTime > 0")
     row.locator(".dropdown button").click()
     expect(row.locator(".dropdown-menu a")).to_have_count(6)
     page.keyboard.press("Escape")
@@ -146,7 +147,7 @@ def test_jobs_are_listed_played_used_again_and_deleted(page: Page) -> None:
 
 def test_a_job_of_someone_else_appears_without_a_reload(page: Page) -> None:
     page.click("a[href='#/jobs']")
-    page.wait_for_selector(".jobs, .empty")
+    page.wait_for_selector(".grid, .empty")
     form: dict[str, str | float | bool] = {
         "text": "De outro lugar.",
         "source_language": "pt-BR",
@@ -221,7 +222,7 @@ def test_narrow_screens_and_names_of_controls(service: str, browser: Browser, na
     context = browser.new_context(base_url=service, viewport={"width": 360, "height": 700}, locale="pt-BR")
     page = context.new_page()
     page.goto(f"/webui#/{name}")
-    page.wait_for_selector({"speak": "#speed", "jobs": ".jobs, .empty", "voices": ".voice-card"}[name])
+    page.wait_for_selector({"speak": "#speed", "jobs": ".grid, .empty", "voices": ".voice-card"}[name])
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     nameless = page.evaluate(
         """() => [...document.querySelectorAll("input, select, textarea, button, a, audio")]
@@ -250,5 +251,5 @@ def test_the_embedded_voice_is_cancelled_and_then_speaks(page: Page) -> None:
     page.wait_for_selector(".result[data-status=cancelled]", timeout=60_000)
     page.fill("#text", "Bom dia.")
     page.click(".speak-button")
-    page.wait_for_selector(".result[data-status=completed] audio", timeout=60_000)
+    page.wait_for_selector(".result[data-status=completed] [data-hear]", timeout=60_000)
     assert "kokoro" in page.inner_text(".facts")

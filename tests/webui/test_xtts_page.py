@@ -23,7 +23,7 @@ def test_a_studio_voice_is_chosen_and_speaks(xtts_page: Page) -> None:
     page.wait_for_selector("#quality_profile_id option[value=xtts_expressive]", state="attached")
     page.fill("#text", "Bom dia.")
     page.click(".speak-button")
-    page.wait_for_selector(".result[data-status=completed] audio", timeout=60_000)
+    page.wait_for_selector(".result[data-status=completed] [data-hear]", timeout=60_000)
     facts = page.inner_text(".facts")
     assert "xtts" in facts and NON_COMMERCIAL in facts and PT["page.fact.seed"] in facts
     page.select_option("#voice_id", "silence_female")

@@ -4,6 +4,7 @@ import { all, el, replace } from "../dom.js";
 import { aboutTime } from "./clone-name.js";
 import { showReport } from "./clone-report.js";
 import { alert, hasEnded, progressBar, statusBadge, statusText } from "./job-view.js";
+import { askToCancel } from "./jobs.js";
 import { watchJob } from "./job-watch.js";
 
 // Less says too little of how fast it goes.
@@ -121,7 +122,7 @@ function buttons({ api, texts }, wizard, job, act) {
       job.status === "paused"
         ? button("resume", "page.result.resume", () => act(api.resumeJob))
         : !isStopping && job.can_pause && button("pause", "page.result.pause", () => act(api.pauseJob)),
-      !job.cancel_requested && button("cancel", "page.job.cancel", () => act(api.cancelJob)),
+      !job.cancel_requested && button("cancel", "page.job.cancel", async () => (await askToCancel(texts, job)) && act(api.cancelJob)),
     ];
   }
   const intake = job.intake_job_id;

@@ -6,7 +6,7 @@ import { address } from "../router.js";
 import { engineOf, MANY, nearestLanguage, speaks } from "../catalog.js";
 import { clearErrors, errorLine, showErrors } from "./form.js";
 import { alert } from "./job-view.js";
-import { Result } from "./speak-result.js";
+import { createResult } from "./speak-result.js";
 import { tuning } from "./speak-tuning.js";
 import { voiceChooser } from "./speak-voice.js";
 
@@ -97,7 +97,7 @@ function show(root, app, studio, query) {
   // A voice in the address is chosen once; what the person chooses after it stays.
   if (query.voice) history.replaceState(null, "", address("speak"));
 
-  const result = new Result(app);
+  const result = createResult(app);
   const submit = async () => {
     clearErrors(form);
     button.disabled = true;

@@ -1,0 +1,40 @@
+/** Parts of a job that pages show alike. */
+
+import { icon } from "../icons.js";
+import { html } from "../lit.js";
+import { FORMATS, statusText } from "../pages/job-view.js";
+import { progress } from "./progress.js";
+
+/** @param {import("../texts.js").Texts} texts @param {any} job */
+export function jobBadge(texts, job) {
+  return html`<span class="badge" data-status=${job.status}>${statusText(texts, job)}</span>`;
+}
+
+/** How far a job is, with its stage where an event told it. @param {import("../texts.js").Texts} texts @param {any} job */
+export function jobProgress(texts, job) {
+  const stage = job.note && texts.has(job.note) ? texts.t(job.note) : "";
+  return progress(texts, { percent: job.progress, stage });
+}
+
+/** The file of a job under the name of its text: "o-papagaio-fala". @param {string} text */
+export function fileName(text) {
+  const plain = text.normalize("NFD").replace(/[\u0300-\u036f]/g, "").toLowerCase();
+  const name = plain.replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "").slice(0, 40).replace(/-$/, "");
+  return name || "papagaio";
+}
+
+/**
+ * A menu with a download for each format.
+ * @param {import("../app.js").App} app @param {{ id: string, text?: string | null }} job
+ */
+export function downloadMenu({ api, texts }, job) {
+  const label = texts.t("page.job.download");
+  return html`<div class="dropdown d-inline-block">
+    <button type="button" class="btn btn-sm btn-quiet" aria-label=${label} title=${label} aria-expanded="false" data-bs-toggle="dropdown" data-bs-popper-config='{"strategy":"fixed"}'>${icon("download")}</button>
+    <ul class="dropdown-menu">
+      ${FORMATS.map(
+        (format) => html`<li><a class="dropdown-item" href=${api.downloadUrl(job.id, format)} download="${fileName(job.text ?? "")}.${format}">${format.toUpperCase()}</a></li>`,
+      )}
+    </ul>
+  </div>`;
+}
