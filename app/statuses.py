@@ -194,6 +194,7 @@ _RECORDINGS = {  # recordings and what is in them
 }
 _CLONING = {  # cloning, conversion and training
     "bad_manifest": 400,
+    "manifest_too_new": 400,
     "clip_not_usable": 422,
     "cloning_models_missing": 503,
     "consent_missing": 422,

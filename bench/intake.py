@@ -24,6 +24,7 @@ from app.settings import load_settings
 from bench.prompts import SAMPLE_RATE, SPEAKERS, prompts
 from bench.record import RESULTS, write
 from speech.audio import Audio, resample, save
+from speech.engines.kokoro.record import RECORD as KOKORO
 from speech.errors import SpeechError
 from speech.models import ModelStore
 from train.intake import IntakeModels, analyze_recordings, load_intake_models
@@ -107,7 +108,7 @@ def count(models: IntakeModels, speaker: str, state: str, sound: Audio) -> Count
         save(sound, path)
         try:
             manifest = analyze_recordings(
-                [path], SPEAKERS[speaker].language, Path(name) / "work", models, NullReporter()
+                [path], KOKORO, SPEAKERS[speaker].language, Path(name) / "work", models, NullReporter()
             )
         except SpeechError as error:
             return Counted(speaker, state, 0, 0, {}, {}, error.code)

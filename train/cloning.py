@@ -26,9 +26,8 @@ if TYPE_CHECKING:
 ENGINE, BASE = "kokoro", "kokoro-fp32"
 LEAST_S = 6.0  # of usable clips
 FIT_SHARE = 0.88  # of the time of the default effort; the report takes the rest
-TWO_CORES_STEP_S = 1.33  # of the machine of the first figures of docs/BENCHMARKS.md
-# `Effort.rest_steps` are those of so much speech; to lay one second over its text, twice, takes such a share of a step.
-MEASURED_SPEECH_S, STEPS_PER_SPEECH_S = 50.0, 0.57
+# Seconds a second of speech beyond `MEASURED_SPEECH_S` adds on two cores: it is laid over its text, twice.
+MEASURED_SPEECH_S, PER_SPEECH_S = 50.0, 0.76
 FEWEST_HELD_OUT = 3  # clips that judges of the report need
 
 
@@ -37,15 +36,15 @@ class Effort:
     """How much work goes into a voice."""
 
     steps: int  # of the decoder, at most
-    rest_steps: int  # what alignment, prosody, listening and report take is as long as so many steps: measured
-    heard: int  # sentences more than those of spoken steps, in each language, by which the strength is chosen
+    listening_texts: int  # by which the adapters' scale is chosen, in the speaker's own language
     sentences: int  # of the report, in the speaker's own language
+    elsewhere_s: float  # that it took on another machine of two cores, for `MEASURED_SPEECH_S` of clips
 
 
 EFFORTS: Mapping[str, Effort] = {
-    "fast": Effort(steps=80, rest_steps=112, heard=0, sentences=2),
-    "default": Effort(steps=240, rest_steps=175, heard=14, sentences=4),
-    "best": Effort(steps=1200, rest_steps=175, heard=14, sentences=4),  # the rest is that of `default`
+    "fast": Effort(steps=80, listening_texts=4, sentences=2, elsewhere_s=255),
+    "default": Effort(steps=240, listening_texts=6, sentences=4, elsewhere_s=552),
+    "best": Effort(steps=1200, listening_texts=6, sentences=4, elsewhere_s=1829),
 }
 
 
@@ -62,19 +61,14 @@ class CloneOptions:
     description: str = ""
 
 
-def estimate_s(effort: str, threads: int, step_s: float | None = None, speech_s: float | None = None) -> float:
-    """Seconds a fit to `speech_s` of clips takes, from what was measured: on this machine, where `step_s` is what a
-    step takes here; else on two cores, of which one takes twice as long, and more were not measured. Where
-    `speech_s` is not known, that of the fits that were measured.
+def estimate_s(effort: str, threads: int, speech_s: float | None = None) -> float:
+    """Seconds a fit to `speech_s` of clips took elsewhere: on two cores, of which one takes twice as long, and more
+    were not measured. Where `speech_s` is not known, that of the fits that were measured.
 
     Raises SpeechError `unknown_effort`.
     """
-    asked = _effort(effort)
-    if step_s is None:
-        step_s = TWO_CORES_STEP_S * (2 if threads < 2 else 1)
     beyond_s = 0.0 if speech_s is None else speech_s - MEASURED_SPEECH_S
-    rest_steps = asked.rest_steps + STEPS_PER_SPEECH_S * beyond_s
-    return (asked.steps + rest_steps) * step_s
+    return (_effort(effort).elsewhere_s + PER_SPEECH_S * beyond_s) * (2 if threads < 2 else 1)
 
 
 def clone(
@@ -102,7 +96,7 @@ def clone(
     work_dir.mkdir(parents=True, exist_ok=True)
     sounds = [(clip, load(folder / clip.audio_path, 24000)) for clip in clips]
     fitting, judging = Part(reporter, 0.0, FIT_SHARE), Part(reporter, FIT_SHARE, 1.0)
-    how = KokoroOptions(heard=effort.heard)
+    how = KokoroOptions(listening_texts=effort.listening_texts)
     fitted = fit_voice(sounds, options.language, effort.steps, store, work_dir, fitting, how, _opinion())
     heard_s = sum(audio.duration_s for _, audio in sounds)
     meta = new_meta(options, ENGINE, BASE, store.info(BASE).files[0].sha256, options.effort, heard_s)
@@ -197,10 +191,12 @@ def _judged(
         top_hz=fitted.figures["top_hz"],
     )
     texts = report.sentences_for(meta.language, effort.sentences)
+    is_scaled = _opinion() is not None
     measured, samples = report.measure(subject, report.load_judges(store), texts, reporter)
     mapping = {
         **measured.as_mapping(),
         "measured_against": "held_out" if is_unheard else "recordings",
+        "scale_chosen_by": ["p808"] if is_scaled else [],
         "start": dict(fitted.start_shares),
         "fit": dict(fitted.figures),
     }

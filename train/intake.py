@@ -15,7 +15,7 @@ from speech.analysis.findings import of_reading
 from speech.analysis.transcripts import difference, place
 from speech.asr import Transcriber, Transcript, WhisperTranscriber
 from speech.audio import join, save
-from speech.engines.kokoro.engine import KokoroEngine
+from speech.engines.records import EngineRecord
 from speech.errors import SpeechError
 from speech.metrics.speaker import SpeakerEncoder, SpeakerJudge
 from speech.models import ModelStore
@@ -25,8 +25,6 @@ from train.manifest import Clip, Manifest
 from train.progress import Reporter, Stopped
 
 MODELS = ("whisper-base", "speaker-resnet34")
-LEAST_RECORDING_S = 10.0
-LEAST_SPEECH_S = 6.0  # that is left to fit on
 SILENCE_DB = -65.0
 LONGEST_TEXT = 20_000  # characters; ten minutes of speech have half of that
 _TOLD = 10  # clips that an error names
@@ -55,7 +53,8 @@ def load_intake_models(store: ModelStore, threads: int = 2) -> IntakeModels:
 
 def analyze_recordings(
     recordings: Sequence[Path],
-    language: str,
+    engine: EngineRecord,
+    language: str | None,
     work_dir: Path,
     models: IntakeModels,
     reporter: Reporter,
@@ -63,23 +62,24 @@ def analyze_recordings(
 ) -> Manifest:
     """Clips of 24 kHz wav in `work_dir/clips`, and `work_dir/manifest.jsonl`, written last; a second run starts anew.
 
-    `text` is what is said in all recordings together; without it the words are what the recogniser heard. Raises
-    Stopped, and SpeechError: `no_recording`, `language_not_spoken`, `text_too_long`, what `cutting.read` raises,
-    `recording_too_short`, `recording_silent`, `only_music`, `no_speech_found`, `two_speakers`, `wrong_language`,
-    `wrong_text`, `too_little_speech`. Nothing is left in `work_dir` then.
+    `engine` is the one that will speak: languages and least lengths are its own. `language` None: the one that is
+    heard most, which the clips then carry. `text` is what is said in all recordings together; without it the words are
+    what the recogniser heard. Raises Stopped, and SpeechError: `no_recording`, `language_not_spoken`, `text_too_long`,
+    what `cutting.read` raises, `recording_too_short`, `recording_silent`, `only_music`, `no_speech_found`,
+    `two_speakers`, `wrong_language`, `wrong_text`, `too_little_speech`. Nothing is left in `work_dir` then.
     """
-    spoken = match_language(language, KokoroEngine.info)
+    asked = match_language(language, engine.info) if language else None
     if not recordings:
         raise SpeechError("no_recording")
     if text is not None and len(text) > LONGEST_TEXT:
         raise SpeechError("text_too_long", length=len(text), maximum=LONGEST_TEXT)
     work_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=work_dir, prefix=".intake-") as name:
-        heard = _listen(recordings, models, reporter)
-        pieces = [piece for recording in heard for piece in cut(recording)]
-        _check_speech(heard, pieces)
-        clips = _clips(pieces, spoken, models, reporter, text)
-        _check_clips(pieces, clips)
+        sources = _read(recordings, engine.least_recording_s, models, reporter)
+        pieces = [piece for recording in sources for piece in cut(recording)]
+        _check_speech(sources, pieces, engine.least_speech_s)
+        clips = _clips(pieces, asked, engine, models, reporter, text)
+        _check_clips(pieces, clips, engine.least_speech_s)
         folder = Path(name) / "clips"
         folder.mkdir()
         for piece, clip in zip(pieces, clips, strict=True):
@@ -91,7 +91,8 @@ def analyze_recordings(
     return manifest
 
 
-def _listen(paths: Sequence[Path], models: IntakeModels, reporter: Reporter) -> list[Recording]:
+def _read(paths: Sequence[Path], least_s: float, models: IntakeModels, reporter: Reporter) -> list[Recording]:
+    """Raises SpeechError as `listen` does, and `recording_too_short`."""
     heard: list[Recording] = []
     for index, path in enumerate(paths):
         _step(reporter, "reading", index, len(paths))
@@ -99,16 +100,16 @@ def _listen(paths: Sequence[Path], models: IntakeModels, reporter: Reporter) -> 
         heard.append(listen(path, left_s, models.detector))
     _step(reporter, "finding_speech", 1, 1)
     total_s = sum(recording.audio.duration_s for recording in heard)
-    if total_s < LEAST_RECORDING_S:
+    if total_s < least_s:
         names = ", ".join(recording.name for recording in heard)
-        raise SpeechError("recording_too_short", files=names, duration_s=round(total_s, 1), minimum_s=LEAST_RECORDING_S)
+        raise SpeechError("recording_too_short", files=names, duration_s=round(total_s, 1), minimum_s=least_s)
     return heard
 
 
-def _check_speech(heard: Sequence[Recording], pieces: Sequence[Piece]) -> None:
+def _check_speech(heard: Sequence[Recording], pieces: Sequence[Piece], least_s: float) -> None:
     """Raises SpeechError when there is next to no speech, with what there is instead."""
     speech_s = sum(piece.speech.duration_s for piece in pieces)
-    if speech_s >= LEAST_SPEECH_S / 3:
+    if speech_s >= least_s / 3:
         return
     files = ", ".join(recording.name for recording in heard)
     level = max(quality.rms_db(recording.audio) for recording in heard)
@@ -120,11 +121,20 @@ def _check_speech(heard: Sequence[Recording], pieces: Sequence[Piece]) -> None:
 
 
 def _clips(
-    pieces: Sequence[Piece], language: str, models: IntakeModels, reporter: Reporter, text: str | None
+    pieces: Sequence[Piece],
+    asked: str | None,
+    engine: EngineRecord,
+    models: IntakeModels,
+    reporter: Reporter,
+    text: str | None,
 ) -> list[Clip]:
-    """Every piece with its words, measures and findings. Raises what `_who` and `_languages` raise, and Stopped."""
+    """Every piece with its words, measures and findings; `asked` is a tag of the engine's.
+
+    Raises what `_who` and `_language` raise, and Stopped.
+    """
     found = _who(pieces, models, reporter)
-    languages = _languages(pieces, language, models.transcriber)
+    languages = _languages(pieces, models.transcriber)
+    language = _language(pieces, languages, asked, engine)
     heard: list[Transcript] = []
     for index, piece in enumerate(pieces):
         _step(reporter, "transcribing", index, len(pieces))
@@ -179,10 +189,8 @@ def _is_near(pause: tuple[float, float], piece: Piece, within_s: float = 5.0) ->
     return pause[1] > piece.span.start_s - within_s and pause[0] < piece.span.end_s + within_s
 
 
-def _languages(pieces: Sequence[Piece], language: str, transcriber: Transcriber) -> tuple[Mapping[str, float], ...]:
-    """For each piece how probable each language is, by it and its neighbours of half a minute.
-
-    Raises SpeechError `wrong_language` when most of the speech is in another one than `language`."""
+def _languages(pieces: Sequence[Piece], transcriber: Transcriber) -> tuple[Mapping[str, float], ...]:
+    """For each piece how probable each language is, by it and its neighbours of half a minute."""
     sounds = [piece.audio for piece in pieces]
     found: list[Mapping[str, float]] = []
     while len(found) < len(sounds):
@@ -191,13 +199,28 @@ def _languages(pieces: Sequence[Piece], language: str, transcriber: Transcriber)
         while end < len(sounds) and sum(sound.duration_s for sound in sounds[start : end + 1]) < _LANGUAGE_WINDOW_S:
             end += 1
         found += [transcriber.languages(join(sounds[start:end]))] * (end - start)
-    other_s = Counter[str]()
-    for sound, each in zip(sounds, found, strict=True):
-        if each.get(_primary(language), 0.0) < quality.NOT_THE_LANGUAGE:
-            other_s[_likeliest(each)] += round(sound.duration_s)
-    if other_s.total() > sum(sound.duration_s for sound in sounds) / 2:
-        raise SpeechError("wrong_language", language=language, heard=other_s.most_common(1)[0][0])
     return tuple(found)
+
+
+def _language(
+    pieces: Sequence[Piece], heard: Sequence[Mapping[str, float]], asked: str | None, engine: EngineRecord
+) -> str:
+    """The language of the recordings as a tag of the engine's: the one asked for, else the one heard most.
+
+    Raises SpeechError `wrong_language` when most of the speech is in another one than `asked`, `language_not_spoken`
+    when the one that is heard is none of the engine's.
+    """
+    seconds = Counter[str]()
+    other_s = Counter[str]()
+    for piece, each in zip(pieces, heard, strict=True):
+        seconds[_likeliest(each)] += round(piece.audio.duration_s)
+        if asked and each.get(_primary(asked), 0.0) < quality.NOT_THE_LANGUAGE:
+            other_s[_likeliest(each)] += round(piece.audio.duration_s)
+    if asked is None:
+        return match_language(seconds.most_common(1)[0][0], engine.info)
+    if other_s.total() > sum(piece.audio.duration_s for piece in pieces) / 2:
+        raise SpeechError("wrong_language", language=asked, heard=other_s.most_common(1)[0][0])
+    return asked
 
 
 def _likeliest(languages: Mapping[str, float]) -> str:
@@ -234,7 +257,7 @@ def _clip(
     )
 
 
-def _check_clips(pieces: Sequence[Piece], clips: Sequence[Clip]) -> None:
+def _check_clips(pieces: Sequence[Piece], clips: Sequence[Clip], least_s: float) -> None:
     """Raises SpeechError when what is left is too little to fit on: `wrong_text` when most is lost to that."""
     refused = [
         (_place(index, piece), clip, [finding.code for finding in clip.findings if finding.severity == "refused"])
@@ -246,10 +269,10 @@ def _check_clips(pieces: Sequence[Piece], clips: Sequence[Clip]) -> None:
     if sum(clip.duration_s for _, clip in wrong) > manifest.duration_s / 2:
         told = "; ".join(f"{place}: “{clip.text}” / “{clip.recognized_text}”" for place, clip in wrong[:_TOLD])
         raise SpeechError("wrong_text", clips=told)
-    if manifest.usable_s < LEAST_SPEECH_S:
+    if manifest.usable_s < least_s:
         reasons = "; ".join(f"{place}: {', '.join(codes)}" for place, _, codes in refused[:_TOLD])
         left_s = round(manifest.usable_s, 1)
-        raise SpeechError("too_little_speech", usable_s=left_s, minimum_s=LEAST_SPEECH_S, reasons=reasons)
+        raise SpeechError("too_little_speech", usable_s=left_s, minimum_s=least_s, reasons=reasons)
 
 
 def _clip_id(index: int) -> str:

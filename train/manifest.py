@@ -1,4 +1,7 @@
-"""The one record that the stages of a dataset read and extend: clips of speech, in a JSONL file beside them."""
+"""The one record that the stages of a dataset read and extend: clips of speech, in a JSONL file beside them.
+
+Every line is a clip with the `version` of its format. Lines without one are older: they lack speaker and split.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,9 @@ from typing import Any
 
 from speech.analysis.findings import Finding
 from speech.errors import SpeechError
+
+
+VERSION = 1
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,8 @@ class Clip:
     language: str  # BCP 47
     measures: Mapping[str, float]  # such as rms_db, snr_db, bandwidth_hz, speaker_similarity
     findings: tuple[Finding, ...]
+    speaker: str = ""  # who speaks, where there are several; "" for the one speaker there is
+    split: str = ""  # "train" or "val"; "": not decided
 
     @property
     def is_usable(self) -> bool:
@@ -62,7 +70,7 @@ class Manifest:
 
     def save(self, path: Path) -> None:
         """One JSON object a line, the whole file or nothing."""
-        rows = [json.dumps(asdict(clip), ensure_ascii=False, allow_nan=False) for clip in self.clips]
+        rows = [json.dumps({"version": VERSION, **asdict(clip)}, ensure_ascii=False, allow_nan=False) for clip in self.clips]
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -76,7 +84,7 @@ class Manifest:
 
     @classmethod
     def load(cls, path: Path) -> Manifest:
-        """Raises SpeechError `bad_manifest` with the line and the reason."""
+        """Raises SpeechError `bad_manifest` with the line and the reason, `manifest_too_new` for a later version."""
         clips: list[Clip] = []
         try:
             text = path.read_text(encoding="utf-8")
@@ -93,15 +101,17 @@ class Manifest:
 
 
 def clip_from(row: Mapping[str, Any]) -> Clip:
-    """A Clip from its JSON object. Raises ValueError, TypeError or KeyError for anything but exactly that."""
-    if "heard" in row:  # its name until version 1 of the manifest
-        row = {("recognized_text" if name == "heard" else name): value for name, value in row.items()}
+    """A Clip from its JSON object. Raises ValueError, TypeError or KeyError for anything but exactly that, and
+    SpeechError `manifest_too_new`."""
+    row = _current(row)
     names = {field.name for field in fields(Clip)}
     if set(row) != names:
         raise ValueError(f"fields missing: {sorted(names - set(row))}, unknown: {sorted(set(row) - names)}")
-    for name in ("clip_id", "audio_path", "source", "text", "recognized_text", "language"):
+    for name in ("clip_id", "audio_path", "source", "text", "recognized_text", "language", "speaker", "split"):
         if not isinstance(row[name], str):
             raise ValueError(f"{name} must be a text")
+    if row["split"] not in ("", "train", "val"):
+        raise ValueError(f"split is train or val, not {row['split']!r}")
     path = PurePosixPath(row["audio_path"])
     if path.is_absolute() or ".." in path.parts:
         raise ValueError(f"audio_path leaves the folder: {path}")
@@ -109,3 +119,26 @@ def clip_from(row: Mapping[str, Any]) -> Clip:
     found = tuple(Finding(each["code"], each["severity"], dict(each["values"])) for each in row["findings"])
     measures = {str(name): float(value) for name, value in row["measures"].items()}
     return Clip(**{**row, **times, "measures": measures, "findings": found})
+
+
+def _current(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of any known version as one of this, without its version."""
+    current = dict(row)
+    version = current.pop("version", 0)
+    if not isinstance(version, int) or version < 0:
+        raise ValueError(f"version is a number, not {version!r}")
+    if version > VERSION:
+        raise SpeechError("manifest_too_new", version=version, known=VERSION)
+    if version == 0:
+        if "heard" in current:
+            current["recognized_text"] = current.pop("heard")
+        current = {"speaker": "", "split": "", **current, "findings": [_in_khz(each) for each in current["findings"]]}
+    return current
+
+
+def _in_khz(finding: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A finding of version 0 with the value that its text now shows."""
+    values = finding["values"]
+    if finding["code"] != "narrow_band" or "khz" in values or "value" not in values:
+        return finding
+    return {**finding, "values": {**values, "khz": round(values["value"] / 1000, 1)}}

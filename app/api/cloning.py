@@ -112,7 +112,7 @@ class CloneStarted(BaseModel):
 
 @router.get("/voices/efforts", summary="The efforts of a fit, and how long each takes")
 def efforts(services: Wired, reader: Language, speech_s: SpeechSeconds = None) -> list[EffortView]:
-    """By the speed of the last fit here, or of the steps that the first intake tries; before, of another machine.
+    """What they took elsewhere on as many cores; how long one takes here is told while it runs.
 
     For `speech_s` seconds of usable clips, or for fifty.
 
@@ -138,7 +138,7 @@ def efforts(services: Wired, reader: Language, speech_s: SpeechSeconds = None) -
 def intake(services: Wired, reader: Language, body: Annotated[Intake, Depends(body_of(Intake, MULTIPART))]) -> AnyJob:
     engine = _engine(services, body.tts_engine)
     language = _language(services, body.language, engine)
-    params = {"mode": "intake", "language": language, "ref_text": body.text or None}
+    params = {"mode": "intake", "engine": engine, "language": language, "ref_text": body.text or None}
     return view_of(add_with_recordings(services, INTAKE, params, body.file), reader)
 
 

@@ -93,8 +93,8 @@ class Terminal:
 
     def progress(self, done: int, total: int, note: str = "") -> None:
         share, now = done / total if total else 0.0, time.monotonic()
-        if share < self._share_before:  # another part of the work
-            self._since, self._told = now, -1
+        if share < self._share_before or note != self._note:  # another phase, with a pace of its own
+            self._since, self._told, self._note = now, -1, note
         if self._told < 0:
             self._share_before = share
         line = self._line(share, now, note)
@@ -163,7 +163,8 @@ def _request(
     if missing:
         raise Problem("file_missing", path=", ".join(missing))
     with closing(synthesizer_of(settings)) as synthesizer:
-        language = match_language(options.language or console.language, synthesizer.engines()[engine])
+        info = synthesizer.engines()[engine]
+        language = match_language(options.language, info) if options.language else None
         if not is_fitted:
             bring(synthesizer, synthesizer.models_of(engine), console, options.accept_licence)
             synthesizer.check(engine)
@@ -240,18 +241,21 @@ def _make(
     folder = work / INTAKE
     try:
         if not (folder / MANIFEST).exists():
-            cloning.analyze_recordings(recordings, request["language"], folder, reporter, text)
+            asked = request["language"]
+            cloning.analyze_recordings(recordings, request["engine"], asked, folder, reporter, text)
     except (SpeechError, Problem):
         shutil.rmtree(work)  # nothing of recordings that cannot be used
         raise
     manifest = Manifest.load(folder / MANIFEST)
     _tell_clips(manifest, console)
+    language = request["language"] or manifest.clips[0].language
+    if not request["language"]:
+        console.note(console.text("cli.clone.language_heard", language=language))
     is_fitted = cloning.is_fitted(request["engine"])
     if is_fitted:
-        cloning.measure_speed(reporter)
         estimate = clock(cloning.estimate_s(request["effort"], manifest.usable_s))
         console.note(console.text("cli.clone.begins", effort=request["effort"], time=estimate))
-    options: dict[str, Any] = {name: request[name] for name in ("voice_id", "title", "language", "effort")}
+    options: dict[str, Any] = {name: request[name] for name in ("voice_id", "title", "effort")} | {"language": language}
     (work / FIT).mkdir(exist_ok=True)
     options["consent"] = Consent(**request["consent"])
     if not is_fitted:

@@ -101,7 +101,7 @@ def _fit(cloning: CloningService, context: JobContext, wanted: CloningParams, st
         if not (folder / MANIFEST).exists():
             first = Part(context, 0.0, share)
             recordings = uploaded(context.work_dir)
-            cloning.analyze_recordings(recordings, wanted.language, folder, first, wanted.ref_text)
+            cloning.analyze_recordings(recordings, engine, wanted.language, folder, first, wanted.ref_text)
     options = {
         "voice_id": wanted.voice,
         "title": wanted.title,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
-import logging
 import os
 import re
 import unicodedata
@@ -16,15 +14,13 @@ from app.errors import Problem
 from speech.engines.registry import Registry
 from speech.models import ModelStore
 from speech.voice_library import RESERVED, VoiceLibrary
-from train.progress import Reporter, Stopped
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from speech.voice_files import VoiceMeta
     from train.manifest import Manifest
-
-log = logging.getLogger(__name__)
+    from train.progress import Reporter
 
 EFFORTS = ("fast", "default", "best")
 REFERENCE = "reference"  # what stands for the effort where nothing is fitted
@@ -32,7 +28,6 @@ INTAKE_MODELS = ("whisper-base", "speaker-resnet34")
 MODULES = ("torch", "safetensors")  # of requirements-train.txt
 INSTALL_COMMAND = "./run training"
 MANIFEST = "manifest.jsonl"
-SPEED = "fit-speed.json"  # beside the voices: how fast this machine fits
 UPLOADS, INTAKE, FIT, STAGED = "upload", "intake", "fit", "voices"  # folders in a job's work folder
 
 
@@ -43,7 +38,6 @@ class CloningService:
         self.store = store
         self.registry = registry or Registry()
         self.voices_dir = voices_dir
-        self._speed_path = voices_dir.parent / SPEED
 
     def library(self) -> VoiceLibrary:
         return self.library_in(self.voices_dir)
@@ -79,54 +73,29 @@ class CloningService:
             raise Problem("cloning_models_missing", models=lacking, command=command)
 
     def estimate_s(self, effort: str, speech_s: float | None = None) -> float:
-        """Seconds a fit takes: by the speed of the last one here or by `measure_speed`; before, as elsewhere.
+        """Seconds a fit took elsewhere, on so many cores as are here; how long it takes here is told while it runs.
 
         `speech_s`: of the clips; where it is not known, that of the fits that were measured.
         """
         from train.cloning import estimate_s
 
-        return float(estimate_s(effort, os.cpu_count() or 1, self._step_s(), speech_s))
-
-    def _step_s(self) -> float | None:
-        """None before anything was measured here, or when its record cannot be read."""
-        try:
-            return float(json.loads(self._speed_path.read_text(encoding="utf-8"))["step_s"])
-        except (OSError, ValueError, TypeError, KeyError):
-            return None
-
-    def measure_speed(self, reporter: Reporter) -> None:
-        """Measure how fast this machine fits, unless that is known or it cannot fit. Raises Stopped.
-
-        A trial that fails leaves the estimate as it was: the clips that were just taken in are good all the same.
-        """
-        needed = self.registry.engine(self.engines()[0]).fit_models
-        if self._step_s() is not None or not all(self.store.is_installed(name) for name in needed):
-            return
-        from train.kokoro.speed import measure_step_s
-
-        try:
-            self.keep_speed({"step_s": measure_step_s(self.store, reporter)})
-        except Stopped:
-            raise
-        except Exception:  # too little memory, a damaged weight, a full disk: the fit itself will say so
-            log.warning("How fast this machine fits could not be measured", exc_info=True)
-
-    def keep_speed(self, figures: Mapping[str, float]) -> None:
-        """What a fit's report says of its `step_s`, for later estimates."""
-        if "step_s" in figures:
-            self._speed_path.parent.mkdir(parents=True, exist_ok=True)
-            temporary = self._speed_path.with_suffix(f".{os.getpid()}")
-            temporary.write_text(json.dumps({"step_s": figures["step_s"]}), encoding="utf-8")
-            temporary.replace(self._speed_path)
+        return float(estimate_s(effort, os.cpu_count() or 1, speech_s))
 
     def analyze_recordings(
-        self, recordings: Sequence[Path], language: str, folder: Path, reporter: Reporter, text: str | None
+        self,
+        recordings: Sequence[Path],
+        engine: str,
+        language: str | None,
+        folder: Path,
+        reporter: Reporter,
+        text: str | None,
     ) -> Manifest:
-        """Clips under `folder`, judged, and beside them `MANIFEST`, last. Raises SpeechError as `train.intake` does."""
+        """Clips under `folder`, judged as `engine` needs them, and beside them `MANIFEST`, last; `language` None: the
+        one that is heard. Raises SpeechError as `train.intake` does."""
         from train.intake import analyze_recordings, load_intake_models
 
-        models = load_intake_models(self.store, os.cpu_count() or 1)
-        return analyze_recordings(recordings, language, folder, models, reporter, text)
+        models, record = load_intake_models(self.store, os.cpu_count() or 1), self.registry.engine(engine)
+        return analyze_recordings(recordings, record, language, folder, models, reporter, text)
 
     def clone(
         self,
@@ -143,9 +112,7 @@ class CloningService:
         """
         from train.cloning import CloneOptions, clone
 
-        made = clone(folder, manifest, CloneOptions(**options), self.store, library, work, reporter)
-        self.keep_speed(made.report["fit"])
-        return made
+        return clone(folder, manifest, CloneOptions(**options), self.store, library, work, reporter)
 
     def keep_reference(
         self, folder: Path, manifest: Manifest, options: Mapping[str, Any], library: VoiceLibrary, engine: str

@@ -21,6 +21,7 @@ class IntakeParams(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
+    engine: str | None = None  # that will speak; None: the first that voices can be made for
     language: str
     ref_text: str | None = None
 
@@ -28,14 +29,14 @@ class IntakeParams(BaseModel):
 def analyze_recordings(cloning: CloningService, context: JobContext, params: Mapping[str, Any]) -> dict[str, Any]:
     """Cut and judge; the clips and their manifest stay in the job's kept folder.
 
-    The first one also measures how fast a fit would be, since that is what its reader is shown next.
-
     Raises SpeechError for recordings that cannot be used, Stopped when the job is to stop.
     """
     wanted = IntakeParams.model_validate(params)
     recordings = uploaded(context.work_dir)
-    manifest = cloning.analyze_recordings(recordings, wanted.language, context.kept_dir, context, wanted.ref_text)
-    cloning.measure_speed(context)
+    engine = wanted.engine or cloning.engines()[0]
+    manifest = cloning.analyze_recordings(
+        recordings, engine, wanted.language, context.kept_dir, context, wanted.ref_text
+    )
     return result_of(manifest)
 
 

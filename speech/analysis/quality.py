@@ -162,6 +162,8 @@ class Rule:
 
 
 NOT_THE_LANGUAGE = 0.02  # probability of the language asked for, below which it is another one
+DECIMALS = {"clipped_share": 3, "speaker_similarity": 2, "speaker_similarity_least": 2, "text_difference": 2}
+DECIMALS |= {"language_probability": 3, "log_probability": 2}  # of a value that people read; 1 for all others
 RULES = (
     Rule("too_short", "duration_s", True, None, 1.0),
     Rule("too_long", "duration_s", False, None, 15.0),
@@ -191,7 +193,9 @@ def judge(measures: Mapping[str, float], texts: Mapping[str, str]) -> tuple[Find
         severity = None if value is None else _severity(rule, value)
         if value is None or severity is None or (rule.code in found and severity == "warning"):
             continue
-        values: dict[str, float | str] = {"value": round(value, 3), **texts}
+        values: dict[str, float | str] = {"value": round(value, DECIMALS.get(rule.measure, 1)), **texts}
+        if rule.measure == "bandwidth_hz":
+            values["khz"] = round(value / 1000, 1)
         found[rule.code] = Finding(rule.code, severity, values)
     return tuple(found.values())
 

@@ -61,6 +61,8 @@ class EngineRecord:
     voice_source: VoiceSource = "none"
     fit_models: tuple[str, ...] = ()  # names in the catalogue that fitting a voice needs
     reference_s: tuple[float, float] = (3.0, 30.0)  # least and most seconds of clips that it hears a speaker in
+    least_recording_s: float = 0.0  # of the recordings that a voice is made of, all together
+    least_speech_s: float = 0.0  # of the usable clips in them
     # Module with `is_stock(voice_id)`, and `check(base_model, base_sha256, tensors)` of what is fitted, or
     # `check_clips(clips)` of the sounds it hears a speaker in.
     voice_format: str = ""

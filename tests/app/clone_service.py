@@ -39,11 +39,14 @@ class Rehearsal(CloningService):
         """As long as if two seconds were said, where it is not known how many are."""
         return {"fast": 1.0, "default": 2.0, "best": 3.0}[effort] * (2.0 if speech_s is None else speech_s) / 2
 
-    def measure_speed(self, reporter: Reporter) -> None:
-        return None
-
     def analyze_recordings(
-        self, recordings: Sequence[Path], language: str, folder: Path, reporter: Reporter, text: str | None
+        self,
+        recordings: Sequence[Path],
+        engine: str,
+        language: str | None,
+        folder: Path,
+        reporter: Reporter,
+        text: str | None,
     ) -> Manifest:
         (folder / "clips").mkdir(parents=True, exist_ok=True)
         clips = []
@@ -65,7 +68,7 @@ class Rehearsal(CloningService):
                     sound.duration_s,
                     text or "olá",
                     "olá",
-                    language,
+                    language or "pt-BR",
                     {"rms_db": -20.0},
                     findings,
                 )

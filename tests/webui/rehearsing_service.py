@@ -59,11 +59,17 @@ class PageRehearsal(Rehearsal):
     """Reports and samples as a real fit leaves them."""
 
     def analyze_recordings(
-        self, recordings: Sequence[Path], language: str, folder: Path, reporter: Reporter, text: str | None
+        self,
+        recordings: Sequence[Path],
+        engine: str,
+        language: str | None,
+        folder: Path,
+        reporter: Reporter,
+        text: str | None,
     ) -> Manifest:
         if os.environ.get("REAL_INTAKE") == "1":
-            return CloningService.analyze_recordings(self, recordings, language, folder, reporter, text)
-        return super().analyze_recordings(recordings, language, folder, reporter, text)
+            return CloningService.analyze_recordings(self, recordings, engine, language, folder, reporter, text)
+        return super().analyze_recordings(recordings, engine, language, folder, reporter, text)
 
     def clone(
         self,

@@ -1,11 +1,8 @@
 """How far a fitted voice goes from the stock one: all the way, unless its sound pays too much for that.
 
-The last part of the way to a speaker costs most: at 65 % of its adapters and 30 % of its prosody a voice kept 93 to
-98 % of its likeness (by encoders that took no part), and its words and its opinion score came back to those of the
-stock voice. Where they do not come back, it is not the strength that costs them, and the likeness is kept. So rungs
-are listened to, and the first good one is taken; a fit that is good as a whole goes a little further than it was made,
-where that costs little more.
-bench/NOTES.md has what that gives.
+The last part of the way to a speaker costs the most words and sound quality, and keeps the least likeness. So a few
+scales of the adapters are listened to, and the first good one is taken; a fit that is good as a whole goes a little
+further than it was made, where that costs little more. `bench/NOTES.md` has what that gives.
 """
 
 from __future__ import annotations
@@ -13,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
+from statistics import fmean, stdev
 
 import numpy as np
 import torch
@@ -27,12 +25,17 @@ from train.kokoro.trainable import KokoroFit, SpeakerLoss
 from train.progress import Reporter, Stopped
 
 Opinion = Callable[[Audio], float]  # P808, 1 to 5
-# Of the opinion score, against the stock voice. 0.1 is what a listener may lose in a language: 0.09 here, over all of
-# them, was 0.11 in June's French by 40 other sentences (bench/NOTES.md).
+# Opinion score that a voice may lose against the stock voice: more would be heard, less would cost likeness.
 MOST_LOST = 0.08
-BEYOND = 1.15  # times the adapters of a whole fit that is good
-MOST_LOST_BEYOND = 0.1  # the step there costs about 0.03, so a bound as near as the one before would be left to chance
-LEAST_KEPT = 0.8  # of the likeness that the whole fit gained, by the encoders that led it
+# Times the adapters of a whole fit that is good: further is nearer to the speaker and costs opinion.
+BEYOND = 1.15
+# The same bound for that further step, wider because it costs about 0.03 by itself.
+MOST_LOST_BEYOND = 0.1
+# Share of the likeness gained by the whole fit that a smaller scale must keep, or it gives up what the fit was for.
+LEAST_KEPT = 0.8
+# Fewest texts before listening may end early, and standard errors from the bound that make an answer clear: fewer of
+# either end sooner and err more often.
+FEWEST_TEXTS, CLEAR = 4, 2.5
 
 
 @dataclass(frozen=True)
@@ -51,97 +54,120 @@ NARROW_LADDER = (AdapterScale(1.0, 0.5), *LADDER[1:])
 
 @dataclass(frozen=True)
 class Candidate:
-    """A strength as it was heard."""
+    """A scale as it was heard, against the stock voice on the same texts."""
 
-    strength: AdapterScale
-    likeness: float  # cosine to the speaker, mean of the encoders and texts
-    opinion: float
+    scale: AdapterScale
+    likeness: float  # cosine to the speaker above the stock voice's, mean of the encoders and texts
+    opinion: float  # above the stock voice's, mean of the texts
 
 
 class AdapterScaler:
-    """Sets the strength of a finished fit, in place; `nearest` is that stock voice's style table (510, 256)."""
+    """Sets the scale of a finished fit, in place; `nearest` is that stock voice's style table (510, 256)."""
 
-    def __init__(self, made: KokoroFit, nearest: Tensor) -> None:
-        self._made, self._nearest = made, nearest
-        self._ups = {name: adapter.up.detach().clone() for name, adapter in made.adapters.items()}
-        self._biases = {name: bias.detach().clone() for name, bias in made.biases.items()}
-        self._start, self._prosody = made.material.start.clone(), made.prosody.clone()
+    def __init__(self, fit: KokoroFit, nearest: Tensor) -> None:
+        self._fit, self._nearest = fit, nearest
+        self._ups = {name: adapter.up.detach().clone() for name, adapter in fit.adapters.items()}
+        self._biases = {name: bias.detach().clone() for name, bias in fit.biases.items()}
+        self._start, self._prosody = fit.material.start.clone(), fit.prosody.clone()
 
     @torch.no_grad()
-    def set(self, strength: AdapterScale) -> None:
-        made, share = self._made, strength.adapters
-        for name, adapter in made.adapters.items():
+    def set(self, scale: AdapterScale) -> None:
+        fit, share = self._fit, scale.adapters
+        for name, adapter in fit.adapters.items():
             adapter.up.copy_(share * self._ups[name])
-        for name, bias in made.biases.items():
-            bias.copy_(torch.lerp(made.original[name], self._biases[name], share))
-        kept = torch.lerp(self._nearest[:, STYLE:], self._start[:, STYLE:], strength.prosody)
-        made.material.start = torch.cat([self._start[:, :STYLE], kept], 1)
-        made.prosody = strength.prosody * self._prosody
+        for name, bias in fit.biases.items():
+            bias.copy_(torch.lerp(fit.original[name], self._biases[name], share))
+        kept = torch.lerp(self._nearest[:, STYLE:], self._start[:, STYLE:], scale.prosody)
+        fit.material.start = torch.cat([self._start[:, :STYLE], kept], 1)
+        fit.prosody = scale.prosody * self._prosody
 
 
 def select_scale(
-    made: KokoroFit, nearest: Tensor, stage: Stage, lines: Sequence[Line], opinion: Opinion, reporter: Reporter
+    fit: KokoroFit, nearest: Tensor, stage: Stage, lines: Sequence[Line], opinion: Opinion, reporter: Reporter
 ) -> Candidate:
-    """Listen to `lines` and set `made` to the rung that `choose` takes of `LADDER`, or of `NARROW_LADDER`; from a whole
-    fit that is good, to a further one that `is_nearer`. Raises Stopped.
+    """Listen to `lines` and set `fit` to the scale that `choose` takes of `LADDER`, or of `NARROW_LADDER`; from a whole
+    fit that is good, to a further one that `is_nearer`. Every text is rendered once a candidate, and no more texts than
+    a clear answer needs. Raises Stopped.
     """
-    ladder = NARROW_LADDER if is_narrow(made.material.top_hz) else LADDER
-    dial, numbers = AdapterScaler(made, nearest), count()
+    ladder = NARROW_LADDER if is_narrow(fit.material.top_hz) else LADDER
+    scaler, numbers = AdapterScaler(fit, nearest), count()
+    listener = Listener(stage.stock(nearest.numpy()), lines, fit.material.leaders, opinion, reporter)
 
-    def heard(strength: AdapterScale, voice: Voice) -> Candidate:
+    def listened(scale: AdapterScale, most_lost: float = MOST_LOST) -> Candidate:
         reporter.progress(next(numbers), len(ladder) + 1, "clone.stage.listening")
-        return _heard(strength, voice, lines, made.material.leaders, opinion, reporter)
+        scaler.set(scale)
+        return listener.compare(scale, stage.fitted(fit), most_lost)
 
-    def fitted(strength: AdapterScale) -> Candidate:
-        dial.set(strength)
-        return heard(strength, stage.fitted(made))
-
-    stock = heard(AdapterScale(0.0, 0.0), stage.stock(nearest.numpy()))
-    rungs: list[Candidate] = []
-    for strength in ladder:
-        rungs.append(fitted(strength))
-        if is_good(stock, rungs[0], rungs[-1]):
+    candidates: list[Candidate] = []
+    for scale in ladder:
+        candidates.append(listened(scale))
+        if is_good(candidates[0], candidates[-1]):
             break
-    chosen, whole = choose(stock, rungs), rungs[0]
-    if is_good(stock, whole, whole):
-        further = fitted(replace(whole.strength, adapters=BEYOND * whole.strength.adapters))
-        chosen = further if is_nearer(stock, whole, further) else whole
-    dial.set(chosen.strength)
+    chosen, whole = choose(candidates), candidates[0]
+    if is_good(whole, whole):
+        further = listened(replace(whole.scale, adapters=BEYOND * whole.scale.adapters), MOST_LOST_BEYOND)
+        chosen = further if is_nearer(whole, further) else whole
+    scaler.set(chosen.scale)
     return chosen
 
 
-def choose(stock: Candidate, rungs: Sequence[Candidate]) -> Candidate:
+def choose(candidates: Sequence[Candidate]) -> Candidate:
     """The first that costs little of the stock voice's opinion score and keeps the likeness of the strongest.
 
-    The strongest is the first of `rungs`; it is taken when none is good.
+    The strongest is the first of `candidates`; it is taken when none is good: then it is not the scale that costs.
     """
-    return next((rung for rung in rungs if is_good(stock, rungs[0], rung)), rungs[0])
+    return next((candidate for candidate in candidates if is_good(candidates[0], candidate)), candidates[0])
 
 
-def is_good(stock: Candidate, whole: Candidate, rung: Candidate) -> bool:
-    kept = rung.likeness - stock.likeness >= LEAST_KEPT * (whole.likeness - stock.likeness)
-    return kept and rung.opinion >= stock.opinion - MOST_LOST
+def is_good(whole: Candidate, candidate: Candidate) -> bool:
+    return candidate.likeness >= LEAST_KEPT * whole.likeness and candidate.opinion >= -MOST_LOST
 
 
-def is_nearer(stock: Candidate, whole: Candidate, further: Candidate) -> bool:
-    return further.likeness > whole.likeness and further.opinion >= stock.opinion - MOST_LOST_BEYOND
+def is_nearer(whole: Candidate, further: Candidate) -> bool:
+    return further.likeness > whole.likeness and further.opinion >= -MOST_LOST_BEYOND
 
 
-@torch.no_grad()
-def _heard(
-    strength: AdapterScale,
-    voice: Voice,
-    lines: Sequence[Line],
-    leaders: Sequence[SpeakerLoss],
-    opinion: Opinion,
-    reporter: Reporter,
-) -> Candidate:
-    likeness, opinions = [], []
-    for line in lines:
-        if reporter.should_stop():
+class Listener:
+    """Compares voices with the stock voice on the same texts; the stock voice says each of them once."""
+
+    def __init__(
+        self,
+        stock: Voice,
+        lines: Sequence[Line],
+        leaders: Sequence[SpeakerLoss],
+        opinion: Opinion,
+        reporter: Reporter,
+    ) -> None:
+        self._stock, self._lines, self._leaders = stock, lines, leaders
+        self._opinion, self._reporter = opinion, reporter
+        self._of_stock: list[tuple[float, float]] = []  # likeness and opinion of each line, as far as it was needed
+
+    def compare(self, scale: AdapterScale, voice: Voice, most_lost: float) -> Candidate:
+        """Ends before the last line where it is clear on which side of `most_lost` the opinion is. Raises Stopped."""
+        likeness: list[float] = []
+        opinions: list[float] = []
+        for number, line in enumerate(self._lines):
+            if number == len(self._of_stock):
+                self._of_stock.append(self._heard(self._stock, line))
+            stock, fitted = self._of_stock[number], self._heard(voice, line)
+            likeness.append(fitted[0] - stock[0])
+            opinions.append(fitted[1] - stock[1])
+            if is_clear(opinions, -most_lost):
+                break
+        return Candidate(scale, fmean(likeness), fmean(opinions))
+
+    @torch.no_grad()
+    def _heard(self, voice: Voice, line: Line) -> tuple[float, float]:
+        if self._reporter.should_stop():
             raise Stopped
         sound = voice(line)
         samples = torch.from_numpy(sound.samples)[None]
-        likeness.append(np.mean([1 - float(leader.apart(samples)) for leader in leaders]))
-        opinions.append(opinion(sound))
-    return Candidate(strength, float(np.mean(likeness)), float(np.mean(opinions)))
+        likeness = float(np.mean([1 - float(leader.apart(samples)) for leader in self._leaders]))
+        return likeness, self._opinion(sound)
+
+
+def is_clear(differences: Sequence[float], bound: float) -> bool:
+    """Whether the mean of `differences` lies `CLEAR` standard errors from `bound`, on either side."""
+    if len(differences) < FEWEST_TEXTS:
+        return False
+    return abs(fmean(differences) - bound) > CLEAR * stdev(differences) / len(differences) ** 0.5

@@ -72,7 +72,7 @@ def fit_voice(
     options: KokoroOptions = KokoroOptions(),
     opinion: Opinion | None = None,
 ) -> Fitted:
-    """Fit to clips at 24 kHz; without an `opinion` of its sound the voice has its whole strength.
+    """Fit to clips at 24 kHz; without an `opinion` of its sound the adapters are taken as they are.
 
     Raises SpeechError `too_few_clips`, `model_missing`; Stopped.
     """
@@ -94,26 +94,26 @@ def fit_voice(
         top_hz=top_hz,
         leaders=leaders(store, recordings, top_hz),
     )
-    made = KokoroFit(network, material, options)
-    made.prosody = prepared.prosody
-    tell = _samples(made, steps, reporter)
+    trainable = KokoroFit(network, material, options)
+    trainable.prosody = prepared.prosody
+    tell = _samples(trainable, steps, reporter)
     learning = Part(reporter, SHARES[1], LISTENING)
-    figures = fit(made, LoopOptions(steps, seed=options.seed), work_dir / CHECKPOINT, learning, tell)
-    strength, stage = WHOLE, Stage.of(store)
+    figures = fit(trainable, LoopOptions(steps, seed=options.seed), work_dir / CHECKPOINT, learning, tell)
+    scale, stage = WHOLE, Stage.of(store)
     if opinion:
         nearest = torch.from_numpy(load_voice(voices / f"{begin.nearest}.bin"))
-        lines = [text.line for text in material.texts] + _lines(network, "heard", language, options.heard)
-        strength = select_scale(made, nearest, stage, lines, opinion, Part(reporter, LISTENING, 1.0)).strength
+        lines = _lines(network, "listening", language, options.listening_texts, options.listening_texts // 2)
+        scale = select_scale(trainable, nearest, stage, lines, opinion, Part(reporter, LISTENING, 1.0)).scale
     return Fitted(
-        adapter=exported(made, stage.places),
+        adapter=exported(trainable, stage.places),
         held_out=frozenset(prepared.held_out_ids),
         start_voice=begin.nearest,
         start_shares=begin.shares,
         encoders=tuple(leader.encoder.name for leader in material.leaders),
         figures={
             **figures,
-            "adapters_share": strength.adapters,
-            "prosody_share": strength.prosody,
+            "adapters_share": scale.adapters,
+            "prosody_share": scale.prosody,
             "top_hz": top_hz,
             "took_s": time.monotonic() - began,
         },
@@ -159,7 +159,7 @@ def _prepared(
     known = [(clip, audio, line) for clip, audio, line in lines if line is not None]
     if len(known) < 2:
         raise SpeechError("too_few_clips", count=len(known), wanted=2)
-    said = _lines(network, "spoken", language, texts)
+    said = _lines(network, "spoken", language, texts, texts)
     saved = load_checkpoint(path)
     if saved is None:
         aligning, melody = Part(reporter, 0.0, SHARES[0]), Part(reporter, *SHARES)
@@ -209,12 +209,12 @@ def held_out(clips: Sequence[Clip]) -> list[str]:
     return [clips[int((index + 0.5) * len(clips) / count)].clip_id for index in range(count)]
 
 
-def _lines(network: Kokoro, use: str, language: str, count: int) -> list[Line]:
-    """Sentences for spoken steps, or to be heard after them: `count` at most in the speaker's language and in each of
-    `SPOKEN_LANGUAGES`."""
+def _lines(network: Kokoro, use: str, language: str, own: int, others: int) -> list[Line]:
+    """Sentences for spoken steps, or for listening after them: `own` at most in the speaker's language, which come
+    first, and `others` in each more of `SPOKEN_LANGUAGES`."""
     sentences = json.loads(SENTENCES.read_text(encoding="utf-8"))[use]
-    tags = [language, *(tag for tag in SPOKEN_LANGUAGES if tag != language)]
-    lines = [corpus.line(network, text, tag) for tag in tags for text in sentences.get(tag, ())[:count]]
+    counts = {language: own} | {tag: others for tag in SPOKEN_LANGUAGES if tag != language}
+    lines = [corpus.line(network, text, tag) for tag, n in counts.items() for text in sentences.get(tag, ())[:n]]
     return [line for line in lines if line is not None]
 
 

@@ -1,5 +1,8 @@
 """How well a fitted voice turned out, by judges that took no part in the fit.
 
+One measure is an exception: P808 also chose the adapters' scale. It is reported as what it is, and `overall`, which
+chose nothing, beside it.
+
 Held-out recordings say how near the voice could come (the ceiling: how alike they are among themselves) and how near
 it came; the stock voice that the fit started from says how near it was before. What cannot be measured is None, and
 `missing` says why.

@@ -48,7 +48,7 @@ class KokoroOptions:
     prior: float = 0.003  # weight of the style's distance from the stock voices, in their deviations
     realign_at: int = 80  # step of the second alignment
     texts: int = 8  # that nobody recorded, in each language, at most, for spoken steps
-    heard: int = 14  # more of them, in each language, at most, by which the voice's strength is chosen
+    listening_texts: int = 6  # others, by which the adapters' scale is chosen; half as many in other languages
     seed: int = 0
 
 
@@ -195,7 +195,7 @@ def _window(one: Utterance, crop: int, generator: torch.Generator) -> tuple[int,
 
 
 def _is_adapted(name: str, layer: nn.Module) -> bool:
-    return not name.startswith(("F0_conv", "N_conv"))
+    return isinstance(layer, nn.Conv1d | nn.ConvTranspose1d) and not name.startswith(("F0_conv", "N_conv"))
 
 
 def _is_bias(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""The strength of a fitted voice: which rung is taken, and what a rung changes."""
+"""The scale of a fitted voice's adapters: which candidate is taken, and what a scale changes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ from train.kokoro.adapter_scale import (
     AdapterScale,
     AdapterScaler,
     Candidate,
+    Listener,
     choose,
+    is_clear,
     is_nearer,
     select_scale,
 )
@@ -36,40 +38,72 @@ from train.kokoro.preview import Stage, exported
 from train.kokoro.trainable import KokoroFit, KokoroOptions, Material, SpeakerLoss
 from train.progress import NullReporter, Stopped
 
-STOCK = Candidate(AdapterScale(0.0, 0.0), 0.2, 4.0)
-
-
-def rungs(*heard: tuple[float, float]) -> list[Candidate]:
-    return [Candidate(strength, *one) for strength, one in zip(LADDER, heard)]
+def candidates(*heard: tuple[float, float]) -> list[Candidate]:
+    return [Candidate(scale, *one) for scale, one in zip(LADDER, heard)]
 
 
 @pytest.mark.parametrize(
     ("heard", "taken"),
     [
-        (((0.8, 3.95), (0.79, 4.0), (0.78, 4.1)), 0),  # costs little: the whole of it
-        (((0.8, 3.7), (0.79, 3.93), (0.78, 4.0)), 1),  # the first that costs little
-        (((0.8, 3.7), (0.79, 3.91), (0.78, 4.0)), 2),
-        (((0.8, 3.4), (0.79, 3.6), (0.78, 3.8)), 0),  # none does: it is not the strength that costs
-        (((0.8, 3.4), (0.65, 3.95), (0.6, 4.0)), 0),  # the likeness would be lost
+        (((0.6, -0.05), (0.59, 0.0), (0.58, 0.1)), 0),  # costs little: the whole of it
+        (((0.6, -0.3), (0.59, -0.07), (0.58, 0.0)), 1),  # the first that costs little
+        (((0.6, -0.3), (0.59, -0.09), (0.58, 0.0)), 2),
+        (((0.6, -0.6), (0.59, -0.4), (0.58, -0.2)), 0),  # none does: it is not the scale that costs
+        (((0.6, -0.6), (0.45, -0.05), (0.4, 0.0)), 0),  # the likeness would be lost
     ],
 )
-def test_the_first_rung_that_costs_little_is_taken(heard: tuple[tuple[float, float], ...], taken: int) -> None:
-    assert choose(STOCK, rungs(*heard)).strength == LADDER[taken]
+def test_the_first_candidate_that_costs_little_is_taken(heard: tuple[tuple[float, float], ...], taken: int) -> None:
+    assert choose(candidates(*heard)).scale == LADDER[taken]
 
 
 @pytest.mark.parametrize(
     ("likeness", "opinion", "taken"),
     [
-        (0.81, 3.91, True),
-        (0.79, 4.1, False),  # not nearer
-        (0.9, 3.89, False),  # all of the way costs too much
+        (0.61, -0.09, True),
+        (0.59, 0.1, False),  # not nearer
+        (0.7, -0.11, False),  # all of the way costs too much
     ],
 )
-def test_a_further_rung_is_taken_where_it_is_nearer_and_costs_little_more(
+def test_a_further_candidate_is_taken_where_it_is_nearer_and_costs_little_more(
     likeness: float, opinion: float, taken: bool
 ) -> None:
-    whole, further = Candidate(WHOLE, 0.8, 3.93), Candidate(AdapterScale(BEYOND, 1.0), likeness, opinion)
-    assert is_nearer(STOCK, whole, further) is taken
+    whole, further = Candidate(WHOLE, 0.6, -0.07), Candidate(AdapterScale(BEYOND, 1.0), likeness, opinion)
+    assert is_nearer(whole, further) is taken
+
+
+@pytest.mark.parametrize(
+    ("differences", "clear"),
+    [
+        ([0.5, 0.4, 0.5], False),  # too few texts, whatever they say
+        ([0.5, 0.4, 0.5, 0.4], True),
+        ([-0.5, -0.4, -0.5, -0.4], True),
+        ([0.5, -0.6, 0.4, -0.5], False),
+        ([-0.08, -0.08, -0.08, -0.08], False),  # right on the bound
+    ],
+)
+def test_an_answer_is_clear_where_the_mean_is_far_from_the_bound(differences: list[float], clear: bool) -> None:
+    assert is_clear(differences, -0.08) is clear
+
+
+def test_listening_ends_at_a_clear_answer_and_the_stock_voice_says_each_text_once(
+    made: tuple[KokoroFit, torch.Tensor], stage: Stage
+) -> None:
+    fit, nearest = made
+    lines = said(fit) * 6
+    told: list[Line] = []
+    stock = stage.stock(nearest.numpy())
+    sound = stock(lines[0])
+
+    def counted(line: Line) -> Audio:
+        told.append(line)
+        return sound
+
+    opinions = iter([4.0, 3.0, 4.0, 3.01, 4.0, 3.0, 4.0, 3.02, *[3.9] * 6])
+    listener = Listener(counted, lines, fit.material.leaders, lambda audio: next(opinions), NullReporter())
+    first = listener.compare(WHOLE, lambda line: sound, 0.08)
+    assert len(told) == 4 and first.opinion == pytest.approx(-0.99, abs=0.01)
+    second = listener.compare(WHOLE, lambda line: sound, 0.08)
+    assert len(told) == 4 and second.opinion == pytest.approx(-0.1) and second.likeness == pytest.approx(0.0)
 
 
 class Brightness:
@@ -119,16 +153,16 @@ def made(fit_store: ModelStore) -> tuple[KokoroFit, torch.Tensor]:
     return fit, nearest
 
 
-def test_a_dial_goes_back_and_forth(made: tuple[KokoroFit, torch.Tensor]) -> None:
+def test_a_scaler_goes_back_and_forth(made: tuple[KokoroFit, torch.Tensor]) -> None:
     fit, nearest = made
     name = next(iter(fit.adapters))
     up, style = fit.adapters[name].up.detach().clone(), fit.style(40).detach().clone()
-    dial = AdapterScaler(fit, nearest)
-    dial.set(AdapterScale(0.5, 0.0))
+    scaler = AdapterScaler(fit, nearest)
+    scaler.set(AdapterScale(0.5, 0.0))
     assert torch.equal(fit.adapters[name].up, 0.5 * up)
     assert torch.equal(fit.style(40)[0, STYLE:], nearest[39, STYLE:])
     assert torch.equal(fit.style(40)[:, :STYLE], style[:, :STYLE])
-    dial.set(WHOLE)
+    scaler.set(WHOLE)
     assert torch.equal(fit.adapters[name].up, up) and torch.allclose(fit.style(40), style, atol=1e-6)
 
 
@@ -146,9 +180,9 @@ def test_what_is_heard_decides(made: tuple[KokoroFit, torch.Tensor], stage: Stag
     assert told.parts == [(number, 1 + len(LADDER)) for number in range(1 + len(LADDER))]
     assert len(heard) == 1 + len(LADDER)
     assert all(np.abs(audio.samples).max() > 0.01 for audio in heard)
-    assert chosen.strength == WHOLE and chosen.opinion == 2.0
+    assert chosen.scale == WHOLE and chosen.opinion == 2.0
     heard.clear()
-    assert select_scale(fit, nearest, stage, said(fit), lambda audio: 4.0, NullReporter()).strength == WHOLE
+    assert select_scale(fit, nearest, stage, said(fit), lambda audio: 4.0, NullReporter()).scale == WHOLE
 
 
 @pytest.mark.parametrize(("opinions", "taken"), [((4.0, 3.93, 3.91), BEYOND), ((4.0, 3.93, 3.89), 1.0)])
@@ -159,21 +193,21 @@ def test_a_good_fit_goes_further_where_that_costs_little_more(
     more than it."""
     fit, nearest = made
     before, ups = fit.material.leaders, {name: one.up.detach().clone() for name, one in fit.adapters.items()}
-    dial = AdapterScaler(fit, nearest)
-    dial.set(AdapterScale(2.0, 1.0))
+    scaler = AdapterScaler(fit, nearest)
+    scaler.set(AdapterScale(2.0, 1.0))
     far = torch.from_numpy(stage.fitted(fit)(fit.material.texts[0].line).samples)
-    dial.set(WHOLE)
+    scaler.set(WHOLE)
     fit.material.leaders = [SpeakerLoss(Brightness(), Brightness()(far[None])[0], 1.0)]
     try:
         told, heard = Told(), iter(opinions)
-        assert select_scale(fit, nearest, stage, said(fit), lambda audio: next(heard), told).strength == AdapterScale(
+        assert select_scale(fit, nearest, stage, said(fit), lambda audio: next(heard), told).scale == AdapterScale(
             taken, 1.0
         )
         assert told.parts == [(0, 4), (1, 4), (2, 4)]
         assert all(torch.allclose(one.up, taken * ups[name]) for name, one in fit.adapters.items())
     finally:
         fit.material.leaders = before
-        dial.set(WHOLE)
+        scaler.set(WHOLE)
 
 
 @pytest.mark.parametrize(("top_hz", "prosody"), [(3825.0, 0.5), (6587.0, 1.0)])  # a telephone's, noise over 16 kHz
@@ -183,7 +217,7 @@ def test_only_prosody_of_a_telephone_is_half_believed(
     fit, nearest = made
     wide_hz, fit.material.top_hz = fit.material.top_hz, top_hz
     try:
-        assert select_scale(fit, nearest, stage, said(fit), lambda audio: 4.0, NullReporter()).strength == AdapterScale(
+        assert select_scale(fit, nearest, stage, said(fit), lambda audio: 4.0, NullReporter()).scale == AdapterScale(
             1.0, prosody
         )
     finally:

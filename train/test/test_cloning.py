@@ -14,7 +14,7 @@ from speech.synthesis import Synthesizer, SynthesizerOptions
 from speech.voice_files import Consent
 from speech.voice_library import VoiceLibrary
 from train import cloning
-from train.cloning import TWO_CORES_STEP_S, CloneOptions, Effort, clone, estimate_s
+from train.cloning import CloneOptions, Effort, clone, estimate_s
 from train.manifest import Clip, Finding, Manifest
 from train.progress import NullReporter
 
@@ -35,7 +35,7 @@ def clips(folder: Path, sounds: list[Audio]) -> Manifest:
     for number, (audio, text) in enumerate(zip(sounds, TEXTS, strict=True), 1):
         name = f"c{number:03}"
         save(audio, folder / f"{name}.wav")
-        narrow = Finding("narrow_band", "warning", {"value": 4000.0})
+        narrow = Finding("narrow_band", "warning", {"value": 4000.0, "khz": 4.0})
         length = audio.duration_s
         found.append(
             Clip(name, f"{name}.wav", "a.wav", 0.0, length, length, text, text, "pt-BR", {}, (narrow,) * (number == 1))
@@ -67,7 +67,7 @@ def recordings(fit_store: ModelStore) -> list[Audio]:
 def test_a_voice_with_its_report(
     fit_store: ModelStore, recordings: list[Audio], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(cloning.EFFORTS, "fast", Effort(steps=4, rest_steps=1, heard=0, sentences=1))
+    monkeypatch.setitem(cloning.EFFORTS, "fast", Effort(4, 0, 1, 1.0))
     library, reporter = VoiceLibrary(tmp_path / "voices"), Told()
     manifest = clips(tmp_path, recordings)
     meta = clone(tmp_path, manifest, options(effort="fast"), fit_store, library, tmp_path / "work", reporter)
@@ -129,6 +129,5 @@ def test_too_little_speech_says_which_clips_and_why(tmp_path: Path) -> None:
 
 def test_estimates_are_for_two_cores_and_double_on_one() -> None:
     assert estimate_s("fast", 2) < estimate_s("default", 2) < estimate_s("best", 2)
-    assert estimate_s("default", 2, step_s=2 * TWO_CORES_STEP_S) == 2 * estimate_s("default", 2)
     assert estimate_s("fast", 2, speech_s=6.0) < estimate_s("fast", 2, speech_s=50.0) == estimate_s("fast", 2)
     assert estimate_s("default", 1) == 2 * estimate_s("default", 2) == 2 * estimate_s("default", 16)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -12,12 +13,17 @@ import pytest
 import soundfile
 
 from app.errors import STATUS
+from app.tasks.cloning_service import CloningService
 from app.texts import LANGUAGES, catalogue
 from speech.analysis import quality
 from speech.analysis.cutting import LONGEST_RECORDINGS_S, Recording, cut, listen, read
+from speech.asr import Transcript
 from speech.audio import Audio, encode, join, load, save
+from speech.engines.kokoro.record import RECORD as KOKORO
+from speech.engines.xtts.record import RECORD as XTTS
 from speech.errors import SpeechError
 from speech.metrics.wer import word_error_rate
+from speech.models import ModelStore
 from speech.vad import EnergyDetector, SileroDetector, Span, VoiceDetector
 from train.intake import IntakeModels, analyze_recordings
 from train.manifest import Finding, Manifest
@@ -77,7 +83,7 @@ def recording(speak: Speak) -> Audio:
 def test_two_files_become_clips_with_their_words(tmp_path: Path, models: IntakeModels, speak: Speak) -> None:
     paths = [*saved(tmp_path, speak(*TEXTS[:2])), stereo_m4a(speak(TEXTS[2]), tmp_path / "ana.m4a")]
     work, told = tmp_path / "work", Told()
-    manifest = analyze_recordings(paths, "pt", work, models, told)
+    manifest = analyze_recordings(paths, KOKORO, "pt", work, models, told)
 
     assert Manifest.load(work / "manifest.jsonl") == manifest
     assert sorted(path.name for path in work.iterdir()) == ["clips", "manifest.jsonl"]
@@ -102,7 +108,7 @@ def test_a_given_text_is_placed_and_its_wrong_part_is_named(
     other = "Ninguém mais quis comprar a casa amarela."
     work = tmp_path / "work"
     manifest = analyze_recordings(
-        saved(tmp_path, recording), "pt-BR", work, models, NullReporter(), f"{TEXTS[0]} {other} {TEXTS[2]}"
+        saved(tmp_path, recording), KOKORO, "pt-BR", work, models, NullReporter(), f"{TEXTS[0]} {other} {TEXTS[2]}"
     )
     assert [clip.text for clip in manifest.clips] == [TEXTS[0], other, TEXTS[2]]
     assert [clip.is_usable for clip in manifest.clips] == [True, False, True]
@@ -111,7 +117,7 @@ def test_a_given_text_is_placed_and_its_wrong_part_is_named(
 
     with pytest.raises(SpeechError) as caught:
         analyze_recordings(
-            saved(tmp_path, recording), "pt-BR", tmp_path / "2", models, NullReporter(), "Nada disso foi dito. " * 6
+            saved(tmp_path, recording), KOKORO, "pt-BR", tmp_path / "2", models, NullReporter(), "Nada disso foi dito. " * 6
         )
     assert caught.value.code == "wrong_text" and "c002" in str(caught.value.values["clips"])
     assert list((tmp_path / "2").iterdir()) == []
@@ -122,14 +128,14 @@ def test_a_stranger_s_clip_is_left_out_and_two_people_are_refused(
 ) -> None:
     stranger = speak("Eu também quero falar um pouco.", voice="pm_alex")
     manifest = analyze_recordings(
-        saved(tmp_path, speak(*TEXTS), stranger, speak(*TEXTS)), "pt-BR", tmp_path / "1", models, NullReporter()
+        saved(tmp_path, speak(*TEXTS), stranger, speak(*TEXTS)), KOKORO, "pt-BR", tmp_path / "1", models, NullReporter()
     )
     assert [codes(clip.findings, "refused") for clip in manifest.clips if not clip.is_usable] == [{"second_speaker"}]
     assert [clip.source for clip in manifest.clips if not clip.is_usable] == ["r1.wav"]
 
     both = join([speak(TEXTS[0]), speak(TEXTS[1], voice="pm_alex"), speak(TEXTS[2]), stranger])
     with pytest.raises(SpeechError) as caught:
-        analyze_recordings(saved(tmp_path, both), "pt-BR", tmp_path / "2", models, NullReporter())
+        analyze_recordings(saved(tmp_path, both), KOKORO, "pt-BR", tmp_path / "2", models, NullReporter())
     assert caught.value.code == "two_speakers" and "r0.wav" in str(caught.value.values["clips"])
     assert 20 <= int(str(caught.value.values["share_percent"])) <= 60
 
@@ -151,14 +157,14 @@ def noisy(sound: Audio, snr_db: float = 10) -> Audio:
 def test_a_telephone_and_a_noisy_room_are_warned_of_and_kept(
     tmp_path: Path, models: IntakeModels, recording: Audio, worse: Callable[[Audio], Audio], code: str
 ) -> None:
-    manifest = analyze_recordings(saved(tmp_path, worse(recording)), "pt-BR", tmp_path / "work", models, NullReporter())
+    manifest = analyze_recordings(saved(tmp_path, worse(recording)), KOKORO, "pt-BR", tmp_path / "work", models, NullReporter())
     assert manifest.usable() == manifest.clips and len(manifest.clips) == len(TEXTS)
     assert all(code in codes(clip.findings, "warning") for clip in manifest.clips)
 
 
 def test_another_language_than_said_is_told(tmp_path: Path, models: IntakeModels, recording: Audio) -> None:
     with pytest.raises(SpeechError) as caught:
-        analyze_recordings(saved(tmp_path, recording), "en-US", tmp_path / "work", models, NullReporter())
+        analyze_recordings(saved(tmp_path, recording), KOKORO, "en-US", tmp_path / "work", models, NullReporter())
     assert caught.value.code == "wrong_language"
     assert caught.value.values == {"language": "en-US", "heard": "pt"}
 
@@ -189,7 +195,7 @@ BAD: Mapping[str, tuple[Audio, ...]] = {
 @pytest.mark.parametrize("code", BAD)
 def test_what_is_no_speech_is_refused_by_name(tmp_path: Path, models: IntakeModels, code: str) -> None:
     with pytest.raises(SpeechError) as caught:
-        analyze_recordings(saved(tmp_path, *BAD[code]), "pt-BR", tmp_path / "work", models, NullReporter())
+        analyze_recordings(saved(tmp_path, *BAD[code]), KOKORO, "pt-BR", tmp_path / "work", models, NullReporter())
     assert caught.value.code == code and STATUS[code] in (400, 413, 422)
     assert not code.startswith("recording") or "r0.wav" in str(caught.value.values["files"])
     assert not (tmp_path / "work").exists() or list((tmp_path / "work").iterdir()) == []
@@ -200,7 +206,7 @@ def test_a_language_without_phonemes_and_an_endless_text_are_refused_unheard(
 ) -> None:
     for code, language, text in (("language_not_spoken", "de", None), ("text_too_long", "pt-BR", "a " * 20_000)):
         with pytest.raises(SpeechError) as caught:
-            analyze_recordings([tmp_path / "none.wav"], language, tmp_path / "work", models, NullReporter(), text)
+            analyze_recordings([tmp_path / "none.wav"], KOKORO, language, tmp_path / "work", models, NullReporter(), text)
         assert caught.value.code == code
     assert not (tmp_path / "work").exists()
 
@@ -211,7 +217,7 @@ def test_stopping_leaves_nothing_half_made(
 ) -> None:
     told = Told(patience)
     with pytest.raises(Stopped):
-        analyze_recordings(saved(tmp_path, recording), "pt-BR", tmp_path / "work", models, told)
+        analyze_recordings(saved(tmp_path, recording), KOKORO, "pt-BR", tmp_path / "work", models, told)
     assert len(told.steps) == patience and list((tmp_path / "work").iterdir()) == []
 
 
@@ -311,3 +317,39 @@ def test_every_detector_finds_the_sentences(
     assert len(pieces) == len(TEXTS) and len(heard.pauses) == len(TEXTS) + 1
     for start, end in heard.pauses:
         assert quality.rms_db(recording.slice(start, end)) < -60
+
+
+class HearsGerman:
+    """Writes the same German words down, whoever speaks."""
+
+    def transcribe(self, audio: Audio, language: str, *, with_words: bool = False) -> Transcript:
+        return Transcript("Als der Regen aufhörte, liefen die Kinder hinaus.", language.split("-")[0])
+
+    def languages(self, audio: Audio) -> Mapping[str, float]:
+        return {"de": 0.97, "nl": 0.02}
+
+
+def test_language_and_least_lengths_are_those_of_the_engine_that_will_speak(
+    recording: Audio, models: IntakeModels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model_store: ModelStore
+) -> None:
+    """A few seconds in German: enough for XTTS by way of the service, too short and a foreign language for Kokoro."""
+    short = Audio(recording.samples[: 7 * RATE], RATE)
+    paths = saved(tmp_path, short)
+    german = replace(models, transcriber=HearsGerman())
+    monkeypatch.setattr("train.intake.load_intake_models", lambda store, threads: german)
+    service = CloningService(model_store, tmp_path / "voices")
+    manifest = service.analyze_recordings(paths, "xtts", "de", tmp_path / "1", NullReporter(), None)
+    assert {clip.language for clip in manifest.clips} == {"de"} and 3 <= manifest.usable_s < 10
+    heard = analyze_recordings(paths, XTTS, None, tmp_path / "2", german, NullReporter())
+    assert {clip.language for clip in heard.clips} == {"de"}
+    for language, code in (("de", "language_not_spoken"), (None, "recording_too_short")):
+        with pytest.raises(SpeechError) as caught:
+            analyze_recordings(paths, KOKORO, language, tmp_path / "3", german, NullReporter())
+        assert caught.value.code == code
+
+
+def test_where_no_language_is_given_the_one_that_is_heard_is_used(
+    recording: Audio, models: IntakeModels, tmp_path: Path
+) -> None:
+    manifest = analyze_recordings(saved(tmp_path, recording), KOKORO, None, tmp_path / "work", models, NullReporter())
+    assert {clip.language for clip in manifest.clips} == {"pt-BR"}

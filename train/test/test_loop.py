@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from train.checkpoints import SnapshotPolicy, Snapshots, load_checkpoint, save_checkpoint, snapshots_in
 from train.loop import LoopOptions, fit, schedule
 from train.progress import NullReporter, Stopped
 from train.trainable import ParameterGroup
@@ -124,3 +125,74 @@ def test_after_is_called_with_the_mean_weights_in_place(tmp_path: Path) -> None:
     fit(line, OPTIONS, tmp_path / "checkpoint.pt", NullReporter(), lambda step: seen.append((step, line.w.item())))
     assert [step for step, _ in seen] == list(range(20, 201, 20))[: len(seen)]
     assert seen[0][1] < seen[1][1] < 3.5
+
+
+def test_accumulated_batches_are_one_larger_batch(tmp_path: Path) -> None:
+    """Two batches a step give the mean of their gradients: the first weights of plain descent say so."""
+    seen: list[int] = []
+
+    class Counting(Line):
+        def losses(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
+            seen.append(step)
+            return super().losses(step, generator)
+
+    options = LoopOptions(steps=3, validate_every=3, accumulation=2)
+    fit(Counting(), options, tmp_path / "checkpoint.pt", NullReporter())
+    assert seen == [0, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("change", [{"optimizer": "adamw", "betas": (0.9, 0.96)}, {"precision": "bf16"}, {"average": 0}])
+def test_every_option_learns_and_resumes(tmp_path: Path, change: dict[str, Any]) -> None:
+    options = LoopOptions(steps=120, validate_every=20, patience=0, **change)
+    whole, parts, rest = StopAt(10**9), StopAt(47), StopAt(10**9)
+    one, two = Line(), Line()
+    fit(one, options, tmp_path / "one.pt", whole)
+    with pytest.raises(Stopped):
+        fit(Line(), options, tmp_path / "two.pt", parts)
+    fit(two, options, tmp_path / "two.pt", rest)
+    assert parts.curve + rest.curve == whole.curve and len(whole.curve) == 120
+    assert torch.equal(one.w, two.w) and abs(one.w.item() - 3) < 1
+
+
+def test_gradients_that_are_no_numbers_change_nothing(tmp_path: Path) -> None:
+    class Broken(Line):
+        def losses(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
+            return {"fit": (self.w + self.b) * (float("nan") if step else 1.0)}
+
+    line = Broken()
+    fit(line, LoopOptions(steps=4, validate_every=4, average=0), tmp_path / "checkpoint.pt", NullReporter())
+    assert torch.isfinite(line.w) and line.w.item() == pytest.approx(-0.005)
+
+
+def test_options_that_nobody_knows_are_refused() -> None:
+    for change in ({"optimizer": "lion"}, {"precision": "int4"}, {"accumulation": 0}):
+        with pytest.raises(ValueError):
+            LoopOptions(steps=1, **change)  # type: ignore[arg-type]
+
+
+def test_snapshots_are_kept_by_their_policy(tmp_path: Path) -> None:
+    def write(folder: Path) -> dict[str, Any]:
+        (folder / "weights").write_text("w")
+        return {"kind": "line"}
+
+    snapshots = Snapshots(tmp_path / "kept", SnapshotPolicy(every=20, keep=2), write)
+    options = LoopOptions(steps=200, validate_every=20, patience=0)
+    fit(Line(worse_after=60), options, tmp_path / "checkpoint.pt", NullReporter(), snapshots=snapshots)
+    kept = snapshots_in(tmp_path / "kept")
+    steps = [meta["step"] for _, meta in kept]
+    losses = {meta["step"]: meta["losses"]["loss"] for _, meta in kept}
+    assert steps[-2:] == [180, 200] and len(steps) == 3 and min(losses, key=losses.__getitem__) == steps[0]
+    assert all((path / "weights").exists() and meta["kind"] == "line" for path, meta in kept)
+
+
+def test_a_full_disk_leaves_the_checkpoint_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "checkpoint.pt"
+    save_checkpoint(path, {"step": 1})
+
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError):
+        save_checkpoint(path, {"step": 2})
+    assert load_checkpoint(path) == {"step": 1} and [one.name for one in tmp_path.iterdir()] == ["checkpoint.pt"]

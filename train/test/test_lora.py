@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from train.lora import LowRank, adapt, merge
+from speech.engines.xtts.gpt import Conv1D
+from train.lora import LowRank, adapt, merge, unmerge
 
 
 def small() -> nn.Sequential:
@@ -93,3 +94,48 @@ def test_the_chosen_ones_only(name: str) -> None:
     assert [type(layer) for index, layer in enumerate(layers) if str(index) != name] == [
         type(layer) for index, layer in enumerate(before) if str(index) != name
     ]
+
+
+class Plain(nn.Module):
+    """One of each layer without positions: GPT-2's, whose weight is (in, out), and a linear one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.c_attn, self.out = Conv1D(6, 9), nn.Linear(9, 5)
+        generator = torch.Generator().manual_seed(4)
+        with torch.no_grad():
+            for parameter in self.parameters():
+                parameter.copy_(torch.randn(parameter.shape, generator=generator))
+        self.requires_grad_(False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        made: torch.Tensor = self.out(self.c_attn(x))
+        return made
+
+
+def test_layers_without_positions_are_adapted_merged_and_unmerged() -> None:
+    x = torch.randn(4, 6, generator=torch.Generator().manual_seed(5))
+    plain, network = Plain(), Plain()
+    adapters = adapt(network, 2, lambda name, layer: True, torch.Generator().manual_seed(6), alpha=8.0)
+    assert sorted(adapters) == ["c_attn", "out"] and adapters["c_attn"].up.shape == (9, 2)
+    assert torch.equal(network(x), plain(x))
+    learn(network, adapters)
+    wanted = network(x)
+    assert (wanted - plain(x)).abs().max() > 0.1
+    merge(network, adapters)
+    assert not any(isinstance(layer, LowRank) for layer in network.modules())
+    assert torch.allclose(network(x), wanted, atol=1e-5)
+    assert torch.allclose(network.c_attn.weight - plain.c_attn.weight, adapters["c_attn"].delta(), atol=1e-6)
+    unmerge(network, adapters)
+    assert isinstance(network.c_attn, LowRank) and torch.allclose(network(x), wanted, atol=1e-5)
+
+
+def test_dropout_is_of_training_alone() -> None:
+    x = torch.ones(1, 6)
+    network = Plain()
+    adapters = adapt(network, 2, lambda name, layer: True, torch.Generator(), dropout=0.5)
+    learn(network, adapters)
+    network.eval()
+    assert torch.equal(network(x), network(x))
+    network.train()
+    assert len({network(x).sum().item() for _ in range(8)}) > 1

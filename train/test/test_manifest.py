@@ -97,3 +97,23 @@ def test_a_manifest_of_before_is_read(tmp_path: Path) -> None:
     row = asdict(CLIP)
     path.write_text(json.dumps({("heard" if name == "recognized_text" else name): row[name] for name in row}) + "\n")
     assert Manifest.load(path) == Manifest((CLIP,))
+
+
+def test_speaker_split_and_version_are_kept_and_older_lines_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "manifest.jsonl"
+    marked = replace(CLIP, speaker="ana", split="val")
+    Manifest((marked,)).save(path)
+    assert json.loads(path.read_text())["version"] == 1 and Manifest.load(path).clips == (marked,)
+    old = {name: value for name, value in asdict(CLIP).items() if name not in ("speaker", "split")}
+    old["findings"] = [{"code": "narrow_band", "severity": "warning", "values": {"value": 4500.0}}]
+    path.write_text(json.dumps(old) + "\n")
+    (clip,) = Manifest.load(path).clips
+    assert (clip.speaker, clip.split, clip.findings[0].values["khz"]) == ("", "", 4.5)
+
+
+def test_a_manifest_of_a_later_version_is_refused_by_that_name(tmp_path: Path) -> None:
+    path = tmp_path / "manifest.jsonl"
+    path.write_text(json.dumps({"version": 2, **asdict(CLIP)}) + "\n")
+    with pytest.raises(SpeechError) as caught:
+        Manifest.load(path)
+    assert (caught.value.code, caught.value.values) == ("manifest_too_new", {"version": 2, "known": 1})

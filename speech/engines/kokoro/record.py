@@ -38,6 +38,8 @@ RECORD = EngineRecord(
     install=Installation(packages=("onnxruntime",), command=PULL_COMMAND, weights=WEIGHTS),
     voice_source="fit",
     fit_models=("kokoro-fp32", "kokoro-voices", "speaker-resemblyzer", "speaker-ecapa", "speaker-eres2net"),
+    least_recording_s=10.0,
+    least_speech_s=6.0,
     voice_format="speech.engines.kokoro.adapter",
     profiles=(
         _profile("balanced", "An even pace for most texts", True),

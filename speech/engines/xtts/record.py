@@ -55,6 +55,8 @@ RECORD = EngineRecord(
     ),
     voice_source="reference",
     reference_s=(3.0, 30.0),  # the network hears no more
+    least_recording_s=3.0,
+    least_speech_s=3.0,
     voice_format="speech.engines.xtts.voices",
     profiles=(
         _profile("balanced", "Naturalness and stability in balance", True),
