@@ -16,7 +16,6 @@ from typing import Any
 from speech.analysis.findings import Finding
 from speech.errors import SpeechError
 
-
 VERSION = 1
 
 
@@ -70,7 +69,9 @@ class Manifest:
 
     def save(self, path: Path) -> None:
         """One JSON object a line, the whole file or nothing."""
-        rows = [json.dumps({"version": VERSION, **asdict(clip)}, ensure_ascii=False, allow_nan=False) for clip in self.clips]
+        rows = [
+            json.dumps({"version": VERSION, **asdict(clip)}, ensure_ascii=False, allow_nan=False) for clip in self.clips
+        ]
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:

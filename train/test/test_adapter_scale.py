@@ -38,6 +38,7 @@ from train.kokoro.preview import Stage, exported
 from train.kokoro.trainable import KokoroFit, KokoroOptions, Material, SpeakerLoss
 from train.progress import NullReporter, Stopped
 
+
 def candidates(*heard: tuple[float, float]) -> list[Candidate]:
     return [Candidate(scale, *one) for scale, one in zip(LADDER, heard)]
 

@@ -117,7 +117,13 @@ def test_a_given_text_is_placed_and_its_wrong_part_is_named(
 
     with pytest.raises(SpeechError) as caught:
         analyze_recordings(
-            saved(tmp_path, recording), KOKORO, "pt-BR", tmp_path / "2", models, NullReporter(), "Nada disso foi dito. " * 6
+            saved(tmp_path, recording),
+            KOKORO,
+            "pt-BR",
+            tmp_path / "2",
+            models,
+            NullReporter(),
+            "Nada disso foi dito. " * 6,
         )
     assert caught.value.code == "wrong_text" and "c002" in str(caught.value.values["clips"])
     assert list((tmp_path / "2").iterdir()) == []
@@ -157,7 +163,9 @@ def noisy(sound: Audio, snr_db: float = 10) -> Audio:
 def test_a_telephone_and_a_noisy_room_are_warned_of_and_kept(
     tmp_path: Path, models: IntakeModels, recording: Audio, worse: Callable[[Audio], Audio], code: str
 ) -> None:
-    manifest = analyze_recordings(saved(tmp_path, worse(recording)), KOKORO, "pt-BR", tmp_path / "work", models, NullReporter())
+    manifest = analyze_recordings(
+        saved(tmp_path, worse(recording)), KOKORO, "pt-BR", tmp_path / "work", models, NullReporter()
+    )
     assert manifest.usable() == manifest.clips and len(manifest.clips) == len(TEXTS)
     assert all(code in codes(clip.findings, "warning") for clip in manifest.clips)
 
@@ -206,7 +214,9 @@ def test_a_language_without_phonemes_and_an_endless_text_are_refused_unheard(
 ) -> None:
     for code, language, text in (("language_not_spoken", "de", None), ("text_too_long", "pt-BR", "a " * 20_000)):
         with pytest.raises(SpeechError) as caught:
-            analyze_recordings([tmp_path / "none.wav"], KOKORO, language, tmp_path / "work", models, NullReporter(), text)
+            analyze_recordings(
+                [tmp_path / "none.wav"], KOKORO, language, tmp_path / "work", models, NullReporter(), text
+            )
         assert caught.value.code == code
     assert not (tmp_path / "work").exists()
 

@@ -141,7 +141,9 @@ def test_accumulated_batches_are_one_larger_batch(tmp_path: Path) -> None:
     assert seen == [0, 1, 2, 3, 4, 5]
 
 
-@pytest.mark.parametrize("change", [{"optimizer": "adamw", "betas": (0.9, 0.96)}, {"precision": "bf16"}, {"average": 0}])
+@pytest.mark.parametrize(
+    "change", [{"optimizer": "adamw", "betas": (0.9, 0.96)}, {"precision": "bf16"}, {"average": 0}]
+)
 def test_every_option_learns_and_resumes(tmp_path: Path, change: dict[str, Any]) -> None:
     options = LoopOptions(steps=120, validate_every=20, patience=0, **change)
     whole, parts, rest = StopAt(10**9), StopAt(47), StopAt(10**9)
