@@ -292,6 +292,21 @@ _SERVICE = {  # the service, its settings and its command line
     "unknown_setting": 500,
     "unsupported_database": 500,
 }
+_TRAINING = {  # fine-tuning
+    "adapter_other_base": 409,
+    "adapter_other_shape": 409,
+    "adapter_unreadable": 422,
+    "bad_training_option": 422,
+    "blend_of_full": 422,
+    "blend_weights": 422,
+    "dataset_line": 422,
+    "dataset_missing": 404,
+    "dataset_sound_unreadable": 422,
+    "dataset_too_small": 422,
+    "nothing_to_train_on": 422,
+    "run_of_other_data": 409,
+    "training_disk_full": 507,
+}
 _DATASETS = {  # making datasets
     "archive_unusable": 422,
     "bad_dataset_name": 422,
@@ -331,4 +346,5 @@ STATUS: Mapping[str, int] = {
     **_REQUESTS,
     **_SERVICE,
     **_DATASETS,
+    **_TRAINING,
 }

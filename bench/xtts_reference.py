@@ -116,12 +116,12 @@ class Reference:
         for number in cases:
             settings = case_settings(number)
             utterance, steps = settings.pop("utterance"), settings.pop("steps")
-            text = self.torch.from_numpy(made[f"text.{utterance}"])[None]
+            ids = self.torch.from_numpy(made[f"text.{utterance}"])[None]
             voice = self.voices[UTTERANCES[utterance][2]][0]
             self.torch.manual_seed(int(settings.pop("seed", 0)))
             codes = gpt.generate(
                 cond_latents=voice,
-                text_inputs=text,
+                text_inputs=ids,
                 max_new_tokens=steps,
                 num_beams=1,
                 num_return_sequences=1,
@@ -130,10 +130,10 @@ class Reference:
             made[f"decoded.{number}.tokens"] = codes[0].numpy().astype(np.int16)
             if number < 2:
                 lengths = (
-                    self.torch.tensor([text.shape[1]]),
+                    self.torch.tensor([ids.shape[1]]),
                     self.torch.tensor([codes.shape[1] * gpt.code_stride_len]),
                 )
-                hidden = gpt(text, lengths[0], codes, lengths[1], cond_latents=voice, return_latent=True)
+                hidden = gpt(ids, lengths[0], codes, lengths[1], cond_latents=voice, return_latent=True)
                 made[f"decoded.{number}.hidden"] = hidden[0].numpy()
         return made
 
@@ -179,7 +179,8 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--cases", type=int, nargs="*", default=range(len(CASES)))
     asked = parser.parse_args()
-    np.savez(asked.out, **Reference(asked.folder).everything(asked.cases))
+    arrays: dict[str, Any] = Reference(asked.folder).everything(asked.cases)
+    np.savez(asked.out, **arrays)
 
 
 if __name__ == "__main__":

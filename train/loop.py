@@ -23,7 +23,7 @@ from train.progress import Reporter, Stopped
 from train.trainable import Trainable
 
 Precision = Literal["fp32", "bf16", "fp16"]
-OPTIMIZERS: Mapping[str, type[torch.optim.Optimizer]] = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+OPTIMIZERS: Mapping[str, type[torch.optim.Adam]] = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
 SEED_STRIDE = 1_000_003  # between the seeds of two steps of one run
 
 
@@ -77,6 +77,7 @@ def fit(
     reporter: Reporter,
     after: Callable[[int], None] = lambda step: None,
     snapshots: Snapshots | None = None,
+    note: str = "clone.stage.fitting",
 ) -> Mapping[str, float]:
     """Train until the held-out loss stops falling or the steps are done; the best averaged weights stay in place.
 
@@ -96,7 +97,7 @@ def fit(
         took_s.append(time.monotonic() - began)
         state.step += 1
         reporter.metric(state.step, values)
-        reporter.progress(state.step, options.steps, "clone.stage.fitting")
+        reporter.progress(state.step, options.steps, note)
         if state.step % options.validate_every == 0 or state.step == options.steps:
             _validate(trainable, state, reporter, after, snapshots)
             _save(checkpoint, trainable, state)
@@ -113,9 +114,16 @@ def _start(trainable: Trainable, options: LoopOptions, checkpoint: Path) -> _Sta
     groups = trainable.parameters()
     parameters = [parameter for group in groups for parameter in group.parameters]
     optimizer = OPTIMIZERS[options.optimizer](
-        [{"params": group.parameters, "lr": group.rate, "rate": group.rate} for group in groups],
-        betas=options.betas,  # type: ignore[call-arg]
-        weight_decay=options.weight_decay,
+        [
+            {
+                "params": group.parameters,
+                "lr": group.rate,
+                "rate": group.rate,
+                "weight_decay": options.weight_decay if group.decays else 0.0,
+            }
+            for group in groups
+        ],
+        betas=options.betas,
     )
     generator = torch.Generator().manual_seed(options.seed)
     scaler = torch.amp.GradScaler(_kind(options.device), enabled=options.precision == "fp16")

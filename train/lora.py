@@ -34,10 +34,10 @@ class LowRank(nn.Module):
         self.base = base
         self.scale = 1.0 if alpha is None else alpha / rank
         self.dropout = dropout
-        place = {"device": base.weight.device, "dtype": torch.float32}
-        self.up = nn.Parameter(torch.zeros(shape[0], rank, **place))
+        device = base.weight.device
+        self.up = nn.Parameter(torch.zeros(shape[0], rank, device=device))
         # Drawn on the CPU, so that a seed gives the same adapter on every device.
-        self.down = nn.Parameter((torch.randn(rank, rest, generator=generator) / rest**0.5).to(**place))
+        self.down = nn.Parameter((torch.randn(rank, rest, generator=generator) / rest**0.5).to(device))
 
     def forward(self, x: Tensor) -> Tensor:
         plain: Tensor = self.base(x)

@@ -17,11 +17,12 @@ class ParameterGroup:
 
     name: str
     parameters: tuple[torch.nn.Parameter, ...]
-    rate: float  # Adam's, before the schedule
+    rate: float  # the optimizer's, before the schedule
+    decays: bool = True  # whether weight decay pulls them
 
 
 class Trainable(Protocol):
-    """One voice in the making; `Loop` runs it, `train/kokoro.py` is one."""
+    """One voice in the making; `train.loop.fit` runs it, `KokoroFit` and `XttsFit` are two."""
 
     def parameters(self) -> list[ParameterGroup]:
         """What is trained, always in the same order."""

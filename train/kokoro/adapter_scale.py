@@ -170,4 +170,5 @@ def is_clear(differences: Sequence[float], bound: float) -> bool:
     """Whether the mean of `differences` lies `CLEAR` standard errors from `bound`, on either side."""
     if len(differences) < FEWEST_TEXTS:
         return False
-    return abs(fmean(differences) - bound) > CLEAR * stdev(differences) / len(differences) ** 0.5
+    error = stdev(differences) / float(np.sqrt(len(differences)))
+    return abs(fmean(differences) - bound) > CLEAR * error

@@ -172,16 +172,16 @@ def test_what_is_heard_decides(made: tuple[KokoroFit, torch.Tensor], stage: Stag
     heard: list[Audio] = []
 
     def strict(audio: Audio) -> float:
-        """Less for every sound after the stock voice's first, so that no rung is good."""
+        """Less for every sound after the stock voice's first, so that no candidate is good."""
         heard.append(audio)
         return 4.0 - len(heard)
 
     told = Told()
     chosen = select_scale(fit, nearest, stage, said(fit), strict, told)
-    assert told.parts == [(number, 1 + len(LADDER)) for number in range(1 + len(LADDER))]
+    assert told.parts == [(number, 1 + len(LADDER)) for number in range(len(LADDER))]
     assert len(heard) == 1 + len(LADDER)
     assert all(np.abs(audio.samples).max() > 0.01 for audio in heard)
-    assert chosen.scale == WHOLE and chosen.opinion == 2.0
+    assert chosen.scale == WHOLE and chosen.opinion == -1.0
     heard.clear()
     assert select_scale(fit, nearest, stage, said(fit), lambda audio: 4.0, NullReporter()).scale == WHOLE
 
@@ -204,7 +204,7 @@ def test_a_good_fit_goes_further_where_that_costs_little_more(
         assert select_scale(fit, nearest, stage, said(fit), lambda audio: next(heard), told).scale == AdapterScale(
             taken, 1.0
         )
-        assert told.parts == [(0, 4), (1, 4), (2, 4)]
+        assert told.parts == [(0, 4), (1, 4)]
         assert all(torch.allclose(one.up, taken * ups[name]) for name, one in fit.adapters.items())
     finally:
         fit.material.leaders = before

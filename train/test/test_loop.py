@@ -169,7 +169,7 @@ def test_gradients_that_are_no_numbers_change_nothing(tmp_path: Path) -> None:
 def test_options_that_nobody_knows_are_refused() -> None:
     for change in ({"optimizer": "lion"}, {"precision": "int4"}, {"accumulation": 0}):
         with pytest.raises(ValueError):
-            LoopOptions(steps=1, **change)  # type: ignore[arg-type]
+            LoopOptions(steps=1, **change)
 
 
 def test_snapshots_are_kept_by_their_policy(tmp_path: Path) -> None:

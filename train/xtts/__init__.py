@@ -1,0 +1,1 @@
+"""Fine-tuning of XTTS-v2's GPT: corpus, losses, adapters and checkpoints."""

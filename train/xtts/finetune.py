@@ -1,0 +1,133 @@
+"""A fine-tuning of XTTS-v2 from beginning to end: dataset, corpus, loop, checkpoints. It goes on where it was stopped.
+
+In a run's folder: `options.json`, `resume.pt`, `curve.jsonl`, `tensorboard/`, `checkpoints/step-…/` with either
+`adapter.safetensors` or a whole `model.safetensors`, and `refused.json`: clips that were left out, and why.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from speech.engines.xtts.checkpoint import Checkpoint, open_checkpoint
+from speech.errors import SpeechError
+from train.checkpoints import Snapshots, load_checkpoint, snapshots_in
+from train.curve import Curve
+from train.ljs import fingerprint, read_dataset
+from train.loop import fit
+from train.manifest import Manifest
+from train.options import TrainOptions
+from train.progress import Reporter
+from train.xtts.adapters import ADAPTER, adapter_of, save_adapter, write_checkpoint_folder
+from train.xtts.corpus import Refusal, prepare, split
+from train.xtts.trainable import XttsFit
+
+OPTIONS, RESUME, CHECKPOINTS, REFUSED = "options.json", "resume.pt", "checkpoints", "refused.json"
+After = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a training works on: a dataset in LJSpeech's layout, or the clips of a manifest in its folder."""
+
+    dataset: Path
+    checkpoint_dir: Path  # of XTTS-v2, with dvae.pth
+    folder: Path  # of this run
+    cache_dir: Path  # of codes and mels, shared between runs
+    options: TrainOptions
+
+    def clips(self) -> Manifest:
+        """Raises SpeechError as `read_dataset` and `Manifest.load` do, `nothing_to_train_on`."""
+        data = self.options.data
+        path = self.dataset / "manifest.jsonl"
+        is_built = any((self.dataset / f"metadata{part}.csv").is_file() for part in ("", "_train"))
+        manifest = Manifest.load(path) if path.is_file() and not is_built else read_dataset(self.dataset, data.language)
+        usable = manifest.usable()
+        usable = usable[: data.most_clips] if data.most_clips else usable
+        if not usable:
+            raise SpeechError("nothing_to_train_on", clips=len(manifest.clips), reasons="-")
+        return Manifest(usable)
+
+
+def finetune(run: Run, reporter: Reporter, after: After = lambda step: None) -> dict[str, Any]:
+    """Train; `after` is called with the weights in place after each validation. Returns the last figures and where
+    the checkpoints are.
+
+    Raises SpeechError `nothing_to_train_on`, `dataset_too_small`, `run_of_other_data`, `device_missing`,
+    `training_disk_full` and as checkpoint and dataset readers do; Stopped, with everything to go on in `run.folder`.
+    """
+    _check_device(run.options.run.device)
+    checkpoint, manifest = open_checkpoint(run.checkpoint_dir), run.clips()
+    run.folder.mkdir(parents=True, exist_ok=True)
+    examples, refused = prepare(run.dataset, manifest.clips, run.checkpoint_dir, checkpoint, run.cache_dir, reporter)
+    _keep_facts(run, manifest, checkpoint, refused)
+    train, held_out = split(examples, manifest.clips, run.options.data.validation_share)
+    trainable = XttsFit(checkpoint, train, held_out, run.options.model, run.options.run.device)
+    loop = run.options.loop(trainable.steps_per_epoch)
+    snapshots = Snapshots(
+        run.folder / CHECKPOINTS, run.options.policy(loop.validate_every), _writer(run, checkpoint, trainable, manifest)
+    )
+    saved = load_checkpoint(run.folder / RESUME)
+    curve = Curve(run.folder, reporter, saved["step"] if saved else 0)
+    try:
+        figures = fit(trainable, loop, run.folder / RESUME, curve, after, snapshots, note="training.stage.learning")
+    except ValueError as error:
+        raise SpeechError("run_of_other_data", reason=str(error)) from None
+    except OSError as error:
+        raise SpeechError("training_disk_full", reason=str(error)) from error
+    kept = [path.name for path, _ in snapshots_in(run.folder / CHECKPOINTS)]
+    return {**figures, "clips": len(train), "held_out": len(held_out), "refused": len(refused), "checkpoints": kept}
+
+
+def _check_device(device: str) -> None:
+    import torch
+
+    if device != "cpu" and not (device.startswith("cuda") and torch.cuda.is_available()):
+        raise SpeechError("device_missing", engine="xtts", device=device, choices=["cpu"])
+
+
+def _keep_facts(run: Run, manifest: Manifest, checkpoint: Checkpoint, refused: list[Refusal]) -> None:
+    """Raises SpeechError `run_of_other_data` for a folder in which something else was begun."""
+    facts = {"options": asdict(run.options), "dataset": fingerprint(manifest), "base": checkpoint.digest}
+    facts = json.loads(json.dumps(facts))
+    path = run.folder / OPTIONS
+    if path.exists():
+        before = json.loads(path.read_text(encoding="utf-8"))
+        different = [name for name in ("dataset", "base") if before[name] != facts[name]]
+        different += [name for name in ("model", "run") if before["options"][name] != facts["options"][name]]
+        if different:
+            raise SpeechError("run_of_other_data", reason=", ".join(different))
+    path.write_text(json.dumps(facts, indent=2), encoding="utf-8")
+    (run.folder / REFUSED).write_text(json.dumps([asdict(one) for one in refused], indent=2), encoding="utf-8")
+
+
+def _writer(
+    run: Run, checkpoint: Checkpoint, trainable: XttsFit, manifest: Manifest
+) -> Callable[[Path], Mapping[str, Any]]:
+    """What fills a snapshot's folder: the adapters, or a checkpoint that the engine loads as it is."""
+    facts = {
+        "method": run.options.model.method,
+        "base": checkpoint.digest,
+        "dataset": fingerprint(manifest),
+        "language": run.options.data.language,
+    }
+
+    def write(folder: Path) -> Mapping[str, Any]:
+        if trainable.adapters:
+            save_adapter(folder / ADAPTER, adapter_of(trainable.adapters, checkpoint.digest))
+        else:
+            write_checkpoint_folder(folder, run.checkpoint_dir, trained_weights(checkpoint, trainable), facts)
+        return facts
+
+    return write
+
+
+def trained_weights(checkpoint: Checkpoint, trainable: XttsFit) -> dict[str, Any]:
+    """The base checkpoint's tensors with those that were trained in their place."""
+    weights = dict(checkpoint.weights)
+    for module in (trainable.gpt, trainable.conditioning):
+        weights |= {f"gpt.{name}": tensor for name, tensor in module.state_dict().items() if f"gpt.{name}" in weights}
+    return weights
