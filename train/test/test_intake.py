@@ -340,14 +340,14 @@ class HearsGerman:
 
 
 def test_language_and_least_lengths_are_those_of_the_engine_that_will_speak(
-    recording: Audio, models: IntakeModels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model_store: ModelStore
+    recording: Audio, models: IntakeModels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, intake_store: ModelStore
 ) -> None:
     """A few seconds in German: enough for XTTS by way of the service, too short and a foreign language for Kokoro."""
     short = Audio(recording.samples[: 7 * RATE], RATE)
     paths = saved(tmp_path, short)
     german = replace(models, transcriber=HearsGerman())
     monkeypatch.setattr("train.intake.load_intake_models", lambda store, threads: german)
-    service = CloningService(model_store, tmp_path / "voices")
+    service = CloningService(intake_store, tmp_path / "voices")
     manifest = service.analyze_recordings(paths, "xtts", "de", tmp_path / "1", NullReporter(), None)
     assert {clip.language for clip in manifest.clips} == {"de"} and 3 <= manifest.usable_s < 10
     heard = analyze_recordings(paths, XTTS, None, tmp_path / "2", german, NullReporter())
