@@ -64,8 +64,6 @@ def analyze_recordings(
 
     `engine` is the one that will speak: languages and least lengths are its own. `language` None: the one that is
     heard most, which the clips then carry. `text` is what is said in all recordings together; without it the words are
-    `engine` is the one that will speak: languages and least lengths are its own. `language` None: the one that is
-    heard most, which the clips then carry. `text` is what is said in all recordings together; without it the words are
     what the recogniser heard. Raises Stopped, and SpeechError: `no_recording`, `language_not_spoken`, `text_too_long`,
     what `cutting.read` raises, `recording_too_short`, `recording_silent`, `only_music`, `no_speech_found`,
     `two_speakers`, `wrong_language`, `wrong_text`, `too_little_speech`. Nothing is left in `work_dir` then.
