@@ -278,7 +278,7 @@ def _tell_set_up(settings: Settings, console: Console) -> None:
         database.migrate()
         if AccountStore(database).has_any():
             return
-    url = f"http://{settings.host}:{settings.port}/webui#/setup?token={setup_token(settings.data_dir)}"
+    url = f"http://{settings.host}:{settings.port}/webui#/account?token={setup_token(settings.data_dir)}"
     console.note(console.text("cli.setup", url=url))
 
 

@@ -14,6 +14,7 @@ from app.api.queries import known_query
 from app.api.services import Services, Wired
 from app.errors import Problem
 from app.jobs.kinds import INSTALL
+from app.texts import render
 
 if TYPE_CHECKING:
     from app.tasks.components import Component
@@ -52,8 +53,8 @@ class InstallRequest(Body):
 
 
 @router.get("", summary="What is here, and what can be brought")
-def list_components(services: Wired) -> list[ComponentView]:
-    return [_view(services, component) for component in _known(services).values()]
+def list_components(services: Wired, reader: Language) -> list[ComponentView]:
+    return [_view(services, component, reader) for component in _known(services).values()]
 
 
 @router.post(
@@ -100,14 +101,14 @@ def _known(services: Services) -> dict[str, Component]:
     return components(services.synthesizer.registry, services.settings.engine_precisions)
 
 
-def _view(services: Services, component: Component) -> ComponentView:
+def _view(services: Services, component: Component, reader: str) -> ComponentView:
     store = services.models
     modules, models = component.missing_modules(), component.missing_models(store)
     weights = sum(store.info(name).size_bytes for name in models)
     packages = component.packages_mb if modules else (0, 0)
     return ComponentView(
         name=component.name,
-        title=component.title,
+        title=component.title or render(f"components.title.{component.name}", reader, {}),
         is_installed=not modules and not models,
         missing_modules=modules,
         missing_models=models,

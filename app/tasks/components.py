@@ -19,12 +19,13 @@ from speech.models import ModelStore
 
 SPARE_BYTES = 300 << 20  # left free on the disk
 CLONING, CLONING_REQUIREMENTS = "cloning", "requirements-train.txt"
-CLONING_PACKAGES_MB: tuple[int, int] | None = None
+CLONING_PACKAGES_MB = (254, 935)
 
 
 @dataclass(frozen=True)
 class Component:
-    """`requirements` is the file that names its packages; "" where they came with Papagaio."""
+    """`title` "" is a text of the catalogue, `components.title.NAME`; `requirements` names the file of its packages, ""
+    where they came with Papagaio."""
 
     name: str
     title: str
@@ -61,9 +62,7 @@ def components(registry: Registry, precisions: Mapping[str, str]) -> dict[str, C
             made = replace(made, modules=modules, models=models)
         found.append(made)
     fitted = [model for name in registry.of_source("fit") for model in registry.engine(name).fit_models]
-    cloning = Component(
-        CLONING, "Cloning", CLONING_REQUIREMENTS, MODULES, (*INTAKE_MODELS, *fitted), CLONING_PACKAGES_MB
-    )
+    cloning = Component(CLONING, "", CLONING_REQUIREMENTS, MODULES, (*INTAKE_MODELS, *fitted), CLONING_PACKAGES_MB)
     return {component.name: component for component in [cloning, *found] if component.modules or component.models}
 
 

@@ -18,6 +18,8 @@ export const PAGES = [
   { name: "jobs", group: "studio", load: () => import("./pages/jobs.js") },
   { name: "voices", group: "studio", load: () => import("./pages/voices.js") },
   { name: "clone", group: "studio", load: () => import("./pages/clone.js") },
+  { name: "components", group: "system", load: () => import("./pages/components.js") },
+  { name: "account", group: "system", load: () => import("./pages/account.js") },
 ];
 
 /** Only where `papagaio.development` is "1" in the browser's localStorage: examples of every widget. @type {PageEntry} */

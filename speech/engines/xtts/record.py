@@ -50,6 +50,7 @@ RECORD = EngineRecord(
         packages=("torch", "tokenizers"),
         command=INSTALL_COMMAND,
         requirements="requirements-xtts.txt",
+        packages_mb=(250, 1041),
         weights={precision: (MODEL,) for precision in ("fp32", "bf16", "int8")},
         is_announced=False,
     ),
