@@ -168,6 +168,7 @@ _VOICES = {  # voices and their files
     "voice_file_missing": 400,
     "voice_file_too_large": 413,
     "voice_format_newer": 422,
+    "voice_not_exportable": 422,
     "voice_part_missing": 422,
     "voice_is_stock": 403,
     "voice_not_fitted": 404,

@@ -15,7 +15,8 @@ from app.api.services import Services, Wired
 from app.host.client import HostedSynthesizer, HostState
 from app.host.memory import proportional_bytes
 from app.texts import render
-from speech.engines.base import EngineInfo
+from speech.engines.base import ConverterInfo, EngineInfo
+from speech.errors import SpeechError
 
 router = APIRouter(tags=["health"], dependencies=[Depends(known_query)])
 
@@ -68,6 +69,18 @@ class EngineHealth(BaseModel):
     missing_models: list[str]
 
 
+class ConverterHealth(BaseModel):
+    name: str
+    title: str
+    available: bool
+    detail: str
+    needs_text: bool
+    languages: list[str]
+    parameters: list[str]
+    licence: str
+    is_commercial: bool
+
+
 class HostView(BaseModel):
     """A process that holds engines: `answers` false where it does not say what; `memory_bytes` in shares (PSS)."""
 
@@ -82,6 +95,7 @@ class HostView(BaseModel):
 class EnginesHealth(BaseModel):
     status: Status
     engines: list[EngineHealth]
+    converters: list[ConverterHealth]
     hosts: list[HostView]
 
 
@@ -105,7 +119,10 @@ def engines_health(services: Wired) -> EnginesHealth:
     usable = services.synthesizer.usable_engines()
     has_all = all(view.available for view in views if view.name in usable)
     status = "unhealthy" if not has_default else STATUS_OF["ok" if has_all else "warn"]
-    return EnginesHealth(status=status, engines=views, hosts=[_host_view(host) for host in hosts])
+    converters = [_converter_health(services, name, info) for name, info in services.synthesizer.converters().items()]
+    return EnginesHealth(
+        status=status, engines=views, converters=converters, hosts=[_host_view(host) for host in hosts]
+    )
 
 
 def _hosts(services: Services) -> list[HostState]:
@@ -125,6 +142,25 @@ def _host_view(host: HostState) -> HostView:
         memory_bytes=host.memory_bytes,
         loaded=list(pool.loaded) if pool else [],
         weights_bytes=pool.memory_bytes if pool else None,
+    )
+
+
+def _converter_health(services: Services, name: str, info: ConverterInfo) -> ConverterHealth:
+    detail = "installed"
+    try:
+        services.synthesizer.check_converter(name)
+    except SpeechError as error:
+        detail = render(f"error.{error.code}", "en", error.values)
+    return ConverterHealth(
+        name=name,
+        title=info.title,
+        available=detail == "installed",
+        detail=detail,
+        needs_text=info.needs_text,
+        languages=list(info.languages),
+        parameters=[parameter.name for parameter in info.parameters],
+        licence=info.licence,
+        is_commercial=info.is_commercial,
     )
 
 

@@ -12,21 +12,20 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app.commands.console import Console
+from speech.engines.registry import Registry
+from speech.errors import SpeechError
 from speech.models import PULL_COMMAND, ModelStore
+
+if TYPE_CHECKING:
+    from speech.synthesis import Synthesizer
 
 # Modules that speaking needs, and the names they are installed by.
 MODULES = {"onnxruntime": "onnxruntime", "av": "av", "soundfile": "soundfile", "espeakng_loader": "espeakng-loader"}
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FOR_TESTS = (
-    "kokoro-fp32",
-    "whisper-base",
-    "speaker-resnet34",
-    "speaker-eres2net",
-    "speaker-resemblyzer",
-    "speaker-ecapa",
-)
+FOR_TESTS = ("whisper-base", "speaker-resnet34")  # beside what fitting a voice needs
 LOW_DISK_BYTES = 1_000_000_000
 Text = Callable[..., str]
 
@@ -99,17 +98,28 @@ def _engines(text: Text) -> Iterator[Finding]:
     settings = load_settings()
     with closing(synthesizer_of(settings)) as synthesizer:
         default = synthesizer.default_engine().engine
-        for name, record in synthesizer.registry.engines.items():
+        for name in synthesizer.registry.engines:
             needed, lack = name == default, synthesizer.lack(name)
             if lack and lack.code != "model_missing":
                 remedy = str(lack.values.get("command", ""))
                 yield Finding(name, False, text(f"error.{lack.code}", **lack.values), remedy, needed)
-            elif not record.install.is_announced and not synthesizer.models_of(name):
+            elif not synthesizer.models_of(name):
                 yield Finding(name, lack is None, text("cli.models.installed"), needed=needed)
             for model in synthesizer.models_of(name):
                 yield _model(synthesizer.store, model, f"{name} / {model}", needed, text)
-        for name in (*synthesizer.registry.announced, "rvc"):
+        for name in synthesizer.registry.announced:
             yield Finding(name, False, text("cli.doctor.not_built"), needed=False)
+        for name, converter in synthesizer.registry.converters.items():
+            yield _converter(synthesizer, name, text("cli.doctor.converter", title=converter.info.title), text)
+
+
+def _converter(synthesizer: Synthesizer, name: str, what: str, text: Text) -> Finding:
+    try:
+        synthesizer.check_converter(name)
+    except SpeechError as error:
+        remedy = synthesizer.registry.converter(name).install.command
+        return Finding(what, False, text(f"error.{error.code}", **error.values), remedy, needed=False)
+    return Finding(what, True, text("cli.models.installed"), needed=False)
 
 
 def _model(store: ModelStore, model: str, what: str, needed: bool, text: Text) -> Finding:
@@ -123,8 +133,10 @@ def _model(store: ModelStore, model: str, what: str, needed: bool, text: Text) -
 def _tests(text: Text) -> Iterator[Finding]:
     from app.settings import load_settings
 
-    store = ModelStore(load_settings().models_path)
-    for model in FOR_TESTS:
+    settings = load_settings()
+    store = ModelStore(settings.models_path)
+    fitted = [name for record in Registry(settings.extra_engines).engines.values() for name in record.fit_models]
+    for model in (*FOR_TESTS, *fitted):
         yield _model(store, model, f"{text('cli.doctor.tests')} / {model}", False, text)
     browser = next(filter(None, map(shutil.which, CHROMIUM)), None)
     remedy = "" if browser else "apt-get install chromium"

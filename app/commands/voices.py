@@ -38,14 +38,18 @@ def export_voice(options: argparse.Namespace, console: Console) -> int:
     library = _library()
     output = Path(options.output)
     if options.onnx:
-        from speech.engines.kokoro.export import export_onnx
         from speech.models import ModelStore
 
-        paths = export_onnx(library, options.name, ModelStore(settings.models_path), output)
+        registry, made = Registry(settings.extra_engines), library.parts(options.name)
+        engine = next(
+            (name for name in made if name in registry.engines and registry.engines[name].exporter),
+            library.get(options.name).engine,
+        )
+        paths = registry.export(engine, library, options.name, ModelStore(settings.models_path), output)
     else:
         _check_folder(output)
         library.export(options.name, output)
-        paths = (output,)
+        paths = [output]
     for path in paths:
         console.say("cli.voices.written", path=str(path), megabytes=f"{path.stat().st_size / 1e6:.1f}")
     return 0

@@ -66,6 +66,7 @@ class EngineRecord:
     # Module with `is_stock(voice_id)`, and `check(base_model, base_sha256, tensors)` of what is fitted, or
     # `check_clips(clips)` of the sounds it hears a speaker in.
     voice_format: str = ""
+    exporter: str = ""  # "module:function" that writes a voice as files for other programs
     profiles: tuple[QualityProfile, ...] = ()  # built in; none: one of the parameters' defaults
     presets: tuple[Preset, ...] = ()  # the first is used where a request names neither preset nor voice
     auto_rank: int = 0  # the default `auto` is the installed engine of the highest; 0 is never taken

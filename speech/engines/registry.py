@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import Any, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 from speech.engines.base import Engine, EngineOptions, VoiceConverter
 from speech.engines.f5.record import RECORD as F5TTS
@@ -17,6 +18,10 @@ from speech.engines.records import ConverterRecord, EngineRecord, Installation
 from speech.engines.rvc.record import RECORD as RVC
 from speech.engines.xtts.record import RECORD as XTTS
 from speech.errors import SpeechError
+
+if TYPE_CHECKING:
+    from speech.models import ModelStore
+    from speech.voice_folder import VoiceFolder
 
 ENGINES: tuple[EngineRecord, ...] = (KOKORO, XTTS, F5TTS)
 CONVERTERS: tuple[ConverterRecord, ...] = (KOKORO_CONVERTER, RVC)
@@ -61,6 +66,14 @@ class Registry:
         """Why there is no engine `name` among `choices`."""
         code = "engine_not_built" if name in self.announced else "unknown_engine"
         return SpeechError(code, engine=name, choices=choices)
+
+    def export(self, engine: str, library: VoiceFolder, voice_id: str, store: ModelStore, folder: Path) -> list[Path]:
+        """Write what `engine` made of a voice for other programs. Raises SpeechError `voice_not_exportable`."""
+        exporter = self.engine(engine).exporter
+        if not exporter:
+            choices = [name for name, record in self.engines.items() if record.exporter]
+            raise SpeechError("voice_not_exportable", voice=voice_id, engine=engine, choices=choices)
+        return list(_named(exporter)(library, voice_id, store, folder))
 
     def build_engine(self, name: str, options: EngineOptions) -> Engine:
         """A new, unloaded engine. Raises what `engine` raises."""

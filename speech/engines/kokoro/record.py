@@ -41,6 +41,7 @@ RECORD = EngineRecord(
     least_recording_s=10.0,
     least_speech_s=6.0,
     voice_format="speech.engines.kokoro.adapter",
+    exporter="speech.engines.kokoro.export:export_onnx",
     profiles=(
         _profile("balanced", "An even pace for most texts", True),
         _profile("audiobook", "Slower, with longer pauses", speed=0.95, sentence_pause_s=0.45),
