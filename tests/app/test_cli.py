@@ -83,8 +83,8 @@ def test_profile_gives_parameters_and_speed_wins(machine: Path, capsys: Captured
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ((), "serve, worker, speak, read, dictionary, clone, convert, models, voices, users, doctor"),
-        (("sing",), "serve, worker, speak, read, dictionary, clone, convert, models, voices, users, doctor"),
+        ((), "serve, worker, speak, read, dictionary, clone, convert, models, dataset, voices, users, doctor"),
+        (("sing",), "serve, worker, speak, read, dictionary, clone, convert, models, dataset, voices, users, doctor"),
         (("models",), "list, pull, verify, licences"),
         (("speak",), "text, -o/--output"),
         (("speak", "x", "-o"), "-o/--output needs a value"),
