@@ -67,7 +67,10 @@ export function createApi({ language, unreachable, fetch = globalThis.fetch.bind
   }
 
   /** @param {string} path @param {RequestInit} [init] @returns {Promise<any>} */
-  const json = async (path, init) => (await send(path, init)).json();
+  const json = async (path, init) => {
+    const response = await send(path, init);
+    return response.status === 204 ? null : response.json();
+  };
 
   /** @param {string} path @param {FormData | Record<string, unknown>} [body] @returns {Promise<any>} */
   const post = (path, body) => {

@@ -9,14 +9,15 @@
  * @property {string | null} voiceId
  * @property {string | null} profileId
  * @property {number | null} speed null: what the profile says
+ * @property {string} wrapping what is done with line breaks: auto, keep or join
  * @property {string | null} jobId the job that the Speak page shows
  */
 
 /** @type {import("./store.js").Slice<Draft>} */
 export const SPEAK = {
   name: "draft",
-  initial: { text: "", language: null, presetId: null, voiceId: null, profileId: null, speed: null, jobId: null },
-  keep: ["text", "language", "presetId", "voiceId", "profileId", "speed", "jobId"],
+  initial: { text: "", language: null, presetId: null, voiceId: null, profileId: null, speed: null, wrapping: "auto", jobId: null },
+  keep: ["text", "language", "presetId", "voiceId", "profileId", "speed", "wrapping", "jobId"],
 };
 
 /**

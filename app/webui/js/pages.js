@@ -17,6 +17,7 @@ export const PAGES = [
   { name: "speak", group: "studio", load: () => import("./pages/speak.js") },
   { name: "jobs", group: "studio", load: () => import("./pages/jobs.js") },
   { name: "voices", group: "studio", load: () => import("./pages/voices.js") },
+  { name: "dictionary", group: "studio", load: () => import("./pages/dictionary.js") },
   { name: "clone", group: "studio", load: () => import("./pages/clone.js") },
   { name: "components", group: "system", load: () => import("./pages/components.js") },
   { name: "account", group: "system", load: () => import("./pages/account.js") },

@@ -7,6 +7,8 @@ import { engineOf, MANY, nearestLanguage, speaks } from "../catalog.js";
 import { clearErrors, errorLine, showErrors } from "./form.js";
 import { alert } from "./job-view.js";
 import { createResult } from "./speak-result.js";
+import { readingBox } from "./speak-reading.js";
+import { Result } from "./speak-result.js";
 import { tuning } from "./speak-tuning.js";
 import { voiceChooser } from "./speak-voice.js";
 
@@ -29,6 +31,7 @@ export function requestOf(draft, engine) {
     tts_engine: engine,
     ...(draft.profileId ? { quality_profile_id: draft.profileId } : {}),
     ...(draft.speed === null ? {} : { speed: draft.speed }),
+    ...(draft.wrapping && draft.wrapping !== "auto" ? { wrapping: draft.wrapping } : {}),
   };
 }
 
@@ -158,6 +161,7 @@ function drawForm(app, studio, set) {
         languageField(app, studio, set),
         el("div", { class: "go" }, el("kbd", {}, texts.t("page.speak.shortcut")), button),
       ),
+      readingBox(app, set),
     ),
     el("aside", { class: "card voice" }, voiceChooser(app, studio, set), tuning(app, studio, set)),
     el("div", { data: { problem: "" } }),

@@ -1,0 +1,42 @@
+"""How a text will be read, beside the field; and the dictionary's table, in a real browser."""
+
+from __future__ import annotations
+
+import pytest
+from page_faults import Faults
+from playwright.sync_api import Page, expect
+
+from app.texts import catalogue
+
+pytestmark = pytest.mark.browser
+
+PT = catalogue("pt-BR")
+
+
+def test_the_speak_page_shows_how_a_text_will_be_read(page: Page) -> None:
+    page.fill("#text", "Custa R$ 5 na <b>loja</b>.")
+    page.click(f"text={PT['page.reading.ask']}")
+    expect(page.locator(".reading-sentences li")).to_contain_text("Custa cinco reais na loja.")
+    expect(page.locator(".reading")).to_contain_text("marca de HTML ou SSML")
+    page.fill("#text", "uma linha\noutra linha")
+    page.select_option("#wrapping", "join")
+    page.click(f"text={PT['page.reading.ask']}")
+    expect(page.locator(".reading-sentences li")).to_have_count(1)
+    page.select_option("#wrapping", "auto")
+
+
+def test_an_entry_is_added_and_deleted_and_a_wrong_one_refused(page: Page, faults: Faults) -> None:
+    page.click("a[href='#/dictionary']")
+    page.fill("#entry-written", "NASA")
+    page.fill("#entry-spoken", "nássa")
+    page.click(f"button:has-text('{PT['page.dictionary.add']}')")
+    row = page.locator("tbody tr")
+    expect(row).to_contain_text("nássa")
+    row.locator(f"button[aria-label^='{PT['page.dictionary.delete']}']").click()
+    expect(page.locator("h1 ~ p", has_text=PT["page.dictionary.none"])).to_be_visible()
+    page.fill("#entry-written", "(")
+    page.fill("#entry-spoken", "x")
+    page.check("[name=is_pattern]")
+    page.click(f"button:has-text('{PT['page.dictionary.add']}')")
+    expect(page.locator("#page, main").first).to_contain_text("não pode ser lido")
+    faults.expect("422 POST /text/dictionary")
