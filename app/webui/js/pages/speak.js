@@ -6,9 +6,8 @@ import { address } from "../router.js";
 import { engineOf, MANY, nearestLanguage, speaks } from "../catalog.js";
 import { clearErrors, errorLine, showErrors } from "./form.js";
 import { alert } from "./job-view.js";
-import { createResult } from "./speak-result.js";
 import { readingBox } from "./speak-reading.js";
-import { Result } from "./speak-result.js";
+import { createResult } from "./speak-result.js";
 import { tuning } from "./speak-tuning.js";
 import { voiceChooser } from "./speak-voice.js";
 
