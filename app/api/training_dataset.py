@@ -274,9 +274,12 @@ def opened(services: Services, name: str) -> DatasetFolder:
     try:
         return services.datasets.open(name, services.caller)
     except SpeechError:
-        if name != DEFAULT or (services.datasets.root / name).exists():
+        if name != DEFAULT:
             raise
+    try:
         return services.datasets.create(name, "pt-BR", services.caller)
+    except SpeechError:  # somebody else's, or another request was first
+        return services.datasets.open(name, services.caller)
 
 
 def _params(services: Services, dataset: str, first: str, last: str) -> dict[str, Any]:

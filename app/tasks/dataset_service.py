@@ -81,9 +81,7 @@ class DatasetService:
         """Raises SpeechError `bad_dataset_name`, `dataset_exists`, `unknown_dataset_language`."""
         from train.dataset.folder import DatasetFolder
 
-        folder = DatasetFolder.create(self.root / name, language)
-        folder.save_description({**folder.description(), "owner": caller.user_id})
-        return folder
+        return DatasetFolder.create(self.root / name, language, owner=caller.user_id)
 
     def open(self, name: str, caller: Caller = LOCAL) -> DatasetFolder:
         """Raises SpeechError `unknown_dataset`, also for those of somebody else."""

@@ -19,6 +19,8 @@ from __future__ import annotations
 import fcntl
 import json
 import re
+import shutil
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -67,19 +69,25 @@ class DatasetFolder:
         return self.root.name
 
     @classmethod
-    def create(cls, root: Path, language: str, options: Mapping[str, Any] | None = None) -> DatasetFolder:
+    def create(
+        cls, root: Path, language: str, options: Mapping[str, Any] | None = None, owner: str = "local"
+    ) -> DatasetFolder:
         """Raises SpeechError `bad_dataset_name`, `dataset_exists`, `bad_dataset_option`, `unknown_dataset_language`."""
         if not NAME.fullmatch(root.name):
             raise SpeechError("bad_dataset_name", name=root.name[:80])
         spoken = language_of(language)
         changed(DatasetOptions(), options or {})
+        root.parent.mkdir(parents=True, exist_ok=True)
+        made = cls(Path(tempfile.mkdtemp(dir=root.parent, prefix=".new-")))
+        about = {"name": root.name, "language": spoken, "owner": owner, "options": dict(options or {}), "speakers": {}}
+        made.save_description(about)
         try:
-            root.mkdir(parents=True)
-        except FileExistsError as error:
+            made.root.chmod(0o755)
+            made.root.rename(root)  # it is there whole, or not at all
+        except OSError as error:
+            shutil.rmtree(made.root)
             raise SpeechError("dataset_exists", name=root.name) from error
-        folder = cls(root)
-        folder.save_description({"name": root.name, "language": spoken, "options": dict(options or {}), "speakers": {}})
-        return folder
+        return cls(root)
 
     @classmethod
     def open(cls, root: Path) -> DatasetFolder:
@@ -153,7 +161,8 @@ class DatasetFolder:
 
 def names(parent: Path) -> list[str]:
     """Of the datasets in a folder."""
-    return sorted(path.parent.name for path in parent.glob("*/dataset.json")) if parent.is_dir() else []
+    found = parent.glob("*/dataset.json") if parent.is_dir() else ()
+    return sorted(path.parent.name for path in found if NAME.fullmatch(path.parent.name))
 
 
 def language_of(tag: str) -> str:

@@ -21,6 +21,7 @@ export const PAGES = [
   { name: "clone", group: "studio", load: () => import("./pages/clone.js") },
   { name: "components", group: "system", load: () => import("./pages/components.js") },
   { name: "account", group: "system", load: () => import("./pages/account.js") },
+  { name: "training", group: "training", load: () => import("./pages/training.js") },
 ];
 
 /** Only where `papagaio.development` is "1" in the browser's localStorage: examples of every widget. @type {PageEntry} */
