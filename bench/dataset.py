@@ -55,6 +55,16 @@ PORTUGUESE = (
     "As ondas batiam com força nas pedras perto do farol.",
     "Precisamos decidir hoje onde vamos passar as férias de julho.",
 )
+ENGLISH = (
+    "The morning train arrived late once again.",
+    "When the rain stopped, the children ran out to play in the street.",
+    "The city library stays open late on Thursdays.",
+    "He put the documents in the drawer and locked the office door.",
+    "The doctor asked her to come back next week for more tests.",
+    "Waves were breaking hard against the rocks near the lighthouse.",
+    "We need to decide today where to spend our summer holidays.",
+    "My grandmother used to bake a corn cake that the whole street asked for.",
+)
 
 
 @dataclass(frozen=True)
@@ -83,16 +93,16 @@ def prompts(speaker: str, seconds: float, seed: int = 0) -> list[Said]:
     return made
 
 
-def portuguese() -> list[Said]:
+def spoken(voice: str, language: str, texts: Sequence[str]) -> list[Said]:
+    """By an embedded voice."""
     made = []
-    with_voices = Synthesizer(SynthesizerOptions(load_settings().models_path))
+    synthesizer = Synthesizer(SynthesizerOptions(load_settings().models_path))
     try:
-        for voice in ("pf_dora", "pm_alex"):
-            for text in PORTUGUESE:
-                plan = with_voices.plan(text, engine="kokoro", language="pt-BR", voice=voice)
-                made.append(Said(resample(join(with_voices.speak(plan)), RATE), text, voice))
+        for text in texts:
+            plan = synthesizer.plan(text, engine="kokoro", language=language, voice=voice)
+            made.append(Said(resample(join(synthesizer.speak(plan)), RATE), text, voice))
     finally:
-        with_voices.close()
+        synthesizer.close()
     return made
 
 
@@ -181,6 +191,23 @@ def _is_cut(sample: Sample, start: float, end: float, said: Said) -> bool:
     return False
 
 
+def distinct(count: int) -> list[Said]:
+    """As many different clips of one person: prompts, then pairs of them in which none leads twice."""
+    singles = prompts("allison_en", 10_000.0, 1)
+    made = list(singles)
+    for index in range(count - len(singles)):
+        first, second = singles[index % len(singles)], singles[(index * 7 + 11 + index // len(singles)) % len(singles)]
+        pause = gap(0.3, "room", index)
+        made.append(Said(join([first.audio, pause, second.audio]), f"{first.text} {second.text}", first.speaker))
+    return made[:count]
+
+
+def edged(audio: Audio, is_cut: bool) -> Audio:
+    """With a moment of quiet before and, unless it is cut, after it, as `segment` leaves it."""
+    quiet = gap(0.1, "room", 1)
+    return join([quiet, audio] if is_cut else [quiet, audio, quiet])
+
+
 Spoil = Callable[[Audio, np.random.Generator], Audio]
 
 
@@ -205,8 +232,8 @@ def truncated(audio: Audio, chance: np.random.Generator) -> Audio:
 def defects(root: Path) -> dict[str, Any]:
     """Recall and precision of each finding on `CLIPS` clips of one person, `EACH` with each defect."""
     chance = np.random.default_rng(5)
-    said = prompts("allison_en", 2000.0, 1)
-    others, foreign = prompts("menardi_it", 300.0), prompts("allison_es", 300.0)
+    said = distinct(CLIPS)
+    others, foreign = spoken("am_michael", "en", ENGLISH), prompts("allison_es", 300.0)
     kinds = ["clipped", "noisy", "truncated", "wrong_text", "other_speaker", "duplicate", "wrong_language"]
     clean = CLIPS - EACH * len(kinds)
     planted = [None] * clean + [kind for kind in kinds for _ in range(EACH)]
@@ -231,6 +258,7 @@ def defects(root: Path) -> dict[str, Any]:
                 (earlier.samples * 0.8 + chance.normal(0, 3e-4, len(earlier.samples))).astype(np.float32), RATE
             )
             text = said[index % EACH].text
+        audio = edged(audio, kind == "truncated")
         name = f"c{index:03d}"
         save(audio, folder.wavs / f"{name}.wav")
         place = ((index * 20.0, index * 20.0 + audio.duration_s),)
@@ -341,8 +369,8 @@ def speed(root: Path) -> dict[str, Any]:
 
 PARTS: dict[str, Callable[[Path], Any]] = {
     "corpus": lambda root: [
-        corpus([*prompts("allison_en", CORPUS_S), *prompts("june_fr", 0.0)], "en", root),
-        corpus(portuguese(), "pt-BR", root),
+        corpus([*prompts("allison_en", CORPUS_S), *spoken("am_michael", "en", ENGLISH)], "en", root),
+        corpus([*spoken("pf_dora", "pt-BR", PORTUGUESE), *spoken("pm_alex", "pt-BR", PORTUGUESE)], "pt-BR", root),
     ],
     "defects": defects,
     "speakers": diarization,

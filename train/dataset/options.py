@@ -97,7 +97,7 @@ class QualityOptions:
     drop_text_difference: float = 0.5
     review_language_probability: float = 0.5
     drop_language_probability: float = 0.2
-    review_speaker_similarity: float = 0.5
+    review_speaker_similarity: float = 0.45
     drop_speaker_similarity: float = 0.35
     review_duplicate_similarity: float = 0.97
     drop_duplicate_similarity: float = 0.99
