@@ -9,14 +9,17 @@ from pydantic import Field
 
 from app.api.bodies import MULTIPART, Body, Upload, body_of, documented
 from app.api.cloning import LanguageTag
-from app.api.job_requests import Word
+from app.api.job_requests import F0Method, Word
 from app.api.job_views import AnyJob, view_of
 from app.api.languages import Language
 from app.api.queries import known_query
+from app.api.rvc import CONVERTER, models_of
 from app.api.services import Wired
 from app.api.uploads import add_with_recordings
 from app.jobs.kinds import CONVERSION
+from speech.engines.base import Value
 
+RVC_PARAMETERS = ("index_rate", "filter_radius", "rms_mix_rate", "protect", "f0_method")
 router = APIRouter(tags=["voices"], dependencies=[Depends(known_query)])
 
 
@@ -24,7 +27,8 @@ class ToConvert(Body):
     """`text`: what is said in the recording, where it is known; otherwise it is recognised.
 
     `pitch` is the converter's parameter of that name: to a voice of Kokoro `voice` moves the melody to where the voice
-    speaks, `source` leaves it at the recording's height.
+    speaks, `source` leaves it at the recording's height; to a model of RVC, whose id is the `voice_id`, semitones up.
+    `index_rate` to `f0_method` are of RVC alone.
     `output_format`: of the `audio_url` that the job shows; the sound can be had in the others as well.
     """
 
@@ -33,6 +37,11 @@ class ToConvert(Body):
     language: LanguageTag
     text: Annotated[str | None, Field(max_length=10_000)] = None
     pitch: Annotated[str | None, Word] = None
+    index_rate: Annotated[float | None, Field(ge=0, le=1)] = None
+    filter_radius: Annotated[int | None, Field(ge=0, le=7)] = None
+    rms_mix_rate: Annotated[float | None, Field(ge=0, le=1)] = None
+    protect: Annotated[float | None, Field(ge=0, le=0.5)] = None
+    f0_method: Annotated[F0Method | None, Word] = None
     output_format: Annotated[Literal["wav", "mp3", "ogg", "flac", "m4a", "opus"], Word] = "wav"
 
 
@@ -49,7 +58,8 @@ def convert(
     from app.tasks.conversion_service import ConversionService, parameter_value
 
     conversion = ConversionService(services.synthesizer)
-    asked = {} if body.pitch is None else {"pitch": parameter_value(body.pitch)}
+    asked: dict[str, Value] = {} if body.pitch is None else {"pitch": parameter_value(body.pitch)}
+    asked |= {name: value for name in RVC_PARAMETERS if (value := getattr(body, name)) is not None}
     info, options = conversion.options(body.voice_id, body.language, body.text or None, asked)
     params: dict[str, Any] = {
         "mode": "conversion",
@@ -62,4 +72,8 @@ def convert(
         "output_format": body.output_format,
     }
     conversion.check(info.name)
+    if info.name == CONVERTER:
+        models = models_of(services).store
+        models.get(body.voice_id)
+        models.used(body.voice_id, "conversion")
     return view_of(add_with_recordings(services, CONVERSION, params, [body.file]), reader)

@@ -86,6 +86,8 @@ def params_of(services: Services, body: NewJob) -> dict[str, Any]:
         conversion=conversion,
         reading=services.reading(body.wrapping),
     )
+    if body.rvc_model_id is not None:
+        _note_use(services, body.rvc_model_id)
     return {
         "mode": body.mode,
         "text": body.text,
@@ -112,10 +114,23 @@ def _conversion(services: Services, body: NewJob) -> ConversionAsked | None:
     """What the `rvc_*` fields ask for: the converter of that name, one of its models as the voice, its parameters."""
     if not body.enable_rvc or body.rvc_model_id is None:
         return None
+    from app.api.rvc import models_of
+    from speech.engines.f0.methods import check_method
+
     if RVC not in services.synthesizer.converters():
         raise Problem("rvc_not_built")
+    models_of(services).store.get(body.rvc_model_id)
+    services.synthesizer.check_converter(RVC)
+    if body.rvc_f0_method:
+        check_method(body.rvc_f0_method, services.models)
     asked = {name.removeprefix("rvc_"): value for name, value in _rvc_fields(body).items() if value is not None}
     return ConversionAsked(RVC, str(asked.pop("model_id")), asked)
+
+
+def _note_use(services: Services, model_id: str) -> None:
+    from app.api.rvc import models_of
+
+    models_of(services).store.used(model_id, "job")
 
 
 def _rvc_fields(body: NewJob) -> dict[str, Any]:

@@ -176,3 +176,34 @@ pronunciations = Table(
     Index("ix_pronunciations_same", "user_id", "written", "language", "voice", "is_pattern", unique=True),
     sqlite_autoincrement=True,
 )
+
+# Models of RVC; their files lie in `Settings.rvc_path`, a folder each.
+rvc_models = Table(
+    "rvc_models",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("user_id", String(64), nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("description", String(500), nullable=False),
+    Column("pth_file", String(200), nullable=False),  # what the uploaded files were called
+    Column("index_file", String(200)),
+    Column("size_bytes", Integer, nullable=False),  # of the uploaded files
+    Column("verdict", JSON, nullable=False),  # speech.engines.rvc.intake.Verdict
+    Column("checked_at", Float, nullable=False),
+    Column("rating", Integer),  # 1 to 5, by its owner
+    Column("review", Text),
+    Column("created_at", Float, nullable=False),
+    Index("ix_rvc_models_name", "user_id", "name", unique=True),
+)
+
+# Each accepted request that converts into a model.
+rvc_uses = Table(
+    "rvc_uses",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("model_id", String(64), nullable=False),
+    Column("user_id", String(64), nullable=False),
+    Column("purpose", String(16), nullable=False),  # job, conversion or preview
+    Column("used_at", Float, nullable=False),
+    Index("ix_rvc_uses_model", "model_id", "used_at"),
+)

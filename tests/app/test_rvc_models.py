@@ -1,0 +1,105 @@
+"""Base API B3 and rows 6.2-27 to 6.2-32, 6.3-20, 6.3-24, 6.3-25: models of RVC over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from api_service import Service, running
+
+from speech.models import ModelStore
+
+pytest.importorskip("torch")
+
+
+def posted(service: Service, rvc_tiny: Path, name: str = "Ana", voice: str = "v2-40k", index: str = "v2") -> Any:
+    files = {"pth_file": ("ana.pth", (rvc_tiny / f"{voice}.pth").read_bytes())}
+    if index:
+        files["index_file"] = ("ana.index", (rvc_tiny / f"{index}.index").read_bytes())
+    return service.client.post("/rvc-models", data={"name": name, "description": "a test"}, files=files)
+
+
+@pytest.fixture
+def installed(tmp_path: Path, rvc_tiny: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    """A service whose content network is the tiny one, and F0 needs no weights."""
+    from speech.engines.rvc import converter
+
+    monkeypatch.setattr(ModelStore, "path", lambda self, name: rvc_tiny)
+    monkeypatch.setattr(converter, "CONTENT_FILE", "contentvec")
+    with running(tmp_path) as service:
+        yield service
+
+
+def test_a_model_comes_with_its_verdict_and_goes(service: Service, rvc_tiny: Path) -> None:
+    added = posted(service, rvc_tiny)
+    assert added.status_code == 201, added.text
+    model = added.json()
+    assert model["validation"]["status"] == "valid" and not model["validation"]["reasons"]
+    assert (model["version"], model["sample_rate"], model["index_features"]) == ("v2", 40000, 600)
+    assert (model["pth_file"], model["index_file"], model["usage_count"]) == ("ana.pth", "ana.index", 0)
+    assert posted(service, rvc_tiny).json()["code"] == "rvc_name_taken"
+    plain = posted(service, rvc_tiny, "Bea", "v1-48k-plain", "").json()
+    assert plain["validation"]["status"] == "valid_with_warnings"
+    assert [reason["code"] for reason in plain["validation"]["reasons"]] == ["rvc_index_missing"]
+    client = service.client
+    listed = client.get("/rvc/models", params={"sort_by": "name"}).json()
+    assert listed["total"] == 2 and [one["name"] for one in listed["models"]] == ["Ana", "Bea"]
+    stats = client.get("/rvc-models/stats").json()
+    assert stats["total_models"] == 2 and stats["models_with_index"] == 1 and stats["total_size_bytes"] > 10**6
+    again = client.post(f"/rvc/models/{model['id']}/validate").json()
+    assert again["validation"]["status"] == "valid" and again["version"] == "v2"
+    rated = client.put(f"/rvc/models/{model['id']}/rating", json={"stars": 4, "review": "clear"}).json()
+    assert (rated["rating"], rated["review"]) == (4, "clear")
+    assert client.put(f"/rvc/models/{model['id']}/rating", json={"stars": 6}).status_code == 422
+    assert client.delete(f"/rvc-models/{model['id']}").json()["model_id"] == model["id"]
+    for path in (f"/rvc-models/{model['id']}", f"/rvc/models/{model['id']}/preview"):
+        assert client.get(path).json()["code"] == "rvc_model_unknown"
+    assert {path.name for path in service.services.settings.rvc_path.iterdir()} == {plain["id"]}
+
+
+def test_what_is_no_model_is_refused_with_the_reason(service: Service, rvc_tiny: Path) -> None:
+    assert posted(service, rvc_tiny, voice="v2-40k", index="v1").json()["code"] == "rvc_refused"
+    post = service.client.post
+    bad = post("/rvc-models", data={"name": "x"}, files={"pth_file": ("x.pth", b"PK\x03\x04 nothing")})
+    assert bad.status_code == 400 and bad.json()["code"] == "rvc_refused" and "x.pth" in bad.json()["detail"]
+    wrong = post("/rvc-models", data={"name": "x"}, files={"pth_file": ("x.zip", b"PK")})
+    assert wrong.status_code == 400 and wrong.json()["code"] == "rvc_suffix"
+    assert service.client.get("/rvc-models").json() == {"total": 0, "models": []}
+    assert not list(service.services.settings.rvc_path.glob("*"))
+
+
+def test_a_changed_copy_is_found_by_validation(service: Service, rvc_tiny: Path) -> None:
+    model = posted(service, rvc_tiny).json()
+    copy = service.services.settings.rvc_path / model["id"] / "model.safetensors"
+    copy.write_bytes(copy.read_bytes()[:-1000])
+    found = service.client.post(f"/rvc/models/{model['id']}/validate").json()["validation"]
+    assert found["status"] == "invalid" and found["reasons"][0]["code"] == "checkpoint_damaged"
+
+
+def test_a_job_is_converted_and_uses_are_counted(installed: Service, rvc_tiny: Path) -> None:
+    """`enable_rvc` after any engine, a preview, and what was used."""
+    model = posted(installed, rvc_tiny).json()
+    fields = {"enable_rvc": True, "rvc_model_id": model["id"], "rvc_f0_method": "PM", "rvc_index_rate": 0}
+    job = installed.completed("Bom dia.", **fields)
+    assert job["rvc_model_id"] == model["id"] and job["rvc_index_rate"] == 0
+    sound = installed.client.get(f"/jobs/{job['id']}/download")
+    assert sound.status_code == 200 and sound.content[:4] == b"RIFF"
+    assert int.from_bytes(sound.content[24:28], "little") == 48000
+    refused = installed.client.post(
+        "/jobs",
+        json={"text": "a", "source_language": "pt", "mode": "dubbing", "enable_rvc": True, "rvc_model_id": "rvc_x"},
+    )
+    assert refused.status_code == 404 and refused.json()["code"] == "rvc_model_unknown"
+    usage = installed.client.get("/analytics/rvc-usage").json()
+    assert usage["total"] == 1 and usage["models"][0]["jobs"] == 1 and usage["per_day"][0]["total"] == 1
+    assert installed.client.get(f"/rvc-models/{model['id']}").json()["usage_count"] == 1
+    assert installed.client.get("/analytics/rvc-usage", params={"days": 0}).status_code == 422
+
+
+def test_without_the_content_network_a_job_says_what_brings_it(service: Service, rvc_tiny: Path) -> None:
+    model = posted(service, rvc_tiny).json()
+    body = {"text": "a", "source_language": "pt", "mode": "dubbing", "enable_rvc": True, "rvc_model_id": model["id"]}
+    refused = service.client.post("/jobs", json=body)
+    assert refused.json()["code"] == "model_missing" and "contentvec" in refused.json()["detail"]
