@@ -54,11 +54,23 @@ def listening(style_dir: Path, tmp_path: Path) -> Iterator[str]:
         yield address
 
 
-@contextmanager
-def _serving(command: Sequence[str], models_dir: Path, folder: Path, **more: str) -> Iterator[str]:
+@pytest.fixture
+def serve_at(style_dir: Path, tmp_path: Path) -> Callable[[int], ContextManager[str]]:
+    """Starts `papagaio serve` on a port of one's choice, again and again on the same data."""
+    return lambda port: _serving(["-m", "app.cli", "serve"], style_dir, tmp_path, port)
+
+
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def _serving(
+    command: Sequence[str], models_dir: Path, folder: Path, port: int | None = None, **more: str
+) -> Iterator[str]:
+    port = port or free_port()
     environment = os.environ | {
         "PAPAGAIO_DATA_DIR": str(folder / "data"),
         "PAPAGAIO_MODELS_DIR": str(models_dir),

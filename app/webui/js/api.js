@@ -1,5 +1,11 @@
 /** The service's HTTP API, as far as the page uses it. */
 
+/**
+ * What the service answers, by OpenAPI.
+ * @typedef {import("./pages/job-view.js").Job} Job
+ * @typedef {import("./api-types.js").VoiceProfile} Voice
+ */
+
 /** A refusal of the service (RFC 9457 problem details), or no answer at all (`status` 0). */
 export class ApiError extends Error {
   /**
@@ -92,25 +98,30 @@ export function createApi({ language, unreachable, fetch = globalThis.fetch.bind
      * @returns {Promise<any>}
      */
     upload: (path, form, options = {}) => upload(path, form, { language, unreachable, ...options }),
+    /** @returns {Promise<import("./api-types.js").ServiceInfo>} */
     service: () => json("/"),
     // An unhealthy service answers 503 with the same body.
+    /** @returns {Promise<import("./api-types.js").Health>} */
     health: () => fetch("/health").then((response) => response.json()),
+    /** @returns {Promise<import("./api-types.js").EnginesHealth>} */
     engines: () => json("/health/engines"),
+    /** @returns {Promise<import("./api-types.js").Presets>} */
     presets: () => json("/presets"),
+    /** @returns {Promise<import("./api-types.js").Voices>} */
     voices: () => json(url("/voices", { limit: 1000 })),
-    /** @param {string} engine */
+    /** @param {string} engine @returns {Promise<import("./api-types.js").EngineProfiles>} */
     profiles: (engine) => json(`/quality-profiles/${encodeURIComponent(engine)}`),
-    /** @param {Record<string, unknown>} request */
+    /** @param {Record<string, unknown>} request @returns {Promise<Job>} */
     addJob: (request) => post("/jobs", request),
-    /** @param {{ limit: number, offset: number, status: string }} page */
+    /** @param {{ limit: number, offset: number, status: string }} page @returns {Promise<{ jobs: Job[], total: number }>} */
     jobs: (page) => json(url("/jobs", page)),
-    /** @param {string} jobId */
+    /** @param {string} jobId @returns {Promise<Job>} */
     job: (jobId) => json(job(jobId)),
-    /** @param {string} jobId */
+    /** @param {string} jobId @returns {Promise<Job>} */
     cancelJob: (jobId) => post(`${job(jobId)}/cancel`),
-    /** @param {string} jobId */
+    /** @param {string} jobId @returns {Promise<Job>} */
     pauseJob: (jobId) => post(`${job(jobId)}/pause`),
-    /** @param {string} jobId */
+    /** @param {string} jobId @returns {Promise<Job>} */
     resumeJob: (jobId) => post(`${job(jobId)}/resume`),
     /** @param {string} jobId */
     deleteJob: (jobId) => json(job(jobId), { method: "DELETE" }),
@@ -156,11 +167,11 @@ function upload(path, form, { language, unreachable, onProgress = () => {}, sign
  */
 function cloning(json, post) {
   return {
-    /** Refused with the command to give while no voice can be made here. @param {number} [speechS] of the clips */
+    /** Refused with the command to give while no voice can be made here. @param {number} [speechS] of the clips @returns {Promise<import("./api-types.js").EffortView[]>} */
     efforts: (speechS) => json(url("/voices/efforts", { speech_s: speechS })),
-    /** @param {FormData} form */
+    /** @param {FormData} form @returns {Promise<Job>} */
     takeIn: (form) => post("/voices/intake", form),
-    /** @param {Record<string, unknown>} request */
+    /** @param {Record<string, unknown>} request @returns {Promise<Job>} */
     fit: (request) => post("/voices/fit", request),
     /** @param {string} jobId @param {string} clipId @returns {string} */
     clipUrl: (jobId, clipId) => `${job(jobId)}/clips/${encodeURIComponent(clipId)}`,
@@ -168,7 +179,7 @@ function cloning(json, post) {
     jobSamples: async (jobId) => (await json(`${job(jobId)}/samples`)).samples,
     /** @param {string} jobId @param {string} name @returns {string} */
     jobSampleUrl: (jobId, name) => `${job(jobId)}/samples/${encodeURIComponent(name)}`,
-    /** @param {string} voiceId */
+    /** @param {string} voiceId @returns {Promise<Voice>} */
     voice: (voiceId) => json(voice(voiceId)),
     /** @param {string} voiceId */
     voiceReport: (voiceId) => json(`${voice(voiceId)}/report`),

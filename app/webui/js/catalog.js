@@ -75,7 +75,7 @@ export function engineOf({ voices, presets }, draft) {
   return chosen?.engine ?? null;
 }
 
-/** @param {any} api */
+/** @param {ReturnType<typeof import("./api.js").createApi>} api */
 export function createCatalog(api) {
   /** @type {Map<string, Promise<any>>} */
   const kept = new Map();

@@ -2,7 +2,7 @@
 
 import { html, svg } from "./lit.js";
 
-const DRAWINGS = /** @type {Record<string, import("./lit.js").SVGTemplateResult>} */ ({
+const DRAWINGS = /** @type {Record<string, ReturnType<typeof svg>>} */ ({
   speak: svg`<path d="M4 5h16v11H11l-5 4v-4H4z"/><path d="M8 9h8M8 12.5h5"/>`,
   jobs: svg`<path d="M4 6h16M4 12h16M4 18h10"/>`,
   voices: svg`<circle cx="9" cy="8" r="3.5"/><path d="M2.5 20c0-4 3-6.5 6.5-6.5s6.5 2.5 6.5 6.5M17 5.5c2 1.5 2 5.5 0 7M19.5 3c3.5 3 3.5 9 0 12"/>`,

@@ -247,7 +247,7 @@ async function foot({ catalog, texts }) {
   try {
     const [service, engines] = await Promise.all([catalog.service(), catalog.engines()]);
     return html`<span data-version=${service.version}>Papagaio ${service.version}</span>${docs}${engines.map(
-      (/** @type {any} */ engine) => html`<span>${texts.t("page.foot.voice", engine)}</span>`,
+      (/** @type {import("./api-types.js").EngineHealth} */ engine) => html`<span>${texts.t("page.foot.voice", { ...engine })}</span>`,
     )}`;
   } catch {
     return html`<span>Papagaio</span>${docs}`; // the banner says already that the service does not answer

@@ -5,17 +5,22 @@
  * @property {"auto" | "light" | "dark"} theme
  * @property {"unknown" | "healthy" | "degraded" | "unhealthy" | "unreachable"} service
  * @property {"connecting" | "open" | "lost"} live
- *
- * The frame's state, and under its name each slice.
- * @typedef {FrameState & Readonly<Record<string, any>>} State
- *
+ */
+
+/** The frame's state, and under its name each slice. @typedef {FrameState & Readonly<Record<string, any>>} State */
+
+/**
  * `set` changes the frame; any other type is the name of the slice that is changed.
  * @typedef {{ type: string, values: Record<string, unknown> }} Action
- *
+ */
+
+/**
  * A page's part of the state. What `keep` names outlives a reload of the tab.
  * @template {object} S
  * @typedef {{ name: string, initial: S, keep?: readonly (keyof S & string)[] }} Slice
- *
+ */
+
+/**
  * @typedef {object} Store
  * @property {() => State} state
  * @property {(action: Action) => void} dispatch

@@ -15,7 +15,7 @@ export function mountClips(place, app, wizard) {
   let shown = "";
   const watch = watchJob(
     app,
-    wizard.job,
+    /** @type {import("./job-view.js").Job} */ (wizard.job),
     (job, progress) => {
       replace(errors);
       if (job.status === "completed" && shown !== "completed") replace(body, clipsView(app, wizard, job, player));
@@ -28,7 +28,7 @@ export function mountClips(place, app, wizard) {
   return all(watch.close, () => player.pause());
 }
 
-/** @param {import("../app.js").App} app @param {import("./clone.js").Wizard} wizard @param {any} job @param {string} note */
+/** @param {import("../app.js").App} app @param {import("./clone.js").Wizard} wizard @param {import("./job-view.js").Job} job @param {string} note */
 function working({ api, texts }, wizard, job, note) {
   const cancel = async () => {
     await api.cancelJob(job.id).catch(() => {});
@@ -52,14 +52,14 @@ function working({ api, texts }, wizard, job, note) {
   );
 }
 
-/** The takes are still there: only the intake failed. @param {import("../app.js").App} app @param {import("./clone.js").Wizard} wizard @param {any} job */
+/** The takes are still there: only the intake failed. @param {import("../app.js").App} app @param {import("./clone.js").Wizard} wizard @param {import("./job-view.js").Job} job */
 function failed({ texts }, wizard, job) {
   const back = el(
     "button",
     { type: "button", class: "btn btn-sm btn-danger", on: { click: () => wizard.go({ new: "1" }) } },
     texts.t("page.clone.back_to_takes"),
   );
-  const text = job.status === "failed" ? job.error_message : texts.t("page.status.cancelled");
+  const text = job.status === "failed" ? job.error_message ?? "" : texts.t("page.status.cancelled");
   return el("section", { data: { jobId: job.id, status: job.status } }, alert(text, back));
 }
 
@@ -91,7 +91,7 @@ export function choicesOf(clips, changes) {
     });
 }
 
-/** Changes to the clips of this intake; those of another are forgotten. @param {import("../app.js").App} app @param {any} job @returns {Changes} */
+/** Changes to the clips of this intake; those of another are forgotten. @param {import("../app.js").App} app @param {import("./job-view.js").Job} job @returns {Changes} */
 export function changesOf({ store }, job) {
   if (store.state().clone.clipsOf !== job.id) {
     store.dispatch({ type: "clone", values: { clips: {}, clipsOf: job.id } });
@@ -102,7 +102,7 @@ export function changesOf({ store }, job) {
 /**
  * @param {import("../app.js").App} app
  * @param {import("./clone.js").Wizard} wizard
- * @param {any} job
+ * @param {import("./job-view.js").Job} job
  * @param {HTMLAudioElement} player
  */
 function clipsView(app, wizard, job, player) {
@@ -167,7 +167,7 @@ function clipTable(texts, rows) {
 
 /**
  * @param {import("../app.js").App} app
- * @param {any} job
+ * @param {import("./job-view.js").Job} job
  * @param {any} clip
  * @param {HTMLAudioElement} player
  * @param {(clipId: string, values: { text?: string, use?: boolean }) => void} change
@@ -210,7 +210,7 @@ function clipRow(app, job, clip, player, change) {
   return row;
 }
 
-/** One clip is heard at a time. @param {import("../app.js").App} app @param {any} job @param {any} clip @param {HTMLAudioElement} player */
+/** One clip is heard at a time. @param {import("../app.js").App} app @param {import("./job-view.js").Job} job @param {any} clip @param {HTMLAudioElement} player */
 function hearButton({ api, announce, texts }, job, clip, player) {
   const label = texts.t("page.clone.hear", { name: clip.clip_id });
   const address = new URL(api.clipUrl(job.id, clip.clip_id), location.href).href;

@@ -13,9 +13,10 @@ const LEAST_S = 8;
 
 /** @type {(place: HTMLElement, app: import("../app.js").App, wizard: import("./clone.js").Wizard) => () => void} */
 export function mountFit(place, app, wizard) {
-  if (wizard.job.status === "completed") return showReport(place, app, wizard.job.result.voice_id, wizard);
+  const begun = /** @type {import("./job-view.js").Job} */ (wizard.job);
+  if (begun.status === "completed") return showReport(place, app, begun.result.voice_id, wizard);
   const parts = { head: el("div"), buttons: el("div", { class: "action-row" }), errors: el("div") };
-  const samples = sampleList(app, wizard.job.id);
+  const samples = sampleList(app, begun.id);
   const card = el("section", { class: "card fit" }, parts.head, parts.errors, parts.buttons, samples.node);
   replace(place, card);
   const pace = new Pace();
@@ -23,14 +24,14 @@ export function mountFit(place, app, wizard) {
   const complain = (/** @type {Error} */ error) => replace(parts.errors, alert(error.message));
   const act = async (/** @type {(jobId: string) => Promise<any>} */ action) => {
     try {
-      watch.set(await action(wizard.job.id));
+      watch.set(await action(begun.id));
       replace(parts.errors);
     } catch (error) {
       complain(/** @type {Error} */ (error));
       app.announce(/** @type {Error} */ (error).message);
     }
   };
-  const change = (/** @type {any} */ job, /** @type {any} */ progress) => {
+  const change = (/** @type {import("./job-view.js").Job} */ job, /** @type {import("../events.js").ServiceEvent | null} */ progress) => {
     const state = `${job.status} ${job.pause_requested} ${job.cancel_requested}`;
     Object.assign(card.dataset, { jobId: job.id, status: job.status });
     if (job.status === "processing") pace.saw(job.progress, Date.now() / 1000, progress?.note);
@@ -46,7 +47,7 @@ export function mountFit(place, app, wizard) {
       wizard.go({ voice: job.result.voice_id });
     }
   };
-  const watch = watchJob(app, wizard.job, change, complain);
+  const watch = watchJob(app, begun, change, complain);
   return all(watch.close, samples.close);
 }
 
@@ -82,7 +83,7 @@ export class Pace {
   }
 }
 
-/** @param {import("../app.js").App} app @param {any} job @param {any} progress the newest event @param {number | null} remainingS */
+/** @param {import("../app.js").App} app @param {import("./job-view.js").Job} job @param {any} progress the newest event @param {number | null} remainingS */
 function fitHead({ texts }, job, progress, remainingS) {
   const isWorking = job.status === "processing";
   const note = isWorking && progress && texts.has(progress.note) ? texts.t(progress.note) : "";
@@ -102,7 +103,7 @@ function fitHead({ texts }, job, progress, remainingS) {
     ),
     job.status === "pending" && el("p", { class: "fine" }, texts.t("page.clone.queued")),
     job.status === "paused" && el("p", { class: "fine" }, texts.t("page.clone.paused")),
-    job.status === "failed" && alert(job.error_message),
+    job.status === "failed" && alert(job.error_message ?? ""),
     !hasEnded(job) && el("p", { class: "fine" }, texts.t("page.clone.may_leave")),
   ].filter(Boolean);
 }
@@ -110,7 +111,7 @@ function fitHead({ texts }, job, progress, remainingS) {
 /**
  * @param {import("../app.js").App} app
  * @param {import("./clone.js").Wizard} wizard
- * @param {any} job
+ * @param {import("./job-view.js").Job} job
  * @param {(action: (jobId: string) => Promise<any>) => void} act
  */
 function buttons({ api, texts }, wizard, job, act) {
@@ -164,7 +165,7 @@ function sampleList(app, jobId) {
   const close = () => {
     isClosed = true;
     unlisten();
-    list.querySelectorAll("audio").forEach((audio) => audio.pause());
+    list.querySelectorAll("audio").forEach((/** @type {HTMLAudioElement} */ audio) => audio.pause());
   };
   return { node, close };
 }

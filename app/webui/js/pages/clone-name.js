@@ -11,7 +11,7 @@ const STATEMENT = "clone.consent_statement";
 /** @type {(place: HTMLElement, app: import("../app.js").App, wizard: import("./clone.js").Wizard) => () => void} */
 export function mountNaming(place, app, wizard) {
   const { store, texts } = app;
-  const { job } = wizard;
+  const job = /** @type {import("./job-view.js").Job} */ (wizard.job);
   if (job.status !== "completed") {
     const back = el(
       "button",
@@ -48,7 +48,7 @@ export function mountNaming(place, app, wizard) {
 /**
  * What the service is asked for; the statement in exactly the words that were read.
  * @param {import("../drafts.js").CloneDraft} draft
- * @param {any} job the intake
+ * @param {import("./job-view.js").Job} job the intake
  * @param {import("./clone-clips.js").Changes} changes
  * @param {string} statement
  */
@@ -113,7 +113,7 @@ function drawForm({ store, texts }, wizard, set, button) {
       el("div", { data: { problem: "" } }),
       el(
         "button",
-        { type: "button", class: "btn btn-quiet", on: { click: () => wizard.go({ job: wizard.job.id }) } },
+        { type: "button", class: "btn btn-quiet", on: { click: () => wizard.go({ job: wizard.job?.id ?? "" }) } },
         texts.t("page.clone.back_to_clips"),
       ),
       button,

@@ -195,15 +195,15 @@ function takeList(app, set) {
     if (!Number.isFinite(durationS)) return;
     const isNews = (/** @type {import("../drafts.js").Take} */ take) => take.id === id && take.durationS === null;
     const { takes } = store.state().clone;
-    if (takes.some(isNews)) set({ takes: takes.map((take) => (isNews(take) ? { ...take, durationS } : take)) });
+    if (takes.some(isNews)) set({ takes: takes.map((/** @type {import("../drafts.js").Take} */ take) => (isNews(take) ? { ...take, durationS } : take)) });
   };
   const total = el("p", { class: "fine", role: "status" });
   const list = el("ul", { class: "take-list" });
   const draw = () => {
     const { takes } = store.state().clone;
     const known = new Set([...list.children].map((row) => row.dataset.take));
-    [...list.children].forEach((row) => takes.some(({ id }) => id === row.dataset.take) || row.remove());
-    takes.filter(({ id }) => !known.has(id)).forEach((take) => list.append(row(app, take, addressOf(take), set, learn)));
+    [...list.children].forEach((row) => takes.some((/** @type {import("../drafts.js").Take} */ { id }) => id === row.dataset.take) || row.remove());
+    takes.filter((/** @type {import("../drafts.js").Take} */ { id }) => !known.has(id)).forEach((/** @type {import("../drafts.js").Take} */ take) => list.append(row(app, take, addressOf(take), set, learn)));
     replace(total, totalText(texts, takes));
   };
   replace(node, el("h2", {}, texts.t("page.clone.takes")), list, total);
@@ -238,7 +238,7 @@ function row({ store, texts }, take, address, set, learn) {
     on: { loadedmetadata: () => learn(take.id, audio.duration) },
   });
   const drop = () => {
-    set({ takes: store.state().clone.takes.filter(({ id }) => id !== take.id) });
+    set({ takes: store.state().clone.takes.filter((/** @type {import("../drafts.js").Take} */ { id }) => id !== take.id) });
     /** @type {HTMLElement | null} */ (document.querySelector("[data-record]"))?.focus();
   };
   return el(

@@ -45,7 +45,7 @@ export function showReport(place, app, voiceId, wizard) {
   );
 }
 
-/** @param {import("../app.js").App} app @param {import("./clone.js").Wizard} wizard @param {any} voice @param {any} report */
+/** @param {import("../app.js").App} app @param {import("./clone.js").Wizard} wizard @param {import("../api.js").Voice} voice @param {any} report */
 function reportView(app, wizard, voice, report) {
   const { texts } = app;
   const languages = report?.languages ?? [];
@@ -75,7 +75,7 @@ function reportView(app, wizard, voice, report) {
   );
 }
 
-/** @param {import("../texts.js").Texts} texts @param {any} voice */
+/** @param {import("../texts.js").Texts} texts @param {import("../api.js").Voice} voice */
 function factsOf(texts, voice) {
   const facts = [texts.languageName(voice.language), texts.t(`page.gender.${voice.gender}`), voice.engine];
   if (voice.effort) facts.push(texts.t(`clone.effort.${voice.effort}`));
@@ -83,7 +83,7 @@ function factsOf(texts, voice) {
   return facts.join(" · ");
 }
 
-/** @param {import("../app.js").App} app @param {import("./clone.js").Wizard} wizard @param {any} voice */
+/** @param {import("../app.js").App} app @param {import("./clone.js").Wizard} wizard @param {import("../api.js").Voice} voice */
 function actions(app, wizard, voice) {
   const { texts } = app;
   const problem = el("div");
@@ -138,7 +138,7 @@ export async function deleteVoice({ api, announce, catalog, texts }, voice, prob
   }
 }
 
-/** The same words by the stock voice, the cloned one and the speaker. @param {import("../app.js").App} app @param {any} voice */
+/** The same words by the stock voice, the cloned one and the speaker. @param {import("../app.js").App} app @param {import("../api.js").Voice} voice */
 function listening({ api, texts }, voice) {
   const known = SIDES.filter((name) => voice.samples?.includes(name));
   if (known.length === 0) return null;

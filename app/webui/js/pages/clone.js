@@ -21,7 +21,7 @@ const NOT_HERE = ["training_not_installed", "cloning_models_missing"];
 /**
  * What the steps get beside the app.
  * @typedef {object} Wizard
- * @property {any} job an intake, or a fit; null at the first step and at a report
+ * @property {import("./job-view.js").Job | null} job an intake, or a fit; null at the first step and at a report
  * @property {any[]} efforts
  * @property {string[]} languages that voices can be cloned in
  * @property {(query: Record<string, string>) => void} go to another step
@@ -117,7 +117,7 @@ async function unfinished({ api }) {
   }
   for (const status of ["processing", "paused", "pending"]) {
     const { jobs } = await api.jobs({ limit: 100, offset: 0, status });
-    const fit = jobs.find((/** @type {any} */ job) => job.kind === KIND);
+    const fit = jobs.find((/** @type {import("./job-view.js").Job} */ job) => job.kind === KIND);
     if (fit) return fit;
   }
   return null;

@@ -8,10 +8,10 @@ const POLL_MS = 2000;
 /**
  * `onChange` hears every new state of the job, first the one given, and with it the newest `job.progress` event.
  * @param {import("../app.js").App} app
- * @param {any} first the job as the service gave it
- * @param {(job: any, progress: import("../events.js").ServiceEvent | null) => void} onChange
+ * @param {import("./job-view.js").Job} first the job as the service gave it
+ * @param {(job: import("./job-view.js").Job, progress: import("../events.js").ServiceEvent | null) => void} onChange
  * @param {(error: Error) => void} onError
- * @returns {{ set: (job: any) => void, close: () => void }} `set`: a newer state, from another answer
+ * @returns {{ set: (job: import("./job-view.js").Job) => void, close: () => void }} `set`: a newer state, from another answer
  */
 export function watchJob(app, first, onChange, onError) {
   let job = first;
@@ -20,7 +20,7 @@ export function watchJob(app, first, onChange, onError) {
   let asked = 0;
   let isClosed = false;
 
-  const set = (/** @type {any} */ next) => {
+  const set = (/** @type {import("./job-view.js").Job} */ next) => {
     if (isClosed || hasEnded(job)) return;
     job = next;
     onChange(job, progress);

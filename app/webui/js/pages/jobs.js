@@ -38,9 +38,9 @@ export function mount(root, app, { query }) {
   return page.close;
 }
 
-/** What a job is about. @param {import("../texts.js").Texts} texts @param {any} job @returns {string} */
+/** What a job is about. @param {import("../texts.js").Texts} texts @param {import("./job-view.js").Job} job @returns {string} */
 export function wordsOf(texts, job) {
-  if (job.kind === SPEECH) return job.text;
+  if (job.kind === SPEECH) return job.text ?? "";
   const kind = `page.jobs.kind.${job.kind}`;
   const words = texts.has(kind) ? texts.t(kind) : job.kind;
   const of = job.voice_name ?? job.voice_id;
@@ -50,7 +50,7 @@ export function wordsOf(texts, job) {
 /**
  * @param {HTMLElement} root
  * @param {import("../app.js").App} app
- * @param {{ first: any, titles: Map<string, string>, status: string, offset: number }} options
+ * @param {{ first: { jobs: import("./job-view.js").Job[], total: number }, titles: Map<string, string>, status: string, offset: number }} options
  */
 function createList(root, app, { first, titles, status, offset }) {
   const { announce, api, go, sound, texts } = app;
@@ -85,8 +85,8 @@ function createList(root, app, { first, titles, status, offset }) {
     try {
       const page = await api.jobs({ limit: PAGE, offset, status });
       if (mine !== loads) return;
-      const notes = new Map(jobs.map((/** @type {any} */ job) => [job.id, job.note]));
-      jobs = page.jobs.map((/** @type {any} */ job) => ({ ...job, note: notes.get(job.id) }));
+      const notes = new Map(jobs.map((/** @type {import("./job-view.js").Job} */ job) => [job.id, job.note]));
+      jobs = page.jobs.map((/** @type {import("./job-view.js").Job} */ job) => ({ ...job, note: notes.get(job.id) }));
       total = page.total;
       view.draw();
     } catch {
@@ -101,7 +101,7 @@ function createList(root, app, { first, titles, status, offset }) {
       if (event.kind === "job.sample") return;
       if (event.kind !== "job.progress") void load();
       else {
-        jobs = jobs.map((/** @type {any} */ job) => (job.id === event.job_id ? { ...afterEvent(job, event), note: event.note } : job));
+        jobs = jobs.map((/** @type {import("./job-view.js").Job} */ job) => (job.id === event.job_id ? { ...afterEvent(job, event), note: event.note } : job));
         redraw();
       }
     },
@@ -158,7 +158,7 @@ function lengthOf(texts, seconds) {
   return seconds < 60 ? texts.t("page.fact.seconds", { seconds: texts.number(seconds, 1) }) : texts.clock(seconds);
 }
 
-/** @param {import("../app.js").App} app @param {any} job @param {(action: () => Promise<any>) => Promise<void>} act */
+/** @param {import("../app.js").App} app @param {import("./job-view.js").Job} job @param {(action: () => Promise<any>) => Promise<void>} act */
 function actions(app, job, act) {
   const { api, go, sound, texts } = app;
   const button = (/** @type {string} */ name, /** @type {string} */ drawing, /** @type {(event: any) => void} */ click) =>
@@ -176,19 +176,19 @@ function actions(app, job, act) {
   </div>`;
 }
 
-/** What took long asks before it is thrown away. @param {import("../app.js").App} app @param {any} job @param {(action: () => Promise<any>) => Promise<void>} act */
+/** What took long asks before it is thrown away. @param {import("../app.js").App} app @param {import("./job-view.js").Job} job @param {(action: () => Promise<any>) => Promise<void>} act */
 async function cancel({ api, texts }, job, act) {
   if (job.kind !== SPEECH && job.status !== "pending" && !(await askToCancel(texts, job))) return;
   await act(() => api.cancelJob(job.id));
 }
 
-/** @param {import("../texts.js").Texts} texts @param {any} job @returns {Promise<boolean>} */
+/** @param {import("../texts.js").Texts} texts @param {import("./job-view.js").Job} job @returns {Promise<boolean>} */
 export function askToCancel(texts, job) {
   const question = texts.t("page.job.cancel_question", { what: wordsOf(texts, job), percent: Math.round(job.progress) });
   return confirm(texts, { question, cost: texts.t("page.job.cancel_cost"), action: texts.t("page.job.cancel_yes") });
 }
 
-/** @param {import("../app.js").App} app @param {any} job */
+/** @param {import("../app.js").App} app @param {import("./job-view.js").Job} job */
 function reuse({ go, store }, job) {
   const voice = job.voice_preset
     ? { voiceId: null, presetId: job.voice_preset }
@@ -197,7 +197,7 @@ function reuse({ go, store }, job) {
   go("speak");
 }
 
-/** @param {import("../app.js").App} app @param {any} job @param {(action: () => Promise<any>) => Promise<void>} act @param {HTMLElement} button */
+/** @param {import("../app.js").App} app @param {import("./job-view.js").Job} job @param {(action: () => Promise<any>) => Promise<void>} act @param {HTMLElement} button */
 async function remove({ api, sound, texts }, job, act, button) {
   const refocus = focusAfterRow(button);
   // A failed or cancelled job holds nothing that was worked for.

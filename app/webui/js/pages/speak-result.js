@@ -21,7 +21,7 @@ export function createResult(app) {
   const state = { job: /** @type {any} */ (null), titles: /** @type {Map<string, string>} */ (new Map()), error: "" };
   const view = createView(node, () => (state.job ? drawn() : nothing));
 
-  const show = (/** @type {any} */ job) => {
+  const show = (/** @type {import("./job-view.js").Job} */ job) => {
     const isNews = state.job?.id !== job.id || state.job.status !== job.status;
     state.job = job;
     node.hidden = false;
@@ -64,7 +64,7 @@ export function createResult(app) {
       sound.fail(texts.t("page.result.no_stream", { reason: /** @type {Error} */ (error).message }));
     }
   };
-  const trackOf = (/** @type {any} */ job) => ({ key: job.id, title: job.text, src: api.downloadUrl(job.id, "wav") });
+  const trackOf = (/** @type {import("./job-view.js").Job} */ job) => ({ key: job.id, title: job.text ?? "", src: api.downloadUrl(job.id, "wav") });
   const drawn = () => html`<div class="result-head">
       ${jobBadge(texts, state.job)}
       <p class="result-text" title=${state.job.text}>${state.job.text}</p>
@@ -128,35 +128,35 @@ export function createResult(app) {
 }
 
 /**
- * @param {import("../app.js").App} app @param {any} job @param {Map<string, string>} titles
+ * @param {import("../app.js").App} app @param {import("./job-view.js").Job} job @param {Map<string, string>} titles
  * @param {import("../sound.js").Track} track
  */
 function filePart(app, job, titles, track) {
   const { api, texts } = app;
   const link = (/** @type {string} */ format) =>
-    html`<a class="btn btn-sm btn-quiet" href=${api.downloadUrl(job.id, format)} download="${fileName(job.text)}.${format}" data-format=${format}>${icon("download")}${format.toUpperCase()}</a>`;
+    html`<a class="btn btn-sm btn-quiet" href=${api.downloadUrl(job.id, format)} download="${fileName(job.text ?? "")}.${format}" data-format=${format}>${icon("download")}${format.toUpperCase()}</a>`;
   return html`<div class="result-file">
     <div class="downloads" role="group" aria-label=${texts.t("page.job.download")}>
       ${hearButton(app, { ...track, label: texts.t("page.job.play"), text: texts.t("page.job.play") })} ${FORMATS.map(link)}
     </div>
-    <dl class="facts">${facts(texts, job, titles.get(job.voice_id)).map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
+    <dl class="facts">${facts(texts, job, titles.get(job.voice_id ?? "")).map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
   </div>`;
 }
 
 /**
  * What was measured, and what was used.
  * @param {import("../texts.js").Texts} texts
- * @param {any} job
+ * @param {import("./job-view.js").Job} job
  * @param {string} [voice] its title; a voice that is gone has only its id
  * @returns {[string, string][]}
  */
 function facts(texts, job, voice) {
   /** @type {[string, string][]} */
   const found = [
-    [texts.t("page.fact.duration"), texts.t("page.fact.seconds", { seconds: texts.number(job.duration, 2) })],
-    [texts.t("page.fact.rtf"), texts.number(job.real_time_factor, 2)],
-    [texts.t("page.fact.voice"), voice ? `${voice} (${job.voice_id})` : job.voice_id],
-    [texts.t("page.fact.engine"), job.tts_engine_used],
+    [texts.t("page.fact.duration"), texts.t("page.fact.seconds", { seconds: texts.number(job.duration ?? 0, 2) })],
+    [texts.t("page.fact.rtf"), texts.number(job.real_time_factor ?? 0, 2)],
+    [texts.t("page.fact.voice"), voice ? `${voice} (${job.voice_id})` : (job.voice_id ?? "–")],
+    [texts.t("page.fact.engine"), job.tts_engine_used ?? "–"],
   ];
   // Of engines that vary, and of weights that do not allow every use.
   if (job.seed !== null && job.seed !== undefined) found.push([texts.t("page.fact.seed"), String(job.seed)]);

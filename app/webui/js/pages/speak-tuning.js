@@ -8,7 +8,7 @@ const SPEED = { min: 0.5, max: 2, step: 0.05 };
 
 /** @typedef {(values: Partial<import("../drafts.js").Draft>) => void} Set */
 
-/** @param {import("../app.js").App} app @param {import("../catalog.js").Studio} studio @param {Set} set */
+/** @param {import("../app.js").App} app @param {import("../catalog.js").Catalog} studio @param {Set} set */
 export function tuning(app, studio, set) {
   const { store } = app;
   const root = el("div", { class: "tuning" });
@@ -88,7 +88,7 @@ function drawFields(root, { store, texts }, profiles, set) {
   );
 }
 
-/** Built-in profiles have names in the reader's language; a person's own keep theirs. @param {import("../texts.js").Texts} texts @param {any} profile */
+/** Built-in profiles have names in the reader's language; a person's own keep theirs. @param {import("../texts.js").Texts} texts @param {import("../api-types.js").ProfileView} profile */
 function profileName(texts, profile) {
   const code = `page.profile.${profile.id}`;
   return profile.is_built_in && texts.has(code) ? texts.t(code) : profile.name;

@@ -8,7 +8,7 @@ import { licenceLine } from "./licence.js";
 
 /**
  * @param {import("../app.js").App} app
- * @param {import("../catalog.js").Studio} studio
+ * @param {import("../catalog.js").Catalog} studio
  * @param {(values: Partial<import("../drafts.js").Draft>) => void} set
  */
 export function voiceChooser({ store, texts }, studio, set) {
@@ -77,7 +77,7 @@ function presetCard(texts, preset, draft, set) {
 
 /**
  * @param {import("../texts.js").Texts} texts
- * @param {import("../catalog.js").Studio} studio
+ * @param {import("../catalog.js").Catalog} studio
  * @param {import("../drafts.js").Draft} draft
  * @param {(values: Partial<import("../drafts.js").Draft>) => void} set
  */

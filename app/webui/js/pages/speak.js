@@ -67,7 +67,7 @@ export function mount(root, app, { query }) {
 /**
  * The draft completed with what the service offers; a choice it no longer offers is given up.
  * @param {import("../drafts.js").Draft} draft
- * @param {import("../catalog.js").Studio} studio
+ * @param {import("../catalog.js").Catalog} studio
  * @param {string} reader the language of the page
  * @param {string} [asked] a voice id from the address
  * @returns {Partial<import("../drafts.js").Draft>}
@@ -89,7 +89,7 @@ export function completed(draft, studio, reader, asked) {
 /**
  * @param {HTMLElement} root
  * @param {import("../app.js").App} app
- * @param {import("../catalog.js").Studio} studio
+ * @param {import("../catalog.js").Catalog} studio
  * @param {Record<string, string>} query
  */
 function show(root, app, studio, query) {
@@ -138,7 +138,7 @@ function show(root, app, studio, query) {
 
 /** @typedef {(values: Partial<import("../drafts.js").Draft>) => void} Set */
 
-/** @param {import("../app.js").App} app @param {import("../catalog.js").Studio} studio @param {Set} set */
+/** @param {import("../app.js").App} app @param {import("../catalog.js").Catalog} studio @param {Set} set */
 function drawForm(app, studio, set) {
   const { texts } = app;
   const button = el(
@@ -201,7 +201,7 @@ function textField({ store, texts }, set) {
   );
 }
 
-/** @param {import("../app.js").App} app @param {import("../catalog.js").Studio} studio @param {Set} set */
+/** @param {import("../app.js").App} app @param {import("../catalog.js").Catalog} studio @param {Set} set */
 function languageField({ store, texts }, studio, set) {
   const options = studio.languages.map((tag) => el("option", { value: tag }, texts.languageName(tag)));
   return el(

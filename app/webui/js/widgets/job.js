@@ -5,12 +5,12 @@ import { html } from "../lit.js";
 import { FORMATS, statusText } from "../pages/job-view.js";
 import { progress } from "./progress.js";
 
-/** @param {import("../texts.js").Texts} texts @param {any} job */
+/** @param {import("../texts.js").Texts} texts @param {import("../pages/job-view.js").Job} job */
 export function jobBadge(texts, job) {
   return html`<span class="badge" data-status=${job.status}>${statusText(texts, job)}</span>`;
 }
 
-/** How far a job is, with its stage where an event told it. @param {import("../texts.js").Texts} texts @param {any} job */
+/** How far a job is, with its stage where an event told it. @param {import("../texts.js").Texts} texts @param {import("../pages/job-view.js").Job} job */
 export function jobProgress(texts, job) {
   const stage = job.note && texts.has(job.note) ? texts.t(job.note) : "";
   return progress(texts, { percent: job.progress, stage });

@@ -12,7 +12,9 @@ import { html, live, nothing, ref, repeat } from "../lit.js";
  * @property {(row: R) => string | number} [sortBy] the column can be sorted by it
  * @property {string} [width] a class of the column: `narrow`, `wide`; the table's layout is fixed
  * @property {string} [cells] classes of its cells
- *
+ */
+
+/**
  * Where the rows are cut into pages by the service, `total`, `offset` and `onPage` say where we are.
  * @template R
  * @typedef {object} TableOptions
