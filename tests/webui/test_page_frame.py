@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ContextManager
+from typing import ContextManager, Literal
 
 import pytest
 from page_faults import Faults
@@ -43,6 +43,7 @@ def test_focus_and_scroll_survive_a_list_that_changes(page: Page) -> None:
     expect(page.locator("tr[data-status=pending], tr[data-status=processing]")).to_have_count(0, timeout=60_000)
     button = row.locator("[data-action=reuse]")
     button.focus()
+    page.wait_for_timeout(1000)  # Bootstrap scrolls smoothly
     before = button.bounding_box()
     assert page.evaluate("window.scrollY") > 0 and before is not None
     newest = add_job(page, "Uma nova.")
@@ -195,8 +196,8 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_finds_nothing(service: str, browser: Browser, axe: Path, theme: str) -> None:
-    context = browser.new_context(base_url=service, locale="pt-BR", color_scheme=theme, bypass_csp=True)  # type: ignore[arg-type]
+def test_axe_finds_nothing(service: str, browser: Browser, axe: Path, theme: Literal["light", "dark"]) -> None:
+    context = browser.new_context(base_url=service, locale="pt-BR", color_scheme=theme, bypass_csp=True)
     page = context.new_page()
     waits = {
         "speak": "#speed",
