@@ -157,6 +157,14 @@ _MODELS = {  # weights and where they come from
     "source_unreachable": 502,
     "unknown_model": 404,
 }
+_F5 = {  # F5-TTS and the folder it reads
+    "f5_dir_missing": 503,
+    "f5_dir_unusable": 503,
+    "f5_letters_unknown": 422,
+    "f5_not_finite": 500,
+    "f5_text_missing": 422,
+    "f5_wrong_kind": 422,
+}
 _VOICES = {  # voices and their files
     "bad_sample_name": 422,
     "bad_voice_id": 422,
@@ -339,6 +347,7 @@ STATUS: Mapping[str, int] = {
     **_ACCOUNTS,
     **_HOST,
     **_MODELS,
+    **_F5,
     **_VOICES,
     **_RECORDINGS,
     **_CLONING,

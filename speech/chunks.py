@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from speech.audio import Audio
+from speech.audio import Audio, join
 from speech.engines.base import Chunk
+from speech.processing import ProcessingOptions, process
 from speech.text.sentences import Sentence
 
 
@@ -24,3 +25,20 @@ def with_pauses(chunks: Iterable[Chunk], sentences: Sequence[Sentence]) -> Itera
         ended += chunk.ends
         pause_s = sentences[ended - 1].pause_s if chunk.ends and ended <= len(sentences) else None
         yield replace(chunk, samples=append_silence(chunk, pause_s).samples) if pause_s else chunk
+
+
+def processed(chunks: Iterable[Chunk], options: ProcessingOptions) -> Iterator[Chunk]:
+    """Each sentence of `chunks` through the steps that are asked for; as it came where none is."""
+    if not options.is_any:
+        yield from chunks
+        return
+    waiting: list[Chunk] = []
+    for chunk in chunks:
+        if not len(chunk.samples) and not chunk.ends:
+            yield chunk  # a sign of life
+            continue
+        waiting.append(chunk)
+        if chunk.ends:
+            made = process(join(waiting), options)
+            yield Chunk(made.samples, made.sample_rate, chunk.ends, any(piece.is_cut for piece in waiting))
+            waiting = []

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from speech.engines.base import Choice, Parameter
 from speech.errors import SpeechError
+from speech.processing import with_steps
 
 Value = float | bool
 
@@ -25,11 +26,11 @@ class QualityProfile:
 
 
 def checked(engine: str, table: Sequence[Parameter], values: Mapping[str, object]) -> dict[str, Value]:
-    """`values` over the defaults of `table`: one value for every parameter.
+    """`values` over the defaults of `table`: one value for every parameter, and for every step of processing given.
 
     Raises SpeechError `unknown_parameter`, `parameter_of_wrong_type`, `parameter_out_of_range`.
     """
-    known = {parameter.name: parameter for parameter in table}
+    known = {parameter.name: parameter for parameter in with_steps(table, values)}
     _refuse_unknown(engine, known, values)
     return {name: _checked(engine, known[name], values.get(name, known[name].default)) for name in known}
 

@@ -8,6 +8,7 @@ from secrets import randbelow
 
 from speech.engines.base import Engine, EngineInfo, VoiceConverter
 from speech.errors import SpeechError
+from speech.processing import with_steps
 from speech.text.language import guess
 from speech.text.reading import DEFAULT, Reading, ReadingOptions, read
 from speech.text.script import unreadable
@@ -18,11 +19,11 @@ MAX_SEED = 2**32 - 1
 
 
 def checked_parameters(info: EngineInfo, given: Mapping[str, float | bool]) -> dict[str, float | bool]:
-    """Every parameter of the engine, the given ones checked.
+    """Every parameter of the engine, the given ones checked; steps of processing where they are given.
 
     Raises SpeechError `unknown_parameter`, `parameter_out_of_range`.
     """
-    known = {parameter.name: parameter for parameter in info.parameters}
+    known = {parameter.name: parameter for parameter in with_steps(info.parameters, given)}
     for name, value in given.items():
         if name not in known:
             raise SpeechError("unknown_parameter", parameter=name, engine=info.name, choices=list(known))

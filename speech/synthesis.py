@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import cast
 
 from speech.audio import join
-from speech.chunks import as_chunks, with_pauses
+from speech.chunks import as_chunks, processed, with_pauses
 from speech.engines.base import (
     Chunk,
     ConversionRequest,
@@ -31,6 +31,7 @@ from speech.engines.registry import Registry
 from speech.errors import SpeechError
 from speech.models import ModelStore
 from speech.plan import ConversionAsked, ConversionStep, EngineChoice, Plan
+from speech.processing import ProcessingOptions
 from speech.profiles import checked_with_choices
 from speech.request_checks import checked_parameters, checked_reading, checked_seed, own_language, voice_of
 from speech.text.reading import DEFAULT, ReadingOptions
@@ -244,17 +245,17 @@ class Synthesizer:
         )
 
     def speak(self, plan: Plan) -> Generator[Chunk, None, None]:
-        """The sound of a plan; a conversion goes over each sentence. Raises what `EnginePool.acquire` raises."""
+        """The sound of a plan, each sentence converted and processed. Raises what `EnginePool.acquire` raises."""
         request = SpeechRequest(plan.sentences, plan.language, plan.voice, plan.parameters, plan.seed)
         with self.pool.acquire(plan.engine) as engine:
-            chunks = cast(Engine, engine).speak(request)
+            chunks, steps = cast(Engine, engine).speak(request), ProcessingOptions.of(plan.parameters)
             try:
                 if plan.conversion is None:
-                    yield from with_pauses(as_chunks(chunks), plan.sentences)
+                    yield from with_pauses(processed(as_chunks(chunks), steps), plan.sentences)
                 else:
                     with self.converter(plan.conversion.info.name) as converter:
                         said = _converted(as_chunks(chunks), converter, plan, plan.conversion)
-                        yield from with_pauses(said, plan.sentences)
+                        yield from with_pauses(processed(said, steps), plan.sentences)
             finally:
                 chunks.close()
 

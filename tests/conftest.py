@@ -27,6 +27,15 @@ def rvc_tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_models(tmp_path_factory.mktemp("rvc_tiny"))
 
 
+@pytest.fixture(scope="session")
+def f5_tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of F5-TTS in the publishers' layout: seeded random weights, two layers of 64. Tests never write to it."""
+    pytest.importorskip("torch")
+    from bench.f5_weights import write_checkpoint
+
+    return write_checkpoint(tmp_path_factory.mktemp("f5_tiny"), "tiny")
+
+
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
     """A service of its own that speaks with the engine of silence."""

@@ -100,7 +100,8 @@ def _speak_into(path: Path, synthesizer: Synthesizer, plan: Plan, context: JobCo
     with path.open("wb", buffering=0) as file:
         for chunk in synthesizer.speak(plan):
             written += file.write(pcm16(chunk.samples))
-            first_s = first_s or time.perf_counter() - started
+            if len(chunk.samples):
+                first_s = first_s or time.perf_counter() - started
             done += chunk.ends
             cut += chunk.is_cut
             context.progress(done, len(plan.sentences))

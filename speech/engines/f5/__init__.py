@@ -1,1 +1,1 @@
-"""F5-TTS: announced; its parameters and profiles are those of the base API."""
+"""F5-TTS (https://arxiv.org/abs/2410.06885) in plain PyTorch: clones a voice from seconds of speech and their words."""

@@ -1,11 +1,12 @@
-"""What is known of F5-TTS: the parameters and profiles of the base API; the engine itself is not built yet."""
+"""What is known of F5-TTS before it is imported."""
 
 from __future__ import annotations
 
 from functools import partial
 
+from speech import processing
 from speech.engines.base import EngineInfo, Parameter
-from speech.engines.records import EngineRecord
+from speech.engines.records import EngineRecord, Installation
 from speech.profiles import built_in
 
 ENGINE = "f5tts"
@@ -14,18 +15,7 @@ PARAMETERS = (
     Parameter("cfg_strength", 2.0, 1.0, 5.0),
     Parameter("speed", 1.0, 0.5, 2.0),
     Parameter("sway_sampling_coef", -1.0, -1.0, 1.0),
-    Parameter("denoise_audio", True),
-    Parameter("noise_reduction_strength", 0.7, 0.0, 1.0),
-    Parameter("enhance_prosody", True),
-    Parameter("prosody_strength", 0.8, 0.0, 1.0),
-    Parameter("apply_normalization", True),
-    Parameter("target_loudness", -20.0, -30.0, -10.0),
-    Parameter("apply_declipping", True),
-    Parameter("apply_deessing", True),
-    Parameter("deessing_frequency", 6000, 4000, 10000),
-    Parameter("add_breathing", True),
-    Parameter("breathing_strength", 0.3, 0.0, 1.0),
-    Parameter("pause_optimization", True),
+    *processing.PARAMETERS,
 )
 
 _profile = partial(built_in, ENGINE, PARAMETERS)
@@ -34,13 +24,30 @@ RECORD = EngineRecord(
     info=EngineInfo(
         name=ENGINE,
         title="F5-TTS",
-        languages=(),
+        # Of the publishers' checkpoint, and of those that others have made of it; a folder may name its own.
+        languages=("pt-BR", "en-US", "zh", "es", "fr", "de", "it", "ru"),
         sample_rate=24000,
         licence="CC-BY-NC-4.0",
+        licence_url="https://huggingface.co/SWivid/F5-TTS",
         parameters=PARAMETERS,
+        max_chars=200,
+        can_clone=True,
         is_commercial=False,
+        devices=("cpu", "cuda"),
         is_seeded=True,
+        batch_size=4,
     ),
+    target="speech.engines.f5.engine:F5Engine",
+    install=Installation(
+        packages=("torch", "rjieba", "pypinyin"),
+        command="./run f5",
+        requirements="requirements-f5.txt",
+        weights={"fp32": (), "bf16": ()},  # in a folder of the operator's own
+        is_announced=False,
+    ),
+    voice_source="reference",
+    reference_s=(3.0, 12.0),  # it was trained on a few seconds; what is longer takes the place of new speech
+    voice_format="speech.engines.f5.voices",
     profiles=(
         _profile(
             "ultra_natural",

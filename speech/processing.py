@@ -1,0 +1,87 @@
+"""The steps that go over a finished sentence, of whatever engine, in the order in which they help each other.
+
+They are named as the parameters of F5-TTS's quality profiles in the base API. F5-TTS has them in its own table; any
+other engine takes those that a request or a profile names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+from speech.engines.base import Parameter
+
+if TYPE_CHECKING:  # numpy costs a quarter of the service's start
+    from speech.audio import Audio
+
+PARAMETERS = (
+    Parameter("denoise_audio", True),
+    Parameter("noise_reduction_strength", 0.7, 0.0, 1.0),
+    Parameter("enhance_prosody", True),
+    Parameter("prosody_strength", 0.8, 0.0, 1.0),
+    Parameter("apply_normalization", True),
+    Parameter("target_loudness", -20.0, -30.0, -10.0),
+    Parameter("apply_declipping", True),
+    Parameter("apply_deessing", True),
+    Parameter("deessing_frequency", 6000, 4000, 10000),
+    Parameter("add_breathing", True),
+    Parameter("breathing_strength", 0.3, 0.0, 1.0),
+    Parameter("pause_optimization", True),
+)
+
+
+@dataclass(frozen=True)
+class ProcessingOptions:
+    """What is not asked for is off."""
+
+    denoise_audio: bool = False  # noise that goes on all the time is turned down
+    noise_reduction_strength: float = 0.7  # 0 to 1, of that
+    enhance_prosody: bool = False  # the rise and fall of loudness is made larger
+    prosody_strength: float = 0.8  # 0 to 1, of that
+    apply_normalization: bool = False  # brought to a loudness
+    target_loudness: float = -20.0  # LUFS
+    apply_declipping: bool = False  # peaks that were cut off are drawn again
+    apply_deessing: bool = False  # sharp s is softened
+    deessing_frequency: float = 6000  # Hz, above which
+    add_breathing: bool = False  # a breath in the pause after a sentence
+    breathing_strength: float = 0.3  # 0 to 1, of that
+    pause_optimization: bool = False  # pauses inside a sentence are not longer than 0.7 s
+
+    @classmethod
+    def of(cls, parameters: Mapping[str, float | bool]) -> ProcessingOptions:
+        """Those of `parameters` that are steps; the others are the engine's."""
+        known = {one.name for one in fields(cls)}
+        return cls(**{name: value for name, value in parameters.items() if name in known})  # type: ignore[arg-type]
+
+    @property
+    def is_any(self) -> bool:
+        """Whether anything is to be done."""
+        return any(getattr(self, one.name) is True for one in fields(self))
+
+
+def with_steps(table: Sequence[Parameter], given: Mapping[str, object]) -> tuple[Parameter, ...]:
+    """An engine's parameters, and the steps among `given` that are not its own."""
+    own = {parameter.name for parameter in table}
+    return (*table, *(one for one in PARAMETERS if one.name in given and one.name not in own))
+
+
+def process(audio: Audio, options: ProcessingOptions) -> Audio:
+    """`audio`, a sentence with the pause after it, through the steps that `options` asks for."""
+    from speech.dsp.delivery import breathe, even_pauses, stress
+    from speech.dsp.loudness import normalize_loudness
+    from speech.dsp.repair import declip, deess, denoise
+
+    if options.apply_declipping:
+        audio = declip(audio)
+    if options.denoise_audio:
+        audio = denoise(audio, options.noise_reduction_strength)
+    if options.apply_deessing:
+        audio = deess(audio, options.deessing_frequency)
+    if options.pause_optimization:
+        audio = even_pauses(audio)
+    if options.enhance_prosody:
+        audio = stress(audio, options.prosody_strength)
+    if options.add_breathing:
+        audio = breathe(audio, options.breathing_strength)
+    return normalize_loudness(audio, options.target_loudness) if options.apply_normalization else audio
