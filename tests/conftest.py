@@ -29,7 +29,7 @@ def rvc_tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def f5_tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of F5-TTS in the publishers' layout: seeded random weights, two layers of 64. Tests never write to it."""
+    """A folder of F5-TTS as its publishers have it: random weights, two layers of 64. Tests never write to it."""
     pytest.importorskip("torch")
     from bench.f5_weights import write_checkpoint
 
