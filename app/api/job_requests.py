@@ -151,8 +151,8 @@ def _refuse_inapplicable(body: NewJob) -> None:
         errors.append(FieldError("rvc_model_id", "field_missing", {}))
     if body.voice_id is not None and body.voice_preset is not None:
         errors.append(FieldError("voice_id", "fields_exclusive", {"names": ["voice_preset", "voice_id"]}))
-    if body.ref_text is not None and body.tts_engine != "f5tts":
-        errors.append(FieldError("ref_text", "field_not_applicable", {"reason": "tts_engine != f5tts"}))
+    if body.ref_text is not None:  # what is said in a voice's clips is kept with the voice
+        errors.append(FieldError("ref_text", "field_not_applicable", {"reason": "POST /voices/clone"}))
     if not body.enable_rvc:
         given = [name for name in RVC_FIELDS if getattr(body, name) is not None]
         errors += [FieldError(name, "field_not_applicable", {"reason": "enable_rvc = false"}) for name in given]

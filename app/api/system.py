@@ -60,7 +60,7 @@ async def feature_flag(services: Wired, name: str, user_id: str | None = None) -
 def _built(services: Services) -> dict[str, bool]:
     """What each flag stands for, looked at rather than declared; no engine transcribes references yet."""
     return {
-        "f5tts_engine": "f5tts" in services.synthesizer.engines(),
+        "f5tts_engine": "f5tts" in services.synthesizer.usable_engines(),
         "auto_transcription": False,
         "quality_profiles": bool(services.profiles.engines),
     }

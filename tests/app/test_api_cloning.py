@@ -142,7 +142,7 @@ def test_without_consent_nothing_begins(studio: Service, sound: bytes, changes: 
 
 REFUSED: list[tuple[dict[str, str], int, str]] = [
     ({"tts_engine": "xtts"}, 503, "model_missing"),
-    ({"tts_engine": "F5TTS"}, 501, "engine_not_built"),
+    ({"tts_engine": "F5TTS"}, 503, "f5_dir_missing"),
     ({"tts_engine": "piper"}, 422, "invalid_request"),
     ({"language": "ja"}, 422, "language_not_spoken"),
     ({"name": " "}, 422, "invalid_request"),

@@ -93,7 +93,7 @@ def test_profile_gives_parameters_and_speed_wins(machine: Path, capsys: Captured
         (("speak", "x", "-o", "x.wav", "--speed", "fast"), "fast is not a number"),
         (("speak", "x", "-o", "x.wav", "--speed", "9"), "from 0.5 to 2.0"),
         (("speak", "x", "-o", "x.wav", "--voice", "nobody"), "silence_female, silence_male"),
-        (("speak", "x", "-o", "x.wav", "--engine", "f5tts"), "not built in this version"),
+        (("speak", "x", "-o", "x.wav", "--engine", "f5tts"), "F5-TTS has no weights yet"),
         (("speak", "x", "-o", "x.wav", "--seed", "1"), "takes no seed"),
         (("speak", "x", "-o", "x.wav", "--seed", "one"), "one is not a number"),
         (("speak", "", "-o", "x.wav"), "no text"),
@@ -147,7 +147,7 @@ def test_doctor_tells_what_is_missing_and_how_to_bring_it(capsys: Captured, monk
     monkeypatch.setenv("PAPAGAIO_DEFAULT_ENGINE", "kokoro")
     code, out, _ = run(capsys, "doctor")
     assert code == 1
-    for line in ("papagaio models pull kokoro-int8", "papagaio models pull kokoro-voices", "f5tts: not built"):
+    for line in ("papagaio models pull kokoro-int8", "papagaio models pull kokoro-voices", "F5-TTS has no weights yet"):
         assert line in out
     assert "papagaio models pull xtts-v2" in out or "./run xtts" in out
     monkeypatch.setenv("PAPAGAIO_XTTS_DIR", "/nowhere")

@@ -30,7 +30,7 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Synthesizer:
         ("Olá 世界", {}, "text_not_in_language"),
         ("Olá", {"language": "ja"}, "language_not_spoken"),
         ("Olá", {"voice": "nobody"}, "unknown_voice"),
-        ("Olá", {"engine": "f5tts"}, "engine_not_built"),
+        ("Olá", {"engine": "f5tts"}, "f5_dir_missing"),
         ("Olá", {"engine": "xtts"}, "model_missing"),
         ("Olá", {"seed": 1}, "seed_not_used"),
         ("Olá", {"engine": "tacotron"}, "unknown_engine"),
