@@ -87,9 +87,11 @@ def _field_error(error: Mapping[str, Any], name: str, fields: Sequence[str]) -> 
         return FieldError(name, "field_missing", {})
     if kind == "extra_forbidden":
         return FieldError(name, "field_unknown", {"choices": list(fields)})
-    if kind in ("string_too_short", "string_too_long"):
-        low, high = context.get("min_length", 0), context.get("max_length", "…")
-        return FieldError(name, "field_length", {"length": len(str(error["input"])), "minimum": low, "maximum": high})
+    length = len(str(error.get("input", "")))
+    if kind == "string_too_short":
+        return FieldError(name, "field_too_short", {"length": length, "minimum": context["min_length"]})
+    if kind == "string_too_long":
+        return FieldError(name, "field_too_long", {"length": length, "maximum": context["max_length"]})
     if kind in ("greater_than_equal", "greater_than", "less_than_equal", "less_than"):
         low, high = context.get("ge", context.get("gt", "…")), context.get("le", context.get("lt", "…"))
         return FieldError(name, "field_range", {"value": value, "minimum": low, "maximum": high})
