@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from app import VERSION
 from app.api import (
     admin,
+    analytics,
     auth,
     cloning,
     components,
@@ -58,6 +59,7 @@ ROUTERS = (
     training_dataset.router,
     events.router,
     admin.router,
+    analytics.router,
     auth.router,
     openai.router,
     page.router,

@@ -7,6 +7,7 @@ from app.host.client import HostAddress, HostedSynthesizer
 from app.jobs.embedded import EmbeddedDriver
 from app.jobs.events import EventLog
 from app.jobs.store import JobPolicy, JobStore
+from app.observability.metrics import EngineFigures, Metrics
 from app.security.accounts import AccountStore
 from app.security.identity import Identity
 from app.security.keys import KeyStore, SessionStore
@@ -21,6 +22,7 @@ from app.tasks import options_of, synthesizer_of
 from app.tasks.cloning_service import CloningService
 from app.tasks.dataset_service import DatasetService
 from speech.models import ModelStore
+from speech.synthesis import Synthesizer
 
 
 def wire(settings: Settings, supervised: bool) -> Services:
@@ -49,7 +51,19 @@ def wire(settings: Settings, supervised: bool) -> Services:
         datasets=DatasetService(synthesizer.store, settings.datasets_path, settings.dataset_hosts),
         identity=_identity(settings, database),
         limits=Limits(settings.redis_url),
+        metrics=Metrics(database, lambda: _engine_figures(synthesizer)),
         driver=driver,
+    )
+
+
+def _engine_figures(synthesizer: Synthesizer) -> EngineFigures:
+    hosts = synthesizer.hosts() if isinstance(synthesizer, HostedSynthesizer) else []
+    pools = {host.name: host.pool for host in hosts if host.pool} or {"this process": synthesizer.pool_stats()}
+    return EngineFigures(
+        hits=sum(pool.hits for pool in pools.values()),
+        loads=sum(pool.loads for pool in pools.values()),
+        evictions=sum(pool.evictions for pool in pools.values()),
+        memory_bytes={name: pool.memory_bytes for name, pool in pools.items()},
     )
 
 

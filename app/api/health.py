@@ -14,6 +14,7 @@ from app.api.queries import known_query
 from app.api.services import Services, Wired
 from app.host.client import HostedSynthesizer, HostState
 from app.host.memory import proportional_bytes
+from app.observability.metrics import CONTENT_TYPE
 from app.texts import render
 from speech.engines.base import ConverterInfo, EngineInfo
 from speech.errors import SpeechError
@@ -41,6 +42,15 @@ class Checks(BaseModel):
     disk: DiskCheck
     workers: Check
     engine: Check
+
+
+class Alive(BaseModel):
+    status: Literal["alive"]
+
+
+class Ready(BaseModel):
+    ready: bool
+    checks: dict[str, Level]
 
 
 class Health(BaseModel):
@@ -108,6 +118,25 @@ def health(services: Wired, response: Response) -> Health:
     status: Status = STATUS_OF[_worst(levels)]
     response.status_code = 503 if status == "unhealthy" else 200
     return Health(status=status, version=VERSION, checks=checks)
+
+
+@router.get("/health/live", summary="Whether this process answers")
+async def live() -> Alive:
+    return Alive(status="alive")
+
+
+@router.get("/health/ready", summary="Whether it can take work", responses={503: {"model": Ready}})
+def ready(services: Wired, response: Response) -> Ready:
+    """The database answers, and the disk is not full."""
+    checks = {"database": _database(services).status, "disk": _disk(services).status}
+    is_ready = "fail" not in checks.values()
+    response.status_code = 200 if is_ready else 503
+    return Ready(ready=is_ready, checks=checks)
+
+
+@router.get("/metrics", summary="Figures for Prometheus", response_class=Response)
+def metrics(services: Wired) -> Response:
+    return Response(services.metrics.text(), media_type=CONTENT_TYPE)
 
 
 @router.get("/health/engines", summary="Each engine: installed, loaded, what it speaks")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # the database layer is a third of the import of app.main, an
     from app.jobs.driver import Driver
     from app.jobs.events import EventLog
     from app.jobs.store import JobStore
+    from app.observability.metrics import Metrics
     from app.security.identity import Identity
     from app.storage.database import Database
     from app.storage.files import Files
@@ -43,6 +44,7 @@ class Services:
     datasets: DatasetService
     identity: Identity
     limits: Limits
+    metrics: Metrics
     driver: Driver | None = None  # of the workers, when this service keeps them
     caller: Caller = LOCAL  # for whom what has an owner is read and written
 

@@ -17,6 +17,7 @@ from app.jobs.job import ENDED, STATUSES, Job, new_job_id
 from app.jobs.kinds import KINDS, Kind
 from app.storage.database import Database
 from app.storage.tables import job_events, jobs, reservations
+from app.storage.usage import record
 
 POLL_S = 0.02
 
@@ -228,6 +229,16 @@ def end(
     connection.execute(update(jobs).where(jobs.c.id == job.id).values(status=status, **outcome, **times))
     data = {"result": result} if status == "completed" else {"error": error} if status == "failed" else {}
     _release(connection, job.id)
+    compute_s = now - job.started_at if job.started_at is not None else None
+    record(
+        connection,
+        user_id=job.user_id,
+        kind=job.kind,
+        status=status,
+        params=job.params,
+        result=result,
+        compute_s=compute_s,
+    )
     append(connection, job.id, job.user_id, f"job.{status}", data)
 
 

@@ -1,0 +1,71 @@
+"""Figures of use, from a store that outlives expired jobs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel
+
+from app.api.queries import known_query
+from app.api.services import Wired
+from app.storage.usage import UsageStore
+
+router = APIRouter(prefix="/analytics", tags=["analytics"], dependencies=[Depends(known_query)])
+Days = Annotated[int, Query(ge=1, le=366)]
+
+
+class Day(BaseModel):
+    date: str
+    total: int
+    completed: int
+    failed: int
+    cancelled: int
+
+
+class Use(BaseModel):
+    """`duration_s` of sound, `compute_s` of work; null where nothing of it was measured."""
+
+    name: str
+    uses: int
+    characters: int
+    duration_s: float | None
+    compute_s: float | None
+
+
+class VoiceCount(BaseModel):
+    language: str
+    voices: int
+    cloned: int
+
+
+@router.get("/jobs-per-day", summary="Jobs that ended on each of the last days, by status")
+def jobs_per_day(services: Wired, days: Days = 30) -> list[Day]:
+    return [Day(**day) for day in _usage(services).per_day(days)]
+
+
+@router.get("/engines-usage", summary="How much each engine was used")
+def engines_usage(services: Wired) -> list[Use]:
+    return [Use(**use) for use in _usage(services).by("engine")]
+
+
+@router.get("/profiles-usage", summary="How much each quality profile was used")
+def profiles_usage(services: Wired) -> list[Use]:
+    return [Use(**use) for use in _usage(services).by("profile_id")]
+
+
+@router.get("/rvc-usage", summary="How much each RVC model was used")
+def rvc_usage(services: Wired) -> list[Use]:
+    return [Use(**use) for use in _usage(services).by("model_id")]
+
+
+@router.get("/voices-by-language", summary="Voices of each language")
+def voices_by_language(services: Wired) -> list[VoiceCount]:
+    voices = services.synthesizer.voices()
+    total, cloned = Counter(v.language for v in voices), Counter(v.language for v in voices if not v.is_stock)
+    return [VoiceCount(language=name, voices=count, cloned=cloned[name]) for name, count in total.most_common()]
+
+
+def _usage(services: Wired) -> UsageStore:
+    return UsageStore(services.database, services.caller)

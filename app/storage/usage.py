@@ -1,0 +1,89 @@
+"""What was used, by whom and when: rows that outlive the jobs they are of."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, func, insert, select, true
+
+from app.callers import LOCAL, Caller
+from app.storage.database import Database
+from app.storage.tables import usage
+
+DAY_S = 86400.0
+
+
+def record(
+    connection: Connection,
+    *,
+    user_id: str,
+    kind: str,
+    status: str,
+    params: Mapping[str, Any],
+    result: Mapping[str, Any] | None = None,
+    compute_s: float | None = None,
+) -> None:
+    """One use, in the transaction that ends it; `params` and `result` as a job has them."""
+    made = result or {}
+    connection.execute(
+        insert(usage).values(
+            user_id=user_id,
+            kind=kind,
+            status=status,
+            engine=made.get("engine", params.get("engine")),
+            voice=made.get("voice", params.get("voice")),
+            language=made.get("language", params.get("language")),
+            profile_id=params.get("quality_profile_id"),
+            model_id=params.get("rvc_model_id"),
+            characters=len(params.get("text") or ""),
+            duration_s=made.get("duration_s"),
+            compute_s=made.get("synthesis_s", compute_s),
+            created_at=time.time(),
+        )
+    )
+
+
+class UsageStore:
+    """Figures of what `caller` may see: their own, an admin's of everybody."""
+
+    def __init__(self, database: Database, caller: Caller = LOCAL) -> None:
+        self._database = database
+        self._caller = caller
+
+    def of(self, caller: Caller) -> UsageStore:
+        return UsageStore(self._database, caller)
+
+    def per_day(self, days: int) -> list[dict[str, Any]]:
+        """For each of the last `days` days (UTC, today the last): date and how many ended in which status."""
+        today = datetime.now(UTC).date()
+        first = today - timedelta(days=days - 1)
+        since = datetime(first.year, first.month, first.day, tzinfo=UTC).timestamp()
+        day = func.floor((usage.c.created_at - since) / DAY_S)
+        query = select(day, usage.c.status, func.count()).where(self._scope(), usage.c.created_at >= since)
+        counts: dict[tuple[int, str], int] = {}
+        with self._database.read() as connection:
+            for number, status, count in connection.execute(query.group_by(day, usage.c.status)):
+                counts[int(number), status] = count
+        return [_day(first, number, counts) for number in range(days)]
+
+    def by(self, column: str) -> list[dict[str, Any]]:
+        """For each value of `column` (engine, profile_id, model_id): uses, characters, seconds of sound and of work,
+        the most used first."""
+        key = usage.c[column]
+        totals = (func.count(), func.sum(usage.c.characters), func.sum(usage.c.duration_s), func.sum(usage.c.compute_s))
+        query = select(key, *totals).where(self._scope(), key.is_not(None)).group_by(key)
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(func.count().desc(), key)).all()
+        names = ("name", "uses", "characters", "duration_s", "compute_s")
+        return [dict(zip(names, row)) for row in rows]
+
+    def _scope(self) -> ColumnElement[bool]:
+        return true() if self._caller.is_admin else usage.c.user_id == self._caller.user_id
+
+
+def _day(first: date, number: int, counts: Mapping[tuple[int, str], int]) -> dict[str, Any]:
+    statuses = {status: counts.get((number, status), 0) for status in ("completed", "failed", "cancelled")}
+    return {"date": (first + timedelta(days=number)).isoformat(), "total": sum(statuses.values()), **statuses}
