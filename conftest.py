@@ -1,6 +1,7 @@
 """What every test may ask for, here for `tests/` and `train/test/` alike: weights, and things made once for all.
 
-`--quick` leaves out what needs weights, a browser or a service in a process of its own.
+`--quick` leaves out what computes with weights, real or random, and what needs a browser or a service in a process of
+its own.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from speech.synthesis import Synthesizer, SynthesizerOptions
 
 EMBEDDED_VOICE = ("kokoro-int8", "kokoro-voices")
 # Whoever asks for the fixture, directly or through another one, has the marker.
-MARKED_BY_FIXTURE = {"installed": "models", "browser": "browser"}
-LEFT_OUT_OF_QUICK = frozenset({"models", "browser", "processes", "slow"})
+MARKED_BY_FIXTURE = {"installed": "models", "browser": "browser", "xtts_tiny": "networks"}
+LEFT_OUT_OF_QUICK = frozenset({"models", "networks", "browser", "processes", "slow"})
 # `make(folder)` fills an empty folder.
 MakeOnce = Callable[[str, Callable[[Path], object]], Path]
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -59,6 +59,12 @@ class Machine:
         return [line for line in lines if not line.startswith("python -c ")]
 
 
+def computed_s() -> float:
+    """Processor time of the programs started so far; how long they took depends on what else runs."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
     return Machine(tmp_path)
@@ -87,9 +93,9 @@ def test_first_use_makes_the_environment_and_the_second_nothing(machine: Machine
     uv = f"uv here,there pip install -q --python {venv}/bin/python"
     assert made[2] == f"{uv} -c {machine.checkout}/constraints.txt -r {machine.checkout}/requirements.txt"
     assert made[3] == f"{uv} --no-deps -e {machine.checkout}" and len(made) == 4
-    started = time.perf_counter()
+    before = computed_s()
     assert machine.run("speak", "again").returncode == 0
-    assert time.perf_counter() - started < 0.5 and machine.asked() == []
+    assert computed_s() - before < 0.5 and machine.asked() == []
 
 
 def test_only_a_changed_requirement_is_installed_again(machine: Machine) -> None:

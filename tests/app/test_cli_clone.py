@@ -5,12 +5,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from clone_service import wav
+from waiting import wait_for
 
 from app.cli import main
 from speech.voice_library import VoiceLibrary
@@ -53,13 +52,6 @@ class Terminal:
         process = self.start(*words, **settings)
         out, err = process.communicate(timeout=60)
         return process.returncode, out, err
-
-
-def wait_for(condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.005)
 
 
 @pytest.fixture

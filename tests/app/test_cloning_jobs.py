@@ -3,13 +3,14 @@
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from clone_service import table, wav
 from job_rows import add_job
+from waiting import wait_for
 
 from app.jobs.claim import claim
 from app.jobs.context import JobContext
@@ -26,13 +27,6 @@ from speech.voice_library import VoiceLibrary
 pytestmark = pytest.mark.processes
 
 STEPS = 60
-
-
-def wait_for(condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.005)
 
 
 class Studio:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from waiting import wait_for
 
 from app.api.services import Services
 from app.errors import Problem
@@ -33,7 +33,6 @@ pytestmark = pytest.mark.processes
 
 SLOW = {"slow": "slow_engine:Slow"}
 SECRET = "a secret of more than sixteen"
-DEADLINE_S = 30.0
 
 
 def settings_in(folder: Path, **changes: Any) -> Settings:
@@ -61,13 +60,6 @@ def plan_of(synthesizer: Synthesizer, text: str) -> Plan:
 
 def spoken(synthesizer: Synthesizer, text: str) -> list[Any]:
     return list(synthesizer.speak(plan_of(synthesizer, text)))
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.02)
 
 
 def test_a_plan_goes_over_by_value(tmp_path: Path) -> None:

@@ -2,13 +2,13 @@
 
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from job_rows import add_job
 from job_service import start_service, workers_of
+from waiting import wait_for
 
 from app.errors import Problem
 from app.jobs.claim import claim
@@ -21,13 +21,6 @@ from app.storage.database import Database
 from app.storage.files import Files
 
 pytestmark = pytest.mark.processes
-
-
-def wait_for(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.01)
 
 
 @pytest.fixture

@@ -2,11 +2,12 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from sqlalchemy import update
+from waiting import wait_for
 
 from app.errors import Problem
 from app.jobs.claim import claim, release_lost
@@ -19,13 +20,6 @@ from app.storage.database import Database
 from app.storage.files import Files
 from app.storage.tables import jobs
 from train.progress import Stopped
-
-
-def wait_for(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.005)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from job_rows import add_job
 from sqlalchemy import update
+from waiting import wait_for
 
 from app.errors import Problem
 from app.jobs.claim import claim
@@ -21,13 +22,6 @@ from app.storage.tables import jobs
 from speech.errors import SpeechError
 
 Runner = Callable[..., Job]
-
-
-def wait_for(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.005)
 
 
 def worker_of(database: Database, files: Files, task: Task, lease_s: float = 30.0) -> Worker:

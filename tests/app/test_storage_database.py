@@ -1,7 +1,6 @@
 import logging
 import multiprocessing
 import sqlite3
-import time
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import func, insert, select
+from waiting import wait_for
 
 from app.errors import Problem
 from app.storage.database import Database
@@ -128,10 +128,7 @@ def test_version_changes_with_commits_of_another_process(database: Database) -> 
     before = database.version()
     process = SPAWN.Process(target=insert_one, args=(f"sqlite:///{database.file}",))
     process.start()
-    deadline = time.monotonic() + 20
-    while database.version() == before and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert database.version() != before
+    wait_for(lambda: database.version() != before)
     process.join(20)
 
 

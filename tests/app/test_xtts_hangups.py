@@ -36,7 +36,7 @@ def server(xtts_tiny: Path, tmp_path: Path) -> Iterator[tuple[Any, int]]:
     while not running.started and time.monotonic() < deadline:
         time.sleep(0.01)
     synthesizer = app.state.services.synthesizer
-    yield synthesizer._engines_by_name("xtts"), running.servers[0].sockets[0].getsockname()[1]
+    yield synthesizer._engines["xtts"], running.servers[0].sockets[0].getsockname()[1]
     running.should_exit = True
     thread.join(20)
 

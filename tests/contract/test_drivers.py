@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import wait_for
 
 from app.jobs.driver import Driver
 from app.jobs.embedded import EmbeddedDriver
@@ -23,7 +23,6 @@ pytestmark = pytest.mark.processes
 
 TASKS = "job_service:tasks"  # beside the tests of jobs
 WRITE = {"number": 1, "seconds": 0.01}
-DEADLINE_S = 30.0
 DRIVERS: dict[str, Callable[[Settings, Database, Files], Driver]] = {
     "embedded": lambda settings, database, files: EmbeddedDriver(settings, database, files, tasks_path=TASKS)
 }
@@ -62,13 +61,6 @@ def studio(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
     yield studio
     studio.driver.stop(grace_s=0.5)
     studio.database.close()
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < deadline, "waited too long"
-        time.sleep(0.01)
 
 
 def test_what_was_added_before_and_after_the_start_runs(studio: Studio) -> None:
