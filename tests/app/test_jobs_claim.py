@@ -59,6 +59,7 @@ def test_claiming_marks_the_row(database: Database) -> None:
     assert claim(database, worker_id="w2", lease_s=60.0) is None
 
 
+@pytest.mark.processes
 def test_processes_never_claim_the_same_job(database: Database) -> None:
     ids = [add(database) for _ in range(60)]
     start, taken = SPAWN.Event(), SPAWN.Queue()

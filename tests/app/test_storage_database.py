@@ -47,6 +47,7 @@ def test_migrating_again_changes_nothing(database: Database) -> None:
     assert count(database) == 1
 
 
+@pytest.mark.processes
 def test_processes_that_start_together_migrate_once(tmp_path: Path) -> None:
     url, start, outcomes = f"sqlite:///{tmp_path / 'new' / 'p.db'}", SPAWN.Event(), SPAWN.Queue()
     processes = [SPAWN.Process(target=migrate, args=(url, start, outcomes)) for _ in range(3)]
@@ -124,6 +125,7 @@ def test_version_changes_with_own_commits_only_when_something_was_written(databa
     assert database.version() != before
 
 
+@pytest.mark.processes
 def test_version_changes_with_commits_of_another_process(database: Database) -> None:
     before = database.version()
     process = SPAWN.Process(target=insert_one, args=(f"sqlite:///{database.file}",))

@@ -28,6 +28,9 @@ DEVICE = "lazy:0"
 CONFIG = XttsConfig(layers=2, width=64, heads=4, text_tokens=300, decoder_width=64)
 
 
+pytestmark = pytest.mark.networks
+
+
 @pytest.fixture(autouse=True)
 def fake() -> Iterator[None]:
     with FakeTensorMode(allow_non_fake_inputs=True):

@@ -61,6 +61,7 @@ def test_the_voice_sounds_better_than_its_own_noise(synthesizer: Synthesizer) ->
     assert noisy.p808 < clean.p808 - 0.5 and noisy.overall < clean.overall - 0.5
 
 
+@pytest.mark.networks
 @pytest.mark.parametrize("duration_s", [0.7, 4.0, 9.005, 9.6, 12.3])
 def test_one_score_alone_is_that_of_both(duration_s: float) -> None:
     """Of a tone in noise: shorter than the nine seconds it hears at once, and longer."""
