@@ -123,6 +123,10 @@ class Settings(BaseSettings):
         return self.data_dir / "datasets"
 
     @property
+    def trainings_path(self) -> Path:
+        return self.data_dir / "training"
+
+    @property
     def rvc_path(self) -> Path:
         """Where models of RVC are kept, a folder each."""
         return self.data_dir / "rvc"

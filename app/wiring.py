@@ -18,7 +18,7 @@ from app.storage.database import Database
 from app.storage.files import Files
 from app.storage.profiles import ProfileStore
 from app.storage.pronunciations import PronunciationStore
-from app.tasks import options_of, synthesizer_of
+from app.tasks import options_of, synthesizer_of, training_service_of
 from app.tasks.cloning_service import CloningService
 from app.tasks.dataset_service import DatasetService
 from speech.models import ModelStore
@@ -49,6 +49,7 @@ def wire(settings: Settings, supervised: bool) -> Services:
         synthesizer=synthesizer,
         cloning=CloningService(synthesizer.store, settings.voices_path, registry),
         datasets=DatasetService(synthesizer.store, settings.datasets_path, settings.dataset_hosts),
+        training=training_service_of(settings, synthesizer.store),
         identity=_identity(settings, database),
         limits=Limits(settings.redis_url),
         metrics=Metrics(database, lambda: _engine_figures(synthesizer)),

@@ -63,6 +63,7 @@ class EvidenceOptions:
     enabled: bool = True
     prompts: tuple[str, ...] = ()  # spoken by every checkpoint; none: texts of held-out clips
     most_prompts: int = 4
+    most_s: float = 20.0  # of a sentence; a checkpoint that does not end is cut off there
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,7 @@ BOUNDS: Mapping[str, tuple[float, float]] = {
     "checkpoints.keep": (1, 100),
     "data.validation_share": (0.01, 0.5),
     "evidence.most_prompts": (1, 50),
+    "evidence.most_s": (0.1, 30.0),
 }
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # the database layer is a third of the import of app.main, an
     from app.storage.pronunciations import PronunciationStore
     from app.tasks.cloning_service import CloningService
     from app.tasks.dataset_service import DatasetService
+    from app.tasks.training_service import TrainingService
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Services:
     synthesizer: Synthesizer
     cloning: CloningService  # where voices are fitted, and what has been
     datasets: DatasetService
+    training: TrainingService
     identity: Identity
     limits: Limits
     metrics: Metrics

@@ -37,8 +37,11 @@ CONVERSION = Kind("conversion", "cpu", makes_sound=True)
 INTAKE = Kind("intake", "intake")  # clips can be looked at while another voice is fitted
 CLONING = Kind("clone_voice", "train", can_pause=True)
 DATASET = Kind("dataset", "dataset", can_pause=True)
+TRAINING = Kind("training", "train", can_pause=True)
 INSTALL = Kind("install", "install", renews_workers=True)
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (SPEECH, CONVERSION, INTAKE, CLONING, DATASET, INSTALL)}
+KINDS: Mapping[str, Kind] = {
+    kind.name: kind for kind in (SPEECH, CONVERSION, INTAKE, CLONING, DATASET, TRAINING, INSTALL)
+}
 
 QUEUES: Mapping[str, Queue] = {
     queue.name: queue

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from functools import partial
 
-from app.jobs.kinds import DATASET, INSTALL
+from app.jobs.kinds import DATASET, INSTALL, TRAINING
 from app.jobs.runner import Task
 from app.settings import Settings
 from app.tasks.cloning import clone_voice
@@ -18,8 +18,11 @@ from app.tasks.dataset_service import DatasetService
 from app.tasks.install import install_component
 from app.tasks.intake import analyze_recordings
 from app.tasks.synthesis import synthesize
+from app.tasks.training import train_model
+from app.tasks.training_service import TrainingService
 from speech.engines.registry import Registry
 from speech.errors import SpeechError
+from speech.models import ModelStore
 from speech.synthesis import Synthesizer, SynthesizerOptions
 
 
@@ -45,7 +48,14 @@ def table(settings: Settings, synthesizer: Synthesizer) -> Mapping[str, Task]:
         **tasks(synthesizer, cloning, ConversionService(synthesizer)),
         INSTALL.name: installing,
         DATASET.name: on_datasets,
+        TRAINING.name: partial(train_model, training_service_of(settings, synthesizer.store)),
     }
+
+
+def training_service_of(settings: Settings, store: ModelStore) -> TrainingService:
+    """Where fine-tunings are, of what the operator's settings say is fine-tuned."""
+    checkpoint_dir = settings.engine_checkpoints.get(TrainingService.engine)
+    return TrainingService(store, settings.trainings_path, settings.datasets_path, checkpoint_dir)
 
 
 def synthesizer_of(settings: Settings) -> Synthesizer:

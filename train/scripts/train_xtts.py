@@ -16,8 +16,9 @@ from pathlib import Path
 
 from train.options import DEFAULT_CONFIG, SMOKE_TEST, load_options
 from train.progress import Stopped
-from train.scripts.common import Terminal, run_script
+from train.scripts.common import Terminal, model_store, run_script
 from train.xtts.finetune import CHECKPOINTS, Run, finetune
+from train.xtts.judging import judge_run, load_run_judges
 
 PAUSED = 130  # what a shell takes for Ctrl-C
 
@@ -65,10 +66,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         terminal.listen()
         try:
             figures = finetune(run, terminal)
+            ranking = judge_run(run, load_run_judges(model_store()), terminal) if options.evidence.enabled else None
         except Stopped:
             print(f"paused; the same command goes on ({output})")
             return PAUSED
         print(f"steps {figures['steps']:.0f}, validation loss {figures['loss']:.4f}")
+        for one in ranking["checkpoints"] if ranking else ():
+            print(", ".join(f"{name} {value:.4g}" for name, value in one.items() if value is not None))
+        if ranking:
+            print(f"{ranking['hint']['code']}: step {ranking['hint']['step']}")
         print("\n".join(str(output / CHECKPOINTS / name) for name in figures["checkpoints"]))
         return 0
 

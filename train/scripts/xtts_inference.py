@@ -29,6 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--language", default="pt-BR")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--most-s", type=float, default=60.0, help="seconds after which a sentence is cut off")
     parser.add_argument("--cache", type=Path, default=Path(".papagaio-cache"), help="where merged checkpoints are kept")
     parser.add_argument("-o", "--output", type=Path, required=True)
     asked = parser.parse_args(arguments)
@@ -42,7 +43,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         inference = Inference(folder, asked.cache, asked.device)
         try:
             sound = inference.speak(
-                asked.text, asked.language, reference=reference, speaker=asked.speaker, seed=asked.seed
+                asked.text,
+                asked.language,
+                reference=reference,
+                speaker=asked.speaker,
+                seed=asked.seed,
+                most_s=asked.most_s,
             )
         finally:
             inference.close()

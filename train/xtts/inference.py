@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from speech.text.normalize import normalize
 from speech.text.sentences import split
 from speech.voices import MANY_LANGUAGES, Voice
 from train.xtts.adapters import ADAPTER, WEIGHTS, load_adapter, merged, write_checkpoint_folder
+from train.xtts.corpus import STRIDE
 
 READY = "ready"  # a file that is written last
 REFERENCE = "reference"
@@ -85,8 +87,10 @@ class Inference:
         speaker: str | None = None,
         seed: int = 0,
         parameters: Mapping[str, Any] | None = None,
+        most_s: float = 600.0,
     ) -> Audio:
-        """Sound at 24 kHz, by the voice of a recording or of a studio speaker; the same for the same seed.
+        """Sound at 24 kHz, by the voice of a recording or of a studio speaker; the same for the same seed. A sentence
+        that does not end by itself ends after `most_s`.
 
         Raises SpeechError `text_empty`, `language_not_spoken`, `unknown_voice`, and for a recording that is too short,
         too long or silent.
@@ -102,7 +106,8 @@ class Inference:
         request = SpeechRequest(sentences, language, voice, values, seed)
         chunks: list[Audio] = []
         for ends, utterance in utterances(request, self._loaded, latents):
-            ticket = self._loaded.loop.submit(utterance)
+            longest = min(utterance.max_tokens, max(1, round(most_s * SAMPLE_RATE / STRIDE)))
+            ticket = self._loaded.loop.submit(replace(utterance, max_tokens=longest))
             chunks += self._loaded.sound(ticket, latents, float(values["speed"]), ends)
         return join(chunks)
 

@@ -1,0 +1,28 @@
+"""The job that fine-tunes a network on a dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from app.jobs.context import JobContext
+from app.tasks.training_service import TrainingService
+
+
+class TrainingParams(BaseModel):
+    """What a job of this kind stores."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    run: str  # name of its folder, which outlives the job
+    dataset: str
+    options: dict[str, dict[str, Any]]  # sections of train_config.yaml, fields that differ
+
+
+def train_model(service: TrainingService, context: JobContext, params: Mapping[str, Any]) -> dict[str, Any]:
+    """The last figures and the names of the checkpoints. Raises SpeechError as `finetune` does, Stopped."""
+    wanted = TrainingParams.model_validate(params)
+    figures = service.train(wanted.run, wanted.dataset, wanted.options, context)
+    return {"run": wanted.run, **figures}

@@ -1,0 +1,168 @@
+"""Where fine-tunings are: what `train` offers to the service, the runs in its folder and their checkpoints."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from app.callers import LOCAL, Caller
+from app.errors import Problem
+from speech.models import ModelStore
+
+if TYPE_CHECKING:
+    from train.options import TrainOptions
+    from train.progress import Reporter
+
+MODULES = ("torch", "safetensors", "tokenizers", "yaml")
+INSTALL_COMMAND = "./run training"
+RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
+OWNER = "owner"  # file in a run's folder: whose it is
+STEP_NAME = re.compile(r"step-\d{6}")
+
+
+class TrainingService:
+    """Runs in `root`, on datasets in `datasets`. `checkpoint_dir`: of the operator's own, else of the model store."""
+
+    engine = "xtts"  # the one that is fine-tuned
+
+    def __init__(self, store: ModelStore, root: Path, datasets: Path, checkpoint_dir: Path | None = None) -> None:
+        self.store, self.root, self.datasets, self._checkpoint_dir = store, root, datasets, checkpoint_dir
+
+    def check(self) -> None:
+        """Raises Problem `training_not_installed`, SpeechError `model_missing`, `checkpoint_missing`."""
+        missing = [name for name in MODULES if importlib.util.find_spec(name) is None]
+        if missing:
+            raise Problem("training_not_installed", packages=missing, command=INSTALL_COMMAND)
+        folder = self.checkpoint_dir()
+        if not (folder / "dvae.pth").is_file():
+            raise Problem("checkpoint_missing", folder=folder.name, file="dvae.pth")
+
+    def checkpoint_dir(self) -> Path:
+        """Of the network that is fine-tuned. Raises SpeechError `model_missing`."""
+        from speech.engines.xtts.record import MODEL
+
+        return self._checkpoint_dir or self.store.path(MODEL)
+
+    def options(self, sections: Mapping[str, Mapping[str, Any]]) -> TrainOptions:
+        """The configuration with `sections` over it. Raises SpeechError `bad_training_option`."""
+        from train.options import DEFAULT_CONFIG, load_options
+
+        return load_options(DEFAULT_CONFIG, sections)
+
+    def dataset(self, name: str) -> Path:
+        """What was built of a dataset. Raises Problem `dataset_not_built`."""
+        folder = self.datasets / name / "MyTTSDataset"
+        if not any((folder / file).is_file() for file in ("metadata_train.csv", "metadata.csv")):
+            raise Problem("dataset_not_built", name=name)
+        return folder
+
+    def train(self, run: str, dataset: str, sections: Mapping[str, Any], reporter: Reporter) -> dict[str, Any]:
+        """Go on with `run`, or begin it; then its checkpoints are heard and ranked. Raises SpeechError as `finetune`
+        and `judge_run` do; Stopped."""
+        from train.xtts.finetune import Run, finetune
+        from train.xtts.judging import judge_run, load_run_judges
+
+        folder = self.run_folder(run)
+        folder.mkdir(parents=True, exist_ok=True)
+        options = self.options(sections)
+        work = Run(self.dataset(dataset), self.checkpoint_dir(), folder, self.root / ".cache", options)
+        figures = finetune(work, reporter)
+        ranking = judge_run(work, load_run_judges(self.store), reporter) if options.evidence.enabled else None
+        return {**figures, "ranking": ranking}
+
+    def run_folder(self, run: str) -> Path:
+        """Raises Problem `unknown_run` for what is no name."""
+        if not RUN_NAME.fullmatch(run):
+            raise Problem("unknown_run", run=run[:80], choices=["–"])
+        return self.root / run
+
+    def begin(self, run: str, caller: Caller) -> None:
+        """Make the folder of a run that is the caller's."""
+        folder = self.run_folder(run)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / OWNER).write_text(caller.user_id, encoding="utf-8")
+
+    def runs(self, caller: Caller = LOCAL) -> list[str]:
+        """Names of all runs that the caller may see, sorted."""
+        if not self.root.is_dir():
+            return []
+        names = sorted(path.name for path in self.root.iterdir() if RUN_NAME.fullmatch(path.name))
+        return [name for name in names if self._is_seen(name, caller)]
+
+    def _is_seen(self, run: str, caller: Caller) -> bool:
+        path = self.root / run / OWNER
+        return caller.may_see(path.read_text(encoding="utf-8") if path.is_file() else LOCAL.user_id)
+
+    def curve(self, run: str, caller: Caller = LOCAL) -> list[dict[str, Any]]:
+        """Figures of each step so far. Raises Problem `unknown_run`."""
+        from train.curve import read_curve
+
+        return read_curve(self._existing(run, caller))
+
+    def checkpoints(self, caller: Caller = LOCAL, run: str | None = None) -> list[dict[str, Any]]:
+        """Of one run, or of all: run, step, losses, method, size; the lowest validation loss of a run `is_best`."""
+        names = [run] if run else self.runs(caller)
+        return [one for name in names for one in self._checkpoints_of(name, caller)]
+
+    def _checkpoints_of(self, run: str, caller: Caller) -> list[dict[str, Any]]:
+        from train.checkpoints import snapshots_in
+        from train.evidence import EVIDENCE
+        from train.xtts.finetune import CHECKPOINTS
+
+        found = snapshots_in(self._existing(run, caller) / CHECKPOINTS)
+        best = min((meta["losses"]["loss"] for _, meta in found), default=0.0)
+        return [
+            {
+                "name": f"{run}/{path.name}",
+                "run": run,
+                "step": meta["step"],
+                "created_at": (path / "meta.json").stat().st_mtime,
+                "method": meta["method"],
+                "language": meta["language"],
+                "losses": meta["losses"],
+                "evidence": _json(path / EVIDENCE),
+                "is_best": meta["losses"]["loss"] == best,
+                "size_bytes": sum(file.stat().st_size for file in path.rglob("*") if file.is_file()),
+            }
+            for path, meta in found
+        ]
+
+    def checkpoint(self, run: str, step: str, caller: Caller = LOCAL) -> Path:
+        """The folder of one. Raises Problem `unknown_run`, `unknown_checkpoint`."""
+        from train.xtts.finetune import CHECKPOINTS
+
+        folder = self._existing(run, caller) / CHECKPOINTS / step
+        if not STEP_NAME.fullmatch(step) or not folder.is_dir():
+            choices = [one["name"].rpartition("/")[2] for one in self._checkpoints_of(run, caller)]
+            raise Problem("unknown_checkpoint", name=step[:80], choices=choices or ["–"])
+        return folder
+
+    def weights(self, run: str, step: str, caller: Caller = LOCAL) -> Path:
+        """The file to download: adapters, or the whole network. Raises as `checkpoint`."""
+        from train.xtts.adapters import ADAPTER, WEIGHTS
+
+        folder = self.checkpoint(run, step, caller)
+        return next(folder / name for name in (ADAPTER, WEIGHTS) if (folder / name).is_file())
+
+    def delete(self, run: str, step: str, caller: Caller = LOCAL) -> None:
+        """Raises as `checkpoint`."""
+        shutil.rmtree(self.checkpoint(run, step, caller))
+
+    def _existing(self, run: str, caller: Caller) -> Path:
+        folder = self.run_folder(run)
+        if not folder.is_dir() or not self._is_seen(run, caller):
+            raise Problem("unknown_run", run=run[:80], choices=self.runs(caller) or ["–"])
+        return folder
+
+
+def _json(path: Path) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return found
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,171 @@
+"""Fine-tuning over HTTP: a tiny network on a few clips, by a real worker; and what is refused. Rows 6.1-36 to 58."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from api_service import Service, running
+
+from app.callers import Caller
+from app.jobs.runner import Worker
+from app.tasks.training import train_model
+from app.tasks.training_service import TrainingService
+from bench.xtts_reference import recording
+from speech.audio import Audio, save
+from train.xtts.adapters import load_adapter
+
+START = {"dataset": "ana", "epochs": 2, "batch_size": 2, "accumulation": 1, "save_every": 1, "learning_rate": 1e-3}
+START |= {"options": {"evidence": {"enabled": False}}}
+
+
+class Trainings:
+    """The routes, and the worker of their jobs."""
+
+    def __init__(self, service: Service) -> None:
+        self.service, self.client = service, service.client
+        self.services = service.services
+
+    def send(self, verb: str, path: str, status: int = 202, **body: Any) -> Any:
+        answer = self.client.request(verb, f"/training{path}", json=body)
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+    def get(self, path: str, status: int = 200, **query: Any) -> Any:
+        answer = self.client.get(f"/training{path}", params=query)
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+    def work(self, stop: str = "") -> None:
+        """Run what waits; with `stop` the route of that name is called after the third step."""
+
+        def task(context: Any, params: Mapping[str, Any]) -> dict[str, Any]:
+            tell = context.metric
+
+            def metric(step: int, values: Mapping[str, float]) -> None:
+                tell(step, values)
+                if stop and step == 3:
+                    self.send("POST", f"/{stop}", job_id=context.job.id)
+                    context.stop("paused" if stop == "pause" else "cancelled")
+
+            context.metric = metric
+            return train_model(self.services.training, context, params)
+
+        rest = {"worker_id": "w", "lease_s": 60, "poll_s": 0.01, "queues": ["train"]}
+        Worker(self.services.database, self.services.files, {"training": task}, **rest).run_next()
+
+
+@pytest.fixture
+def trainings(tmp_path: Path, xtts_tiny: Path) -> Iterator[Trainings]:
+    torch.set_num_threads(1)
+    with running(tmp_path, xtts_dir=xtts_tiny) as service:
+        services = service.services
+        services.datasets.create("ana", "pt-BR")
+        folder = services.settings.datasets_path / "ana" / "MyTTSDataset"
+        (folder / "wavs").mkdir(parents=True)
+        rows = []
+        for number in range(5):
+            save(Audio(recording(1.0 + 0.1 * number, number), 22050), folder / "wavs" / f"c{number}.wav")
+            rows.append(f"c{number}|Um texto qualquer {number}.|Um texto qualquer.\n")
+        (folder / "metadata.csv").write_text("".join(rows), encoding="utf-8")
+        yield Trainings(service)
+
+
+def test_a_training_runs_and_leaves_checkpoints(trainings: Trainings) -> None:
+    assert trainings.get("/status") == trainings.get("/status") | {"job": None, "step": None, "metrics": {}}
+    job = trainings.send("POST", "/start", **START)
+    assert (job["kind"], job["status"], job["can_pause"]) == ("training", "pending", True)
+    trainings.work()
+    state = trainings.get("/status")
+    assert state["job"]["status"] == "completed", state
+    assert state["step"] == 4 and {"text", "audio", "held_out_loss"} <= set(state["metrics"])
+    kept = trainings.get("/checkpoints")
+    assert [one["step"] for one in kept] == [2, 4] and sum(one["is_best"] for one in kept) == 1
+    assert all(one["method"] == "lora" and one["language"] == "pt-BR" for one in kept)
+    run, _, step = kept[0]["name"].partition("/")
+    answer = trainings.client.get(f"/training/checkpoints/{run}/{step}/download")
+    path = trainings.services.settings.data_dir / "downloaded"
+    path.write_bytes(answer.content)
+    assert load_adapter(path).factors
+    assert len([row for row in trainings.get("/curve", run=run) if "audio" in row]) == 4
+    assert trainings.send("DELETE", f"/checkpoints/{run}/{step}", 200)["name"] == kept[0]["name"]
+    assert [one["step"] for one in trainings.get("/checkpoints", run=run)] == [4]
+
+
+def test_paused_it_waits_and_resumed_it_draws_the_same_curve(trainings: Trainings) -> None:
+    first = trainings.send("POST", "/start", **START)
+    trainings.work()
+    second = trainings.send("POST", "/start", **START)
+    trainings.work(stop="pause")
+    assert trainings.get("/status", job_id=second["id"])["job"]["status"] == "paused"
+    trainings.send("POST", "/resume")
+    trainings.work()
+    assert trainings.get("/status")["job"]["status"] == "completed"
+    runs = [trainings.services.jobs.get(job["id"]).params["run"] for job in (first, second)]
+    whole, parts = (trainings.get("/curve", run=run) for run in runs)
+    assert whole == parts
+
+
+def test_stopped_its_checkpoints_stay(trainings: Trainings) -> None:
+    trainings.send("POST", "/start", **START)
+    trainings.work(stop="stop")
+    assert trainings.get("/status")["job"]["status"] == "cancelled"
+    assert [one["step"] for one in trainings.get("/checkpoints")] == [2]
+
+
+def test_one_training_has_the_device(trainings: Trainings) -> None:
+    first = trainings.send("POST", "/start", **START)
+    refused = trainings.send("POST", "/start", 409, **START)
+    assert refused["code"] == "training_running" and first["id"] in refused["detail"]
+    trainings.send("POST", "/stop")
+    assert trainings.send("POST", "/start", **START)["id"] != first["id"]
+
+
+def test_its_log_has_levels_and_as_many_lines_as_asked(trainings: Trainings) -> None:
+    job = trainings.send("POST", "/start", **START)
+    trainings.work()
+    everything = trainings.get("/logs", level="debug", lines=2000)
+    assert {"debug", "info"} == {line["level"] for line in everything}
+    assert all(line["level"] != "debug" for line in trainings.get("/logs", job_id=job["id"]))
+    assert trainings.get("/logs", level="debug", lines=3) == everything[-3:]
+
+
+@pytest.mark.parametrize("action", ["pause", "resume", "stop"])
+def test_nothing_runs_and_nothing_can_be_stopped(trainings: Trainings, action: str) -> None:
+    assert trainings.send("POST", f"/{action}", 409)["code"] == "no_training"
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "code"),
+    [
+        ({"epochs": 0}, 422, "invalid_request"),
+        ({"epochs": 101}, 422, "invalid_request"),
+        ({"batch_size": 17}, 422, "invalid_request"),
+        ({"colour": "red"}, 422, "invalid_request"),
+        ({"options": {"run": {"optimizer": "lion"}}}, 422, "bad_training_option"),
+        ({"options": {"model": {"ranks": 3}}}, 422, "bad_training_option"),
+        ({"dataset": "nobody"}, 404, "unknown_dataset"),
+    ],
+)
+def test_a_configuration_that_cannot_be_is_refused(
+    trainings: Trainings, change: dict[str, Any], status: int, code: str
+) -> None:
+    assert trainings.send("POST", "/start", status, **{**START, **change})["code"] == code
+
+
+def test_a_dataset_that_was_not_built_is_refused(trainings: Trainings) -> None:
+    shutil.rmtree(trainings.services.settings.datasets_path / "ana" / "MyTTSDataset")
+    assert trainings.send("POST", "/start", 409, **START)["code"] == "dataset_not_built"
+
+
+def test_names_do_not_leave_the_folder_and_runs_are_their_owners(trainings: Trainings) -> None:
+    for run, step in (("..", "step-000001"), ("ana", ".."), ("%2e%2e", "step-000001"), ("a" * 99, "x")):
+        answer = trainings.client.get(f"/training/checkpoints/{run}/{step}/download")
+        assert answer.status_code == 404, (run, step)
+    service: TrainingService = trainings.services.training
+    service.begin("theirs", Caller("somebody"))
+    assert service.runs(Caller("somebody")) == ["theirs"] and service.runs(Caller("another")) == []

@@ -1,0 +1,99 @@
+"""Every checkpoint of a run heard: the same prompts by the voice of held-out clips, measured and ranked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from speech.audio import Audio, join, load
+from speech.engines.xtts.voices import LEAST_S, SAMPLE_RATE
+from speech.models import ModelStore
+from train.checkpoints import snapshots_in
+from train.evidence import Evidence, Judges, Prompt, hint, judge, ranked
+from train.manifest import Clip
+from train.progress import Reporter
+from train.xtts.finetune import CHECKPOINTS, Run
+from train.xtts.inference import Inference, materialized
+
+RANKING = "ranking.json"
+REFERENCE_S = 6.0  # of held-out clips, about, that every checkpoint imitates
+
+
+def judge_run(run: Run, judges: Judges, reporter: Reporter) -> dict[str, Any]:
+    """Evidence of every checkpoint, the best first, and what to do next; kept in the run's `ranking.json`. What an
+    earlier call measured is not measured again; a checkpoint is loaded only while it speaks.
+
+    Where held-out clips are too short to imitate, nothing is measured. Raises SpeechError as the engine does, Stopped.
+    """
+    held_out = _held_out(run)
+    reference = _reference(run.dataset, held_out)
+    found: list[Evidence] = []
+    for folder, meta in snapshots_in(run.folder / CHECKPOINTS):
+        evidence = Evidence.load(folder)
+        if evidence is None and reference is not None:
+            evidence = _judged(run, folder, meta, held_out, reference, judges, reporter)
+        found += [evidence] if evidence else []
+    told = {"checkpoints": [asdict(one) for one in ranked(found)], "hint": asdict(hint(found))}
+    (run.folder / RANKING).write_text(json.dumps(told, indent=2), encoding="utf-8")
+    return told
+
+
+def load_run_judges(store: ModelStore) -> Judges:
+    """Those whose models and packages are here."""
+    from train.kokoro.report import load_judges
+
+    found = load_judges(store)
+    opinion = found.opinion
+    return Judges(found.transcriber, found.speakers, (lambda audio: opinion(audio).overall) if opinion else None)
+
+
+def _held_out(run: Run) -> list[Clip]:
+    """Clips that were not trained on, as the dataset marks them; else the last ones of all."""
+    clips = run.clips().clips
+    marked = [clip for clip in clips if clip.split == "val"]
+    return marked or list(clips[-max(1, round(run.options.data.validation_share * len(clips))) :])
+
+
+def _reference(dataset: Path, clips: Sequence[Clip]) -> Audio | None:
+    parts: list[Audio] = []
+    for clip in clips:
+        parts.append(load(dataset / clip.audio_path, SAMPLE_RATE))
+        if sum(part.duration_s for part in parts) >= REFERENCE_S:
+            break
+    whole = join(parts)
+    return whole if whole.duration_s >= LEAST_S else None
+
+
+def _judged(
+    run: Run,
+    folder: Path,
+    meta: dict[str, Any],
+    held_out: Sequence[Clip],
+    reference: Audio,
+    judges: Judges,
+    reporter: Reporter,
+) -> Evidence:
+    options, language = run.options.evidence, run.options.data.language
+    own = [Prompt(clip.text, clip.duration_s) for clip in held_out if clip.text.strip()]
+    prompts = [Prompt(text) for text in options.prompts] or own
+    checkpoint_dir = materialized(run.checkpoint_dir, [(folder, 1.0)], run.folder / ".judged")
+    inference = Inference(checkpoint_dir, run.cache_dir, run.options.run.device)
+    try:
+        sounds = [load(run.dataset / clip.audio_path, SAMPLE_RATE) for clip in held_out]
+        return judge(
+            folder,
+            meta,
+            lambda text: inference.speak(
+                text, language, reference=reference, seed=run.options.run.seed, most_s=options.most_s
+            ),
+            prompts[: options.most_prompts],
+            sounds,
+            language,
+            judges,
+            reporter,
+        )
+    finally:
+        inference.close()
