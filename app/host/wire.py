@@ -29,7 +29,7 @@ def _plans() -> Any:
 
 
 def dump_plan(plan: Plan) -> bytes:
-    data: bytes = _plans().dump_json(plan)
+    data: bytes = _plans().dump_json(plan, warnings=False)  # of whole numbers, where a float may stand
     return data
 
 

@@ -11,6 +11,7 @@ import pytest
 from api_service import SILENCE, Service, running
 
 from app.cli import main
+from app.host.wire import dump_plan, load_plan
 from speech.audio import Audio, load
 from speech.plan import ConversionAsked
 from speech.voice_files import Consent, VoiceMeta
@@ -158,6 +159,7 @@ def test_a_job_is_spoken_by_it_named_or_not_and_goes_through_the_converter(servi
     voice = {"engine": "hum", "language": "pt-BR", "voice": "hum_one"}
     plain, plan = synthesizer.plan(TEXT, **voice), synthesizer.plan(TEXT, **voice, conversion=asked)
     assert (plain.sample_rate, plan.sample_rate) == (24000, 12000)
+    assert load_plan(dump_plan(plan)) == plan  # as it goes to an engine host
     whole, halved = list(synthesizer.speak(plain)), list(synthesizer.speak(plan))
     assert [chunk.ends for chunk in halved] == [1, 1]
     for before, after in zip(whole, halved, strict=True):

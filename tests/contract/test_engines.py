@@ -12,11 +12,13 @@ import pytest
 from f5_voices import write_voice
 
 from speech.audio import Audio, join
-from speech.engines.base import Chunk, Engine, EngineOptions, SpeechRequest
-from speech.engines.records import EngineRecord
-from speech.engines.registry import ENGINES, Registry
+from speech.engines.base import Chunk, ConversionRequest, Engine, EngineOptions, SpeechRequest
+from speech.engines.records import ConverterRecord, EngineRecord
+from speech.engines.registry import CONVERTERS, ENGINES, Registry
+from speech.errors import SpeechError
 from speech.models import ModelStore
 from speech.text.sentences import Sentence
+from speech.voices import Voice
 
 SILENCE = {"silence": "speech.engines.silence:Silence"}
 TEXTS = ("Bom dia a todos.", "Hoje é sexta.", "Até amanhã.")
@@ -111,3 +113,21 @@ def test_a_class_says_of_itself_what_its_record_says(record: EngineRecord, tmp_p
     assert all(store.info(name) for names in (*record.install.weights.values(), record.fit_models) for name in names)
     for preset in record.presets:
         assert set(preset.description) == {"en", "pt-BR"} and preset.voices
+
+
+@pytest.mark.parametrize("record", CONVERTERS, ids=lambda record: record.name)
+def test_a_converter_lives_as_an_engine_does(record: ConverterRecord, tmp_path: Path) -> None:
+    """Built without weights: it says what it is and what it lacks, holds nothing, and refuses to work."""
+    store = ModelStore(tmp_path)
+    converter = Registry().build_converter(record.name, EngineOptions(store, voices_dir=tmp_path / "voices"))
+    assert converter.info == record.info and record.info.needs_text == bool(record.info.languages)
+    assert all(store.info(name) for names in record.install.weights.values() for name in names)
+    with pytest.raises(SpeechError) as lack:
+        converter.check()
+    assert lack.value.code in ("model_missing", "engine_not_installed") and lack.value.values["command"]
+    assert converter.memory_bytes() == 0
+    converter.unload()
+    voice = next(iter(converter.voices()), Voice("any", record.name, "mul", "unknown", "Any"))
+    sound = Audio(np.zeros(record.info.sample_rate, np.float32), record.info.sample_rate)
+    with pytest.raises(SpeechError, match="engine_not_loaded"):
+        converter.convert(sound, ConversionRequest(voice), lambda done, total: None)
