@@ -182,7 +182,7 @@ def test_voices_are_filtered_heard_and_chosen(page: Page) -> None:
     page.select_option("[data-filter=language]", "pt-BR")
     page.click("[data-hear=silence_male]")
     page.wait_for_selector("[data-hear=silence_male][data-state=playing]")
-    assert float(page.get_attribute("[data-hear=silence_male]", "data-duration-s") or 0) > 0
+    assert page.eval_on_selector(".player audio", "audio => audio.duration") > 0
     page.fill("input[type=search]", "silence")
     page.click("[data-hear=silence_male]")
     page.click("[data-hear=silence_female]")

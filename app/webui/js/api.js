@@ -129,9 +129,6 @@ export function createApi({ language, unreachable, fetch = globalThis.fetch.bind
     streamJob: (jobId, signal) => send(`${job(jobId)}/stream`, { signal }),
     /** @param {string} jobId @param {string} format @returns {string} */
     downloadUrl: (jobId, format) => url(`${job(jobId)}/download`, { format }),
-    /** @param {string} voiceId @param {string} language @param {AbortSignal} signal @returns {Promise<Blob>} */
-    voiceSample: async (voiceId, language, signal) =>
-      (await send(url(`${voice(voiceId)}/sample`, { language }), { signal })).blob(),
     ...cloning(json, post),
   };
 }
@@ -183,8 +180,10 @@ function cloning(json, post) {
     voice: (voiceId) => json(voice(voiceId)),
     /** @param {string} voiceId */
     voiceReport: (voiceId) => json(`${voice(voiceId)}/report`),
-    /** @param {string} voiceId @param {string} name @returns {string} */
-    voiceSampleUrl: (voiceId, name) => `${voice(voiceId)}/samples/${encodeURIComponent(name)}`,
+    /** A sentence of a voice, made when it is asked for. @param {string} voiceId @param {{ language: string }} query @returns {string} */
+    voiceSampleUrl: (voiceId, query) => url(`${voice(voiceId)}/sample`, query),
+    /** What was kept of a voice's making. @param {string} voiceId @param {string} name @returns {string} */
+    keptSampleUrl: (voiceId, name) => `${voice(voiceId)}/samples/${encodeURIComponent(name)}`,
     /** @param {string} voiceId @returns {string} */
     voiceExportUrl: (voiceId) => `${voice(voiceId)}/export`,
     /** @param {FormData} form */

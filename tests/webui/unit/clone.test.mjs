@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { choicesOf, isUsed, usedOf } from "../../../app/webui/js/pages/clone-clips.js";
+import { choicesOf, isOfPauses, isUsed, usedOf } from "../../../app/webui/js/pages/clone-clips.js";
 import { Pace } from "../../../app/webui/js/pages/clone-fit.js";
 import { judged } from "../../../app/webui/js/pages/clone-microphone.js";
 import { aboutTime, requestOf } from "../../../app/webui/js/pages/clone-name.js";
@@ -146,4 +146,11 @@ test("every language has about a minute to read, with questions and exclamations
   }
   assert.deepEqual(readingFor("de"), []);
   assert.deepEqual(readingFor(null), []);
+});
+
+test("noise in the pauses around a clip is not told under the name of noise within it", () => {
+  const measures = { snr_db: 27.04, pause_snr_db: 1.42 };
+  assert.ok(isOfPauses({ measures }, { code: "noisy", values: { value: 1.4 } }));
+  assert.ok(!isOfPauses({ measures: { snr_db: 9.04 } }, { code: "noisy", values: { value: 9 } }));
+  assert.ok(!isOfPauses({ measures }, { code: "clipped", values: { value: 1.4 } }));
 });

@@ -255,11 +255,17 @@ function measured(texts, { duration_s, measures }) {
 /** What is wrong with a clip, and what helps. @param {import("../texts.js").Texts} texts @param {any} clip */
 function findings(texts, clip) {
   if (clip.findings.length === 0) return el("span", { class: "fine" }, texts.t("page.clone.no_finding"));
-  return clip.findings.map((/** @type {any} */ finding) => findingLine(texts, finding));
+  return clip.findings.map((/** @type {any} */ finding) => findingLine(texts, finding, isOfPauses(clip, finding)));
 }
 
-/** @param {import("../texts.js").Texts} texts @param {{ code: string, severity: string, values: Record<string, any> }} finding */
-export function findingLine(texts, { code, severity, values }) {
+/** Two measures find noise: within the clip, and in the pauses around it; each is told under its own name. @param {any} clip @param {any} finding */
+export function isOfPauses({ measures }, { code, values }) {
+  const { pause_snr_db: db } = measures;
+  return code === "noisy" && db !== undefined && Math.abs(values.value - db) < 0.06;
+}
+
+/** @param {import("../texts.js").Texts} texts @param {{ code: string, severity: string, values: Record<string, any> }} finding @param {boolean} [ofPauses] */
+export function findingLine(texts, { code, severity, values }, ofPauses = false) {
   const shown = Object.fromEntries(
     Object.entries(values).map(([name, value]) => [name, typeof value === "number" ? shortNumber(texts, value) : value]),
   );
@@ -267,7 +273,7 @@ export function findingLine(texts, { code, severity, values }) {
     "div",
     { class: "finding", data: { severity, code } },
     el("strong", {}, texts.t(`page.clone.severity.${severity}`)),
-    ` ${texts.t(`clone.finding.${code}`, shown)} `,
+    ` ${ofPauses ? texts.t("page.clone.noisy_pauses", shown) : texts.t(`clone.finding.${code}`, shown)} `,
     texts.has(`clone.hint.${code}`) && el("span", { class: "fine" }, texts.t(`clone.hint.${code}`)),
   );
 }

@@ -3,7 +3,8 @@
 import { all, el, icon, replace } from "../dom.js";
 import { findingLine } from "./clone-clips.js";
 import { consentLine } from "./consent.js";
-import { alert, confirm } from "./job-view.js";
+import { confirm } from "../widgets/confirm.js";
+import { alert } from "./job-view.js";
 
 const SIDES = ["stock", "fitted", "recording"];
 const SCORES = ["overall", "p808"];
@@ -126,7 +127,7 @@ export function exportLink({ api, texts }, voice) {
  */
 export async function deleteVoice({ api, announce, catalog, texts }, voice, problem) {
   const question = texts.t("page.voices.delete_question", { title: voice.title });
-  if (!(await confirm(texts, question, texts.t("page.voices.delete")))) return false;
+  if (!(await confirm(texts, { question, action: texts.t("page.voices.delete") }))) return false;
   try {
     await api.deleteVoice(voice.id);
     catalog.forget();
@@ -151,7 +152,7 @@ function listening({ api, texts }, voice) {
       { class: "sides" },
       known.map((name) => {
         const title = texts.t(`page.report.side.${name}`);
-        const src = api.voiceSampleUrl(voice.id, name);
+        const src = api.keptSampleUrl(voice.id, name);
         return el(
           "div",
           { data: { side: name } },

@@ -20,7 +20,7 @@ export function mount(root, app) {
   return loadPage(root, app, ask, (data) => show(root, app, data)).close;
 }
 
-/** @param {HTMLElement} root @param {import("../app.js").App} app @param {{ studio: import("../catalog.js").Studio, page: any }} data */
+/** @param {HTMLElement} root @param {import("../app.js").App} app @param {{ studio: import("../catalog.js").Catalog, page: any }} data */
 function show(root, app, { studio, page }) {
   const { api, texts } = app;
   const known = { entries: page.entries, total: page.total, error: "" };
@@ -109,7 +109,7 @@ function tableOf(texts, hear, remove) {
   };
 }
 
-/** @param {import("../texts.js").Texts} texts @param {import("../catalog.js").Studio} studio @param {(event: any) => void} add */
+/** @param {import("../texts.js").Texts} texts @param {import("../catalog.js").Catalog} studio @param {(event: any) => void} add */
 function addForm(texts, studio, add) {
   const field = (/** @type {string} */ name, /** @type {boolean} */ isNeeded = false) => html`<div class="col-sm">
     <label for="entry-${name}" class="form-label">${texts.t(`page.dictionary.${name}`)}</label>
@@ -131,7 +131,7 @@ function addForm(texts, studio, add) {
   </form>`;
 }
 
-/** The word of an entry, spoken with it. @param {import("../catalog.js").Studio} studio @param {string} reader @param {any} entry @returns {Promise<string>} an object URL */
+/** The word of an entry, spoken with it. @param {import("../catalog.js").Catalog} studio @param {string} reader @param {any} entry @returns {Promise<string>} an object URL */
 async function spoken(studio, reader, entry) {
   const base = (/** @type {string} */ tag) => tag.split("-")[0];
   const wanted = base(entry.language || reader);

@@ -7,7 +7,7 @@
  *   keyof import("../api-types.js").JobView>> & { note?: string, result: any }} Job
  */
 
-import { el, icon } from "../dom.js";
+import { el } from "../dom.js";
 
 export const FORMATS = ["wav", "mp3", "ogg", "flac", "m4a", "opus"];
 export const STATUSES = ["pending", "processing", "paused", "completed", "failed", "cancelled"];
@@ -50,76 +50,6 @@ export function progressBar(texts, job) {
     "aria-label": texts.t("page.job.progress"),
   });
   return el("div", { class: "progress-row" }, bar, el("span", { class: "fine" }, `${Math.round(job.progress)}%`));
-}
-
-/**
- * A menu with a download for each format.
- * @param {import("../app.js").App} app
- * @param {string} jobId
- */
-export function downloadMenu({ api, texts }, jobId) {
-  const label = texts.t("page.job.download");
-  return el(
-    "div",
-    { class: "dropdown d-inline-block" },
-    el(
-      "button",
-      {
-        type: "button",
-        class: "btn btn-sm btn-quiet",
-        "aria-label": label,
-        title: label,
-        "aria-expanded": "false",
-        "data-bs-toggle": "dropdown",
-        "data-bs-popper-config": '{"strategy":"fixed"}',
-      },
-      icon("download"),
-    ),
-    el(
-      "ul",
-      { class: "dropdown-menu" },
-      FORMATS.map((format) =>
-        el(
-          "li",
-          {},
-          el("a", { class: "dropdown-item", href: api.downloadUrl(jobId, format), download: "" }, format.toUpperCase()),
-        ),
-      ),
-    ),
-  );
-}
-
-/**
- * Asks before something is lost. Resolves with the answer; Escape means no.
- * @param {import("../texts.js").Texts} texts
- * @param {string} question
- * @param {string} action what the confirming button says
- * @returns {Promise<boolean>}
- */
-export function confirm(texts, question, action) {
-  return new Promise((resolve) => {
-    const dialog = el(
-      "dialog",
-      { class: "ask", "aria-labelledby": "ask-question" },
-      el("p", { id: "ask-question" }, question),
-      el(
-        "div",
-        { class: "ask-buttons" },
-        el(
-          "button",
-          { type: "button", class: "btn btn-quiet", on: { click: () => dialog.close("") } },
-          texts.t("page.ask.keep"),
-        ),
-        el("button", { type: "button", class: "btn btn-danger", on: { click: () => dialog.close("yes") } }, action),
-      ),
-    );
-    dialog.addEventListener("close", () => {
-      dialog.remove();
-      resolve(dialog.returnValue === "yes");
-    });
-    document.body.append(dialog);
-    dialog.showModal();
-  });
 }
 
 /** A failure a person can act on. @param {string} text @param {import("../dom.js").Child} [action] */

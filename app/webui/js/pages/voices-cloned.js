@@ -1,9 +1,12 @@
 /** What a cloned voice has beside others on the Voices page: its consent, report, file and end; and how one comes in. */
 
-import { el, icon, on, replace } from "../dom.js";
+import { el, icon } from "../dom.js";
+import { icon as drawing } from "../icons.js";
+import { html, nothing } from "../lit.js";
+import { alert as failure } from "../widgets/states.js";
+import { toast } from "../widgets/toast.js";
 import { deleteVoice, exportLink } from "./clone-report.js";
 import { consentLine } from "./consent.js";
-import { alert } from "./job-view.js";
 
 /**
  * @param {import("../app.js").App} app
@@ -46,34 +49,42 @@ export function clonedPart(app, voice, redraw) {
   );
 }
 
-/** Brings a voice file. @param {import("../app.js").App} app @param {() => void} redraw after a voice came */
-export function importPart(app, redraw) {
+/**
+ * Brings a voice file.
+ * @param {import("../app.js").App} app @param {() => void} redraw
+ * @param {() => Promise<void>} load anew, after a voice came
+ */
+export function createImport(app, redraw, load) {
   const { announce, api, catalog, texts } = app;
-  const problem = el("div");
-  const input = el("input", { id: "voice-file", type: "file", class: "visually-hidden", accept: ".safetensors" });
-  on(input, "change", async () => {
+  let error = "";
+  const say = (/** @type {string} */ text) => {
+    error = text;
+    redraw();
+  };
+  const bring = async (/** @type {any} */ event) => {
+    const input = event.target;
     const [file] = input.files;
     if (!file) return;
     const form = new FormData();
     form.append("file", file, file.name);
-    replace(problem);
+    say("");
     try {
       const voice = await api.importVoice(form);
       catalog.forget();
-      announce(texts.t("page.voices.imported", { title: voice.title }));
-      redraw();
-    } catch (error) {
-      replace(problem, alert(/** @type {Error} */ (error).message));
-      announce(/** @type {Error} */ (error).message);
+      toast(texts.t("page.voices.imported", { title: voice.title }));
+      await load();
+    } catch (problem) {
+      say(/** @type {Error} */ (problem).message);
+      announce(error);
     } finally {
       input.value = "";
     }
-  });
-  return el(
-    "div",
-    { class: "import-part" },
-    input,
-    el("label", { class: "btn btn-quiet", for: "voice-file" }, icon("upload"), texts.t("page.voices.import")),
-    problem,
-  );
+  };
+  return {
+    draw: () => html`<div class="import-part">
+      <input id="voice-file" type="file" class="visually-hidden" accept=".safetensors" @change=${bring} />
+      <label class="btn btn-quiet" for="voice-file">${drawing("upload")}${texts.t("page.voices.import")}</label>
+      ${error ? failure(error) : nothing}
+    </div>`,
+  };
 }

@@ -1,10 +1,19 @@
 /** The Voices page: who can speak, and how they sound. */
 
-import { el, icon, on, replace } from "../dom.js";
 import { MANY, nearestLanguage, sortLanguages } from "../catalog.js";
-import { alert } from "./job-view.js";
+import { icon } from "../icons.js";
+import { guard, html, live, nothing, repeat } from "../lit.js";
+import { loadPage } from "../load.js";
+import { all, createView } from "../view.js";
+import { options } from "../widgets/field.js";
+import { hearButton } from "../widgets/player-bar.js";
+import { emptyState } from "../widgets/states.js";
 import { licenceLine } from "./licence.js";
-import { clonedPart, importPart } from "./voices-cloned.js";
+import { clonedPart, createImport } from "./voices-cloned.js";
+
+/** What is shown: kept while one looks elsewhere. @type {import("../store.js").Slice<Filter>} */
+const FILTER = { name: "voices", initial: { search: "", language: "", gender: "" }, keep: ["search", "language", "gender"] };
+export const slices = [FILTER];
 
 /**
  * @typedef {{ search: string, language: string, gender: string }} Filter
@@ -24,222 +33,89 @@ export function filtered(voices, { search, language, gender }) {
   });
 }
 
-/** @type {(root: HTMLElement, app: import("../app.js").App, route: import("../router.js").Route) => () => void} */
+/** @type {import("../pages.js").PageModule["mount"]} */
 export function mount(root, app, { query }) {
-  const { texts } = app;
-  const sampler = new Sampler(app);
-  let isGone = false;
-  replace(root, el("div", { class: "loading", role: "status" }, texts.t("page.loading")));
-  const load = async () => {
-    try {
-      const { voices } = await app.catalog.load();
-      if (!isGone) show(root, app, voices, sampler, query, load);
-    } catch (error) {
-      const again = el(
-        "button",
-        { type: "button", class: "btn btn-sm btn-danger", on: { click: load } },
-        texts.t("page.retry"),
-      );
-      if (!isGone) replace(root, alert(/** @type {Error} */ (error).message, again));
-    }
-  };
+  const { catalog, sound, store } = app;
+  if (query.language) store.dispatch({ type: "voices", values: { language: query.language } });
   // Voices come and go while the page is open.
-  app.catalog.forget();
-  void load();
-  return () => {
-    isGone = true;
-    sampler.stop();
-  };
+  catalog.forget();
+  const page = loadPage(root, app, catalog.load, ({ voices }) => {
+    const redraw = () => view.redraw();
+    const bring = createImport(app, redraw, page.again);
+    const view = createView(root, () => drawn(app, voices, store.state().voices, bring.draw(), page.again));
+    return all(sound.subscribe(redraw), store.watch((state) => state.voices, redraw), view.close);
+  });
+  return page.close;
 }
 
 /**
- * @param {HTMLElement} root
  * @param {import("../app.js").App} app
  * @param {import("../catalog.js").Voice[]} voices
- * @param {Sampler} sampler
- * @param {Record<string, string>} query
+ * @param {Filter} filter
+ * @param {unknown} importPart
  * @param {() => void} load anew
  */
-function show(root, app, voices, sampler, query, load) {
-  const { texts } = app;
-  const filter = { search: "", language: query.language ?? "", gender: "" };
-  const count = el("p", { class: "fine", role: "status" });
-  const list = el("div");
-  const draw = () => {
-    sampler.stop();
-    const found = filtered(voices, filter);
-    replace(count, texts.t("page.voices.count", { count: found.length, total: voices.length }));
-    const groups = sortLanguages(found.map((voice) => voice.language));
-    replace(
-      list,
-      found.length === 0 &&
-        el("div", { class: "card empty" }, icon("voices"), el("p", {}, texts.t("page.voices.none"))),
-      groups.map((language) =>
-        group(
-          app,
-          language,
-          found.filter((voice) => voice.language === language),
-          sampler,
-          load,
-        ),
-      ),
-    );
-  };
-  replace(
-    root,
-    el("div", { class: "page-head" }, el("h1", {}, texts.t("page.nav.voices")), filters(texts, voices, filter, draw)),
-    importPart(app, load),
-    count,
-    list,
-  );
-  draw();
+function drawn(app, voices, filter, importPart, load) {
+  const { store, texts } = app;
+  const found = filtered(voices, filter);
+  const clear = () => store.dispatch({ type: "voices", values: FILTER.initial });
+  const empty = () => emptyState({ drawing: "voices", text: texts.t("page.voices.none"), action: { text: texts.t("page.voices.clear"), click: clear } });
+  return html`<div class="page-head"><h1>${texts.t("page.nav.voices")}</h1>${filters(app, voices, filter)}</div>
+    ${importPart}
+    <p class="fine" role="status">${texts.t("page.voices.count", { count: found.length, total: voices.length })}</p>
+    ${found.length === 0 ? empty() : nothing}
+    ${repeat(
+      sortLanguages(found.map(({ language }) => language)),
+      (language) => language,
+      (language) => group(app, language, found.filter((voice) => voice.language === language), load),
+    )}`;
 }
 
-/** @param {import("../texts.js").Texts} texts @param {import("../catalog.js").Voice[]} voices @param {Filter} filter @param {() => void} draw */
-function filters(texts, voices, filter, draw) {
-  const languages = sortLanguages(voices.map((voice) => voice.language));
-  const genders = [...new Set(voices.map((voice) => voice.gender))].sort();
-  const choice = (/** @type {"language" | "gender"} */ name, /** @type {[string, string][]} */ options) =>
-    el(
-      "select",
-      {
-        class: "form-select",
-        "aria-label": texts.t(`page.voices.${name}`),
-        value: filter[name],
-        data: { filter: name },
-        on: {
-          change: (/** @type {any} */ event) => {
-            filter[name] = event.target.value;
-            draw();
-          },
-        },
-      },
-      el("option", { value: "" }, texts.t(`page.voices.any_${name}`)),
-      options.map(([value, text]) => el("option", { value }, text)),
-    );
-  const search = el("input", {
-    type: "search",
-    class: "form-control",
-    placeholder: texts.t("page.voices.search"),
-    "aria-label": texts.t("page.voices.search"),
-  });
-  on(search, "input", () => {
-    filter.search = search.value;
-    draw();
-  });
-  return el(
-    "div",
-    { class: "filters", role: "search" },
-    search,
-    choice(
-      "language",
-      languages.map((tag) => [tag, texts.languageName(tag)]),
-    ),
-    choice(
-      "gender",
-      genders.map((gender) => [gender, texts.t(`page.gender.${gender}`)]),
-    ),
-  );
+/** @param {import("../app.js").App} app @param {import("../catalog.js").Voice[]} voices @param {Filter} filter */
+function filters({ store, texts }, voices, filter) {
+  const set = (/** @type {string} */ name) => (/** @type {any} */ event) =>
+    store.dispatch({ type: "voices", values: { [name]: event.target.value } });
+  const choice = (/** @type {"language" | "gender"} */ name, /** @type {[string, string][]} */ pairs) =>
+    html`<select class="form-select" aria-label=${texts.t(`page.voices.${name}`)} data-filter=${name} @change=${set(name)}>
+      ${options([["", texts.t(`page.voices.any_${name}`)], ...pairs], filter[name])}
+    </select>`;
+  const genders = [...new Set(voices.map(({ gender }) => gender))].sort();
+  return html`<div class="filters" role="search">
+    <input type="search" class="form-control" placeholder=${texts.t("page.voices.search")} aria-label=${texts.t("page.voices.search")} .value=${live(filter.search)} @input=${set("search")} />
+    ${choice("language", sortLanguages(voices.map(({ language }) => language)).map((tag) => [tag, texts.languageName(tag)]))}
+    ${choice("gender", genders.map((gender) => [gender, texts.t(`page.gender.${gender}`)]))}
+  </div>`;
 }
 
-/** @param {import("../app.js").App} app @param {string} language @param {import("../catalog.js").Voice[]} voices @param {Sampler} sampler @param {() => void} load */
-function group(app, language, voices, sampler, load) {
+/** @param {import("../app.js").App} app @param {string} language @param {import("../catalog.js").Voice[]} voices @param {() => void} load */
+function group(app, language, voices, load) {
   const id = `voices-${language}`;
   const clonedFirst = [...voices].sort((a, b) => Number(a.is_stock) - Number(b.is_stock));
-  return el(
-    "section",
-    { class: "voice-group", "aria-labelledby": id },
-    el("h2", { id }, app.texts.languageName(language), el("span", { class: "fine" }, voices.length)),
-    el(
-      "div",
-      { class: "voice-cards" },
-      clonedFirst.map((voice) => card(app, voice, sampler, load)),
-    ),
-  );
+  return html`<section class="voice-group" aria-labelledby=${id}>
+    <h2 id=${id}>${app.texts.languageName(language)}<span class="fine">${voices.length}</span></h2>
+    <div class="voice-cards">${repeat(clonedFirst, (voice) => voice.id, (voice) => card(app, voice, load))}</div>
+  </section>`;
 }
 
-/** @param {import("../app.js").App} app @param {import("../catalog.js").Voice} voice @param {Sampler} sampler @param {() => void} load */
-function card(app, voice, sampler, load) {
-  const { go, texts } = app;
-  const hear = el("button", { type: "button", class: "btn btn-sm btn-quiet", data: { hear: voice.id, state: "idle" } });
-  hear.addEventListener("click", () => sampler.toggle(voice, hear));
-  sampler.draw(hear, "idle");
-  return el(
-    "article",
-    { class: "card voice-card", data: { voiceId: voice.id } },
-    el("div", { class: "face", data: { gender: voice.gender } }, icon("person")),
-    el(
-      "div",
-      { class: "voice-name" },
-      el("h3", {}, voice.title, !voice.is_stock && el("span", { class: "badge" }, texts.t("page.voices.cloned"))),
-      el("p", {}, `${texts.t(`page.gender.${voice.gender}`)} · ${voice.engine}`),
-      el("code", {}, voice.id),
-      licenceLine(texts, voice),
-    ),
-    el(
-      "div",
-      { class: "voice-actions" },
-      hear,
-      el(
-        "button",
-        { type: "button", class: "btn btn-sm btn-soft", on: { click: () => go("speak", { voice: voice.id }) } },
-        texts.t("page.voices.use"),
-      ),
-    ),
-    clonedPart(app, voice, load),
-  );
-}
-
-/** One sample at a time: starting one ends the other. */
-class Sampler {
-  /** @param {import("../app.js").App} app */
-  constructor(app) {
-    this.app = app;
-    this.audio = new Audio();
-    this.abort = new AbortController();
-    /** @type {HTMLElement | null} */
-    this.button = null;
-    this.audio.addEventListener("ended", () => this.stop());
-  }
-
-  /** @param {HTMLElement} button @param {"idle" | "loading" | "playing" | "failed"} state */
-  draw(button, state) {
-    const drawing = { idle: "play", loading: "wait", playing: "stop", failed: "play" }[state];
-    button.dataset.state = state;
-    button.setAttribute("aria-busy", String(state === "loading"));
-    replace(button, icon(drawing), this.app.texts.t(`page.sample.${state}`));
-  }
-
-  stop() {
-    this.abort.abort();
-    this.audio.pause();
-    if (this.audio.src) URL.revokeObjectURL(this.audio.src);
-    if (this.button && this.button.dataset.state !== "failed") this.draw(this.button, "idle");
-    this.button = null;
-  }
-
-  /** @param {import("../catalog.js").Voice} voice @param {HTMLElement} button */
-  async toggle(voice, button) {
-    const wasThis = this.button === button;
-    this.stop();
-    if (wasThis) return;
-    const abort = new AbortController();
-    [this.button, this.abort] = [button, abort];
-    this.draw(button, "loading");
-    try {
-      const reader = this.app.texts.language();
-      const language = voice.language === MANY ? nearestLanguage(voice.languages, reader) : voice.language;
-      const sample = await this.app.api.voiceSample(voice.id, language, abort.signal);
-      this.audio.src = URL.createObjectURL(sample);
-      await this.audio.play();
-      button.dataset.durationS = String(this.audio.duration);
-      this.draw(button, "playing");
-    } catch (error) {
-      if (abort.signal.aborted) return;
-      this.draw(button, "failed");
-      button.title = /** @type {Error} */ (error).message;
-      this.app.announce(button.title);
-      this.button = null;
-    }
-  }
+/** @param {import("../app.js").App} app @param {import("../catalog.js").Voice} voice @param {() => void} load */
+function card(app, voice, load) {
+  const { api, go, sound, texts } = app;
+  const language = voice.language === MANY ? nearestLanguage(voice.languages, texts.language()) : voice.language;
+  const state = sound.state().key === voice.id ? sound.state().status : "idle";
+  const word = state === "failed" ? "failed" : state === "waiting" ? "loading" : state === "playing" ? "playing" : "idle";
+  const text = texts.t(`page.sample.${word}`);
+  const track = { key: voice.id, title: voice.title, src: api.voiceSampleUrl(voice.id, { language }) };
+  return html`<article class="card voice-card" data-voice-id=${voice.id}>
+    <div class="face" data-gender=${voice.gender}>${icon("person")}</div>
+    <div class="voice-name">
+      <h3>${voice.title}${voice.is_stock ? nothing : html`<span class="badge">${texts.t("page.voices.cloned")}</span>`}</h3>
+      <p>${texts.t(`page.gender.${voice.gender}`)} · ${voice.engine}</p>
+      <code>${voice.id}</code>${guard([voice, texts.language()], () => licenceLine(texts, voice) ?? nothing)}
+    </div>
+    <div class="voice-actions">
+      ${hearButton(app, { ...track, text, label: `${text}: ${voice.title}` })}
+      <button type="button" class="btn btn-sm btn-soft" @click=${() => go("speak", { voice: voice.id })}>${texts.t("page.voices.use")}</button>
+    </div>
+    ${guard([voice, texts.language()], () => clonedPart(app, voice, load) ?? nothing)}
+  </article>`;
 }

@@ -22,7 +22,7 @@ const FINDINGS = ["clipped", "duplicate", "low_mos", "narrow_band", "no_words", 
  */
 export function createSamples(app, dataset, { changed, failed, redraw }) {
   const { api, texts } = app;
-  const shown = { page: 1, total: 0, canUndo: false, /** @type {any[]} */ rows: [], /** @type {any} */ open: null };
+  const shown = { page: 1, total: 0, canUndo: false, rows: /** @type {any[]} */ ([]), open: /** @type {any} */ (null) };
   let filters = { ...EMPTY };
   let asked = 0;
   let timer = 0;
