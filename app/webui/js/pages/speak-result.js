@@ -132,12 +132,13 @@ export function createResult(app) {
  * @param {import("../sound.js").Track} track
  */
 function filePart(app, job, titles, track) {
-  const { api, texts } = app;
+  const { api, sound, texts } = app;
+  const hear = texts.t(sound.isOn(job.id) ? "page.job.stop" : "page.job.play");
   const link = (/** @type {string} */ format) =>
     html`<a class="btn btn-sm btn-quiet" href=${api.downloadUrl(job.id, format)} download="${fileName(job.text ?? "")}.${format}" data-format=${format}>${icon("download")}${format.toUpperCase()}</a>`;
   return html`<div class="result-file">
     <div class="downloads" role="group" aria-label=${texts.t("page.job.download")}>
-      ${hearButton(app, { ...track, label: texts.t("page.job.play"), text: texts.t("page.job.play") })} ${FORMATS.map(link)}
+      ${hearButton(app, { ...track, label: hear, text: hear })} ${FORMATS.map(link)}
     </div>
     <dl class="facts">${facts(texts, job, titles.get(job.voice_id ?? "")).map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
   </div>`;
