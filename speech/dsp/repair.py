@@ -9,6 +9,7 @@ from speech.audio import Audio
 from speech.dsp.spectrum import Frames, reshaped, smoothed
 
 NOISE_SHARE = 10  # percent of the frames, the quietest in a bin, that are taken for noise
+OVER_NOISE = 3.0  # the quietest tenth lies at half of the mean, and what is a half over that is noise as well
 LEAST_GAIN_DB = -24.0  # to which noise is turned down at full strength
 CLIPPED_AT = 0.98  # of the loudest sample; runs of it are cut-off peaks
 LEAST_RUN = 3  # samples
@@ -21,10 +22,10 @@ def denoise(audio: Audio, strength: float) -> Audio:
     (Ephraim and Malah 1984): what is far above the level of the quietest frames stays."""
 
     def change(frames: Frames, hz: NDArray[np.floating]) -> NDArray[np.floating]:
-        power = np.square(np.abs(frames))
-        noise = smoothed(np.percentile(smoothed(power, 5), NOISE_SHARE, axis=0), 5) * 1.5
+        power = smoothed(np.square(np.abs(frames)), 5)
+        noise = smoothed(np.percentile(power, NOISE_SHARE, axis=0), 5) * OVER_NOISE
         clean = np.maximum(power - noise, 0) / np.maximum(power, 1e-20)
-        gains: NDArray[np.floating] = np.maximum(smoothed(clean, 3), 10 ** (LEAST_GAIN_DB * strength / 20))
+        gains: NDArray[np.floating] = np.maximum(clean, 10 ** (LEAST_GAIN_DB * strength / 20))
         return gains
 
     return reshaped(audio, change) if strength > 0 and len(audio.samples) else audio
