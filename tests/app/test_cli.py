@@ -93,7 +93,6 @@ def test_profile_gives_parameters_and_speed_wins(machine: Path, capsys: Captured
         (("speak", "x", "-o", "x.wav", "--speed", "fast"), "fast is not a number"),
         (("speak", "x", "-o", "x.wav", "--speed", "9"), "from 0.5 to 2.0"),
         (("speak", "x", "-o", "x.wav", "--voice", "nobody"), "silence_female, silence_male"),
-        (("speak", "x", "-o", "x.wav", "--engine", "f5tts"), "F5-TTS has no weights yet"),
         (("speak", "x", "-o", "x.wav", "--seed", "1"), "takes no seed"),
         (("speak", "x", "-o", "x.wav", "--seed", "one"), "one is not a number"),
         (("speak", "", "-o", "x.wav"), "no text"),
@@ -153,6 +152,12 @@ def test_doctor_tells_what_is_missing_and_how_to_bring_it(capsys: Captured, monk
     monkeypatch.setenv("PAPAGAIO_XTTS_DIR", "/nowhere")
     _, out, _ = run(capsys, "doctor")
     assert "/nowhere" in out or "./run xtts" in out
+
+
+def test_an_engine_without_a_folder_of_weights_says_how_to_name_one(capsys: Captured) -> None:
+    pytest.importorskip("rjieba")
+    code, out, err = run(capsys, "speak", "Hello.", "-o", "x.wav", "--engine", "f5tts")
+    assert (code, out) == (1, "") and "F5-TTS has no weights yet" in err and '{"f5tts": "/the/folder"}' in err
 
 
 def test_an_engine_whose_weights_ask_for_consent_says_so(capsys: Captured) -> None:
