@@ -168,7 +168,6 @@ _F5 = {  # F5-TTS and the folder it reads
 _VOICES = {  # voices and their files
     "bad_sample_name": 422,
     "bad_voice_id": 422,
-    "rvc_not_built": 501,
     "sample_not_found": 404,
     "voice_engine_unknown": 422,
     "voice_exists": 409,

@@ -117,8 +117,6 @@ def _conversion(services: Services, body: NewJob) -> ConversionAsked | None:
     from app.api.rvc import models_of
     from speech.engines.f0.methods import check_method
 
-    if RVC not in services.synthesizer.converters():
-        raise Problem("rvc_not_built")
     models_of(services).store.get(body.rvc_model_id)
     services.synthesizer.check_converter(RVC)
     if body.rvc_f0_method:

@@ -209,7 +209,7 @@ REFUSED: list[tuple[str, dict[str, Any], int, str, str]] = [
     ("clone with a stock voice", {"mode": "dubbing_with_clone", "voice_id": "pf_dora"}, 422, "voice_not_cloned", ""),
     ("clone with no voice", {"mode": "dubbing_with_clone", "voice_id": "ana"}, 404, "unknown_voice", ""),
     ("clone of nobody", {"mode": "dubbing_with_clone"}, 422, "invalid_request", "voice_id"),
-    ("rvc", {"enable_rvc": True, "rvc_model_id": "m"}, 501, "rvc_not_built", ""),
+    ("rvc", {"enable_rvc": True, "rvc_model_id": "m"}, 404, "rvc_model_unknown", ""),
     ("rvc without a model", {"enable_rvc": True}, 422, "invalid_request", "rvc_model_id"),
     (
         "rvc out of range",
@@ -259,16 +259,14 @@ def test_a_voice_has_every_field(service: Service) -> None:
     assert set(VOICE_FIELDS) <= set(service.client.get("/voices/silence_male").json())
 
 
-@pytest.mark.parametrize(("method", "path"), [(m, p) for m, p, _ in ROUTES if "rvc" in p or "finetune" in p])
+@pytest.mark.parametrize(("method", "path"), [(m, p) for m, p, _ in ROUTES if "finetune" in p])
 def test_what_is_not_built_says_so(service: Service, method: str, path: str) -> None:
     sent: dict[str, Any] = {}
-    if method == "POST" and "rvc" in path:
-        sent = {"data": {"name": "m"}, "files": {"pth_file": ("m.pth", b"x")}}
-    elif method == "POST":
+    if method == "POST":
         sent = {"json": {"text": "Bom dia."}}
-    response = service.client.request(method, path.format(model_id="m", checkpoint_name="c", filename="f.wav"), **sent)
+    response = service.client.request(method, path.format(checkpoint_name="c", filename="f.wav"), **sent)
     problem = response.json()
-    assert response.status_code == 501 and problem["code"] in ("rvc_not_built", "finetune_not_built")
+    assert response.status_code == 501 and problem["code"] == "finetune_not_built"
     assert response.headers["content-type"] == "application/problem+json"
 
 

@@ -18,6 +18,7 @@ export const PAGES = [
   { name: "jobs", group: "studio", load: () => import("./pages/jobs.js") },
   { name: "voices", group: "studio", load: () => import("./pages/voices.js") },
   { name: "dictionary", group: "studio", load: () => import("./pages/dictionary.js") },
+  { name: "convert", group: "studio", load: () => import("./pages/convert.js") },
   { name: "clone", group: "studio", load: () => import("./pages/clone.js") },
   { name: "components", group: "system", load: () => import("./pages/components.js") },
   { name: "account", group: "system", load: () => import("./pages/account.js") },

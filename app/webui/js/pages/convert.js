@@ -1,0 +1,169 @@
+/** A recording said by another voice: a voice of the service, or an RVC model of one's own; and those models. */
+
+import { icon } from "../icons.js";
+import { html, nothing } from "../lit.js";
+import { loadPage } from "../load.js";
+import { createView } from "../view.js";
+import { hasEnded } from "./job-view.js";
+import { watchJob } from "./job-watch.js";
+import { jobProgress } from "../widgets/job.js";
+import { alert } from "../widgets/states.js";
+import { createTable } from "../widgets/table.js";
+
+const MODELS = "/rvc/models";
+
+/** @type {(root: HTMLElement, app: import("../app.js").App, route: import("../router.js").Route) => () => void} */
+export function mount(root, app) {
+  const ask = async () => {
+    const [studio, found] = await Promise.all([app.catalog.load(), app.api.get(`${MODELS}?sort_by=name`)]);
+    return { studio, models: found.models };
+  };
+  return loadPage(root, app, ask, (data) => show(root, app, data)).close;
+}
+
+/** @param {HTMLElement} root @param {import("../app.js").App} app @param {{ studio: import("../catalog.js").Studio, models: any[] }} data */
+function show(root, app, data) {
+  const { api, texts } = app;
+  const known = { models: data.models, error: "", sent: /** @type {number | null} */ (null), job: /** @type {any} */ (null), source: "" };
+  let unwatch = () => {};
+  const change = (/** @type {Partial<typeof known>} */ values) => {
+    Object.assign(known, values);
+    view.redraw();
+  };
+  const failed = (/** @type {unknown} */ error) => change({ error: /** @type {Error} */ (error).message, sent: null });
+  const tried = async (/** @type {() => Promise<unknown>} */ step) => {
+    try {
+      await step();
+      const { models } = await api.get(`${MODELS}?sort_by=name`);
+      change({ models, error: "", sent: null });
+      return true;
+    } catch (error) {
+      failed(error);
+      return false;
+    }
+  };
+  const add = async (/** @type {any} */ event) => {
+    event.preventDefault();
+    const form = new FormData(event.target);
+    if (!(/** @type {File} */ (form.get("index_file")).size)) form.delete("index_file");
+    change({ sent: 0, error: "" });
+    const onProgress = (/** @type {number} */ share) => change({ sent: share });
+    if (await tried(() => api.upload("/rvc-models", form, { onProgress }))) event.target.reset();
+  };
+  const convert = async (/** @type {any} */ event) => {
+    event.preventDefault();
+    const form = new FormData(event.target);
+    const isModel = known.models.some(({ id }) => id === form.get("voice_id"));
+    if (!isModel) form.delete("pitch");
+    form.append("language", texts.language());
+    URL.revokeObjectURL(known.source);
+    known.source = URL.createObjectURL(/** @type {File} */ (form.get("file")));
+    try {
+      const job = await api.post("/voices/convert", form);
+      unwatch();
+      change({ job, error: "" });
+      unwatch = watchJob(app, job, (next) => change({ job: next }), failed).close;
+    } catch (error) {
+      failed(error);
+    }
+  };
+  const actions = {
+    check: (/** @type {any} */ model) => tried(() => api.post(`${MODELS}/${model.id}/validate`)),
+    remove: (/** @type {any} */ model) => tried(() => api.remove(`${MODELS}/${model.id}`)),
+    hear: (/** @type {any} */ model) =>
+      app.sound.play({ key: model.id, title: model.name, src: `${MODELS}/${model.id}/preview` }).catch(failed),
+  };
+  const table = createTable(texts, tableOf(texts, actions), () => view.redraw());
+  const view = createView(
+    root,
+    () => html`<h1>${texts.t("page.nav.convert")}</h1>
+      ${known.error ? alert(known.error) : nothing} ${convertForm(texts, data.studio, known.models, convert)} ${result(app, known)}
+      <h2>${texts.t("page.convert.models")}</h2>
+      <p>${texts.t("page.convert.about")}</p>
+      ${addForm(texts, known.sent, add)} ${table.draw(known.models)}`,
+  );
+  return () => {
+    unwatch();
+    URL.revokeObjectURL(known.source);
+    view.close();
+  };
+}
+
+/** @param {import("../texts.js").Texts} texts @param {import("../catalog.js").Studio} studio @param {any[]} models @param {(event: any) => void} convert */
+function convertForm(texts, studio, models, convert) {
+  const voices = studio.voices.filter(({ engine }) => engine === "kokoro");
+  return html`<form class="card card-body row g-2" id="convert-form" @submit=${convert}>
+    <div class="col-sm">
+      <label for="convert-file" class="form-label">${texts.t("page.convert.recording")}</label>
+      <input id="convert-file" name="file" type="file" accept="audio/*" class="form-control" required />
+    </div>
+    <div class="col-sm">
+      <label for="convert-voice" class="form-label">${texts.t("page.convert.voice")}</label>
+      <select id="convert-voice" name="voice_id" class="form-select">
+        ${models.map(({ id, name }) => html`<option value=${id}>${name} (RVC)</option>`)}
+        ${voices.map(({ id, title }) => html`<option value=${id}>${title}</option>`)}
+      </select>
+    </div>
+    <div class="col-sm">
+      <label for="convert-pitch" class="form-label">${texts.t("page.convert.pitch")}</label>
+      <input id="convert-pitch" name="pitch" type="number" min="-12" max="12" step="1" value="0" class="form-control" />
+    </div>
+    <div class="col-sm-auto"><button type="submit" class="btn btn-primary">${icon("convert")}${texts.t("page.convert.go")}</button></div>
+  </form>`;
+}
+
+/** The recording and what it became, to be heard one after the other. @param {import("../app.js").App} app @param {{ job: any, source: string }} known */
+function result({ api, texts }, { job, source }) {
+  if (!job) return nothing;
+  if (!hasEnded(job)) return jobProgress(texts, job);
+  if (job.status !== "completed") return job.error_message ? alert(job.error_message) : nothing;
+  const heard = (/** @type {string} */ label, /** @type {string} */ src) =>
+    html`<p><label>${label} <audio controls preload="none" src=${src}></audio></label></p>`;
+  return html`<div class="card card-body" id="convert-result">
+    ${heard(texts.t("page.convert.before"), source)} ${heard(texts.t("page.convert.after"), api.downloadUrl(job.id, "wav"))}
+  </div>`;
+}
+
+/** @param {import("../texts.js").Texts} texts @param {number | null} sent @param {(event: any) => void} add */
+function addForm(texts, sent, add) {
+  const file = (/** @type {string} */ name, /** @type {string} */ accept, /** @type {boolean} */ isNeeded) => html`<div class="col-sm">
+    <label for="rvc-${name}" class="form-label">${texts.t(`page.convert.${name}`)}</label>
+    <input id="rvc-${name}" name=${name} type="file" accept=${accept} class="form-control" ?required=${isNeeded} />
+  </div>`;
+  return html`<form class="card card-body row g-2" id="rvc-form" @submit=${add}>
+    <div class="col-sm">
+      <label for="rvc-name" class="form-label">${texts.t("page.convert.name")}</label>
+      <input id="rvc-name" name="name" maxlength="100" class="form-control" required />
+    </div>
+    ${file("pth_file", ".pth", true)} ${file("index_file", ".index", false)}
+    <div class="col-sm-auto">
+      <button type="submit" class="btn btn-primary" ?disabled=${sent !== null}>${icon("upload")}${texts.t("page.convert.add")}</button>
+      ${sent === null ? nothing : html`<progress max="1" .value=${sent} aria-label=${texts.t("page.convert.add")}></progress>`}
+    </div>
+  </form>`;
+}
+
+/** @param {import("../texts.js").Texts} texts @param {Record<"check" | "remove" | "hear", (model: any) => unknown>} actions */
+function tableOf(texts, actions) {
+  const head = (/** @type {string} */ name) => texts.t(`page.convert.${name}`);
+  const button = (/** @type {any} */ model, /** @type {string} */ drawing, /** @type {string} */ label, /** @type {(model: any) => unknown} */ act) =>
+    html`<button type="button" class="btn btn-sm btn-quiet" aria-label="${label}: ${model.name}" @click=${() => act(model)}>${icon(drawing)}</button>`;
+  const verdict = (/** @type {any} */ { validation }) =>
+    html`<span>${head(`status.${validation.status}`)}</span>
+      ${validation.reasons.map((/** @type {any} */ { message }) => html`<br /><span class="fine">${message}</span>`)}`;
+  return {
+    label: head("models"),
+    key: (/** @type {any} */ { id }) => id,
+    matches: (/** @type {any} */ { name }, /** @type {readonly string[]} */ words) => words.every((word) => name.toLowerCase().includes(word)),
+    pageSize: 20,
+    columns: [
+      { name: "name", title: head("name"), cell: (/** @type {any} */ m) => m.name, sortBy: (/** @type {any} */ m) => m.name },
+      { name: "kind", title: head("kind"), cell: (/** @type {any} */ m) => `${m.version}, ${texts.number(m.sample_rate / 1000)} kHz, ${texts.number(m.file_size_mb)} MB` },
+      { name: "verdict", title: head("verdict"), cell: verdict },
+      { name: "uses", title: head("uses"), cell: (/** @type {any} */ m) => texts.number(m.usage_count), sortBy: (/** @type {any} */ m) => m.usage_count },
+    ],
+    actions: (/** @type {any} */ model) =>
+      html`${button(model, "play", head("hear"), actions.hear)} ${button(model, "check", head("check"), actions.check)} ${button(model, "trash", head("delete"), actions.remove)}`,
+    empty: html`<p class="fine">${head("none")}</p>`,
+  };
+}
