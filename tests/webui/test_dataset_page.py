@@ -72,13 +72,14 @@ def figure(page: Page, name: str) -> int:
 
 
 @pytest.mark.slow
-def test_from_a_link_to_a_dataset(link: str, dataset_page: Page) -> None:
+def test_from_a_link_to_a_dataset(link: str, dataset_page: Page, faults: Faults) -> None:
     """With yt-dlp, Silero, Whisper and the speaker encoder themselves: a minute on idle cores."""
     page = dataset_page
     assert page.locator("#trainingTabs .nav-link.active").get_attribute("data-tab") == "dataset"
     page.fill("#youtube_url", "https://example.org/x")
     page.locator("[data-add]").click()
     expect(page.locator("[data-problem] .alert")).to_contain_text("127.0.0.1")
+    faults.expect("422 POST /training/dataset/queue")
     page.fill("#youtube_url", link)
     page.fill("#name", "Aula")
     page.locator("[data-add]").click()
@@ -92,6 +93,7 @@ def test_from_a_link_to_a_dataset(link: str, dataset_page: Page) -> None:
     expect(page.locator("[data-figure=segments]")).not_to_have_text("0", timeout=JOB_MS)
     expect(page.locator("[data-stage=transcribe]")).to_be_enabled(timeout=JOB_MS)
     done(page, "transcribe")
+    expect(page.locator("[data-figure=transcriptions]")).not_to_have_text("0")
     clips = figure(page, "transcriptions")
     assert clips >= 3
     rows = page.locator("[data-samples] tr[data-row]")
@@ -114,6 +116,7 @@ def test_from_a_link_to_a_dataset(link: str, dataset_page: Page) -> None:
     page.locator("[data-filter=text]").fill("")
     expect(page.locator("[data-total]")).to_have_attribute("data-total", str(clips + 1))
     done(page, "build")
+    expect(page.locator("[data-figure=samples]")).not_to_have_text("0")
     assert figure(page, "samples") >= clips - 1
     page.locator("[data-stage=stats]").click()
     expect(page.locator("[data-stats]")).to_be_visible()

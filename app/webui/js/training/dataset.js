@@ -81,7 +81,8 @@ export function mount(root, app) {
   }
 
   async function begin(/** @type {string} */ stage) {
-    shown.problem = "";
+    Object.assign(shown, { job: null, event: null, problem: "" });
+    redraw();
     try {
       follow(await api.post(`${BASE}/${stage}`, { dataset: dataset() }));
     } catch (error) {
