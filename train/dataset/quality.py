@@ -216,8 +216,8 @@ def judged(sample: Sample, options: QualityOptions) -> Sample:
         severity = None if value is None else severity_of(rule, value, options)
         if value is not None and severity is not None:
             found.append(Finding(rule.code, severity, {"value": round(value, 3)}))
-    if {"noisy", "clipped"} & {each.code for each in found if each.severity == "refused"}:
-        found = [each for each in found if each.code != "other_speaker"]  # a voice so damaged is like nobody's
+    if any(each.code == "clipped" and each.severity == "refused" for each in found):
+        found = [each for each in found if each.code != "other_speaker"]  # a voice so distorted is like nobody's
     if sample.decided_by == "person":
         return replace(sample, findings=tuple(found))
     return replace(sample, findings=tuple(found), decision=decision_of(found))
