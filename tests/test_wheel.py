@@ -13,7 +13,7 @@ from fitted_voices import adapter, blend_of, meta
 
 from speech.audio import load
 from speech.models import ModelStore
-from speech.voice_files import VoiceLibrary
+from speech.voice_library import VoiceLibrary
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("speech", "train", "app")
