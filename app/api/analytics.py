@@ -55,11 +55,6 @@ def profiles_usage(services: Wired) -> list[Use]:
     return [Use(**use) for use in _usage(services).by("profile_id")]
 
 
-@router.get("/rvc-usage", summary="How much each RVC model was used")
-def rvc_usage(services: Wired) -> list[Use]:
-    return [Use(**use) for use in _usage(services).by("model_id")]
-
-
 @router.get("/voices-by-language", summary="Voices of each language")
 def voices_by_language(services: Wired) -> list[VoiceCount]:
     voices = services.synthesizer.voices()
