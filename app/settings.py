@@ -17,7 +17,10 @@ from speech.errors import SpeechError
 
 PREFIX = "PAPAGAIO_"
 # Read by the tools around the service, never by it.
-TOOL_VARIABLES = frozenset({"PAPAGAIO_REQUIRE_BROWSER", "PAPAGAIO_REQUIRE_MODELS", "PAPAGAIO_CONFIG", "PAPAGAIO_VENV"})
+TOOL_VARIABLES = frozenset(
+    f"PAPAGAIO_{name}"
+    for name in ("CONFIG", "PARITY_VENV", "REQUIRE_BROWSER", "REQUIRE_MODELS", "REQUIRE_NODE", "TEST_INSTALL", "VENV")
+)
 
 
 def default_data_dir() -> Path:
