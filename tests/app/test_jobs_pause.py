@@ -129,7 +129,10 @@ def test_an_ended_job_is_neither_paused_nor_resumed(database: Database, store: J
 def test_what_cannot_be_paused_or_resumed_says_why(store: JobStore) -> None:
     with pytest.raises(Problem) as caught:
         store.pause(add(store, "dubbing"))
-    assert (caught.value.code, caught.value.values["choices"]) == ("job_not_pausable", ["clone_voice"])
+    assert (caught.value.code, caught.value.values["choices"]) == (
+        "job_not_pausable",
+        [name for name, kind in KINDS.items() if kind.can_pause],
+    )
     with pytest.raises(Problem) as caught:
         store.resume(add(store))
     assert (caught.value.code, caught.value.status) == ("job_not_paused", 409)

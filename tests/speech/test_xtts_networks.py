@@ -121,6 +121,7 @@ def test_the_vocoder_stays_in_float32(checkpoint: Checkpoint) -> None:
     assert load_vocoder(checkpoint.config, checkpoint.weights).at.dtype is torch.float32
 
 
+@pytest.mark.parametrize("scale", [4.0, 24000 / 22050, 1 / 1.3, 1 / 0.7])
 def test_stretching_is_interpolation(scale: float) -> None:
     rows = torch.randn(700, 3)
     wanted = torch.nn.functional.interpolate(rows.T[None], scale_factor=[scale], mode="linear")[0].T

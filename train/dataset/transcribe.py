@@ -63,22 +63,26 @@ def transcribe(
     samples = folder.stage_samples()
     log = StageLog(folder.transcripts)
     batches = batched(folder, samples, options, recognizers)
-    missing = [batch for batch in batches if log.find(batch.key) is None]
+    unfinished = [batch for batch in batches if not (log.find(batch.key) or {}).get("is_whole")]
+    missing = [batch for batch in unfinished if log.find(batch.key) is None]
     doubts = Doubts(folder, options)
     done = len(batches) - len(missing)
-    if missing:
-        count = worker_count(options.workers, len(missing))
+    if unfinished:
+        count = worker_count(options.workers, len(unfinished))
         with WorkerPool(recognizers.first, count) as pool, _Larger(recognizers.larger) as larger:
             questions = [_question("recognize", folder, batch.samples) for batch in missing]
             for index, heard in pool.answers(questions):
                 batch = missing[index]
                 rows = [doubts.row(sample, each) for sample, each in zip(batch.samples, heard, strict=True)]
-                log.add(batch.key, {"clips": larger.again(folder, batch, rows, doubts)})
+                clips = larger.again(folder, batch, rows, doubts)
+                log.add(batch.key, {"clips": clips, "is_whole": not any(map(is_doubtful, clips))})
                 done += 1
                 reporter.progress(done, len(batches), "dataset.stage.transcribe")
                 if reporter.should_stop():
                     raise Stopped
-            _add_languages(folder, pool, log, missing)
+            _add_languages(
+                folder, pool, log, [batch for batch in unfinished if not (log.find(batch.key) or {}).get("is_whole")]
+            )
     return _written(folder, samples, batches, log)
 
 
@@ -208,14 +212,12 @@ def _add_languages(folder: DatasetFolder, pool: WorkerPool, log: StageLog, batch
         row = log.find(batch.key)
         assert row is not None
         doubtful = [index for index, clip in enumerate(row["clips"]) if is_doubtful(clip)]
-        if not doubtful:
-            continue
         asked = [_question("language", folder, [batch.samples[index]]) for index in doubtful]
         clips = [dict(clip) for clip in row["clips"]]
         for number, found in pool.answers(asked):
             figures = clips[doubtful[number]]["figures"]
             clips[doubtful[number]]["figures"] = {**figures, "language_probability": round(found[0], 4)}
-        log.add(batch.key, {"clips": clips})
+        log.add(batch.key, {"clips": clips, "is_whole": True})
 
 
 def is_doubtful(clip: Mapping[str, Any]) -> bool:
