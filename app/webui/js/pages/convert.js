@@ -149,7 +149,7 @@ function tableOf(texts, actions) {
   const button = (/** @type {any} */ model, /** @type {string} */ drawing, /** @type {string} */ label, /** @type {(model: any) => unknown} */ act) =>
     html`<button type="button" class="btn btn-sm btn-quiet" aria-label="${label}: ${model.name}" @click=${() => act(model)}>${icon(drawing)}</button>`;
   const verdict = (/** @type {any} */ { validation }) =>
-    html`<span>${head(`status.${validation.status}`)}</span>
+    html`<span>${texts.t(`page.convert.status.${validation.status}`)}</span>
       ${validation.reasons.map((/** @type {any} */ { message }) => html`<br /><span class="fine">${message}</span>`)}`;
   return {
     label: head("models"),
