@@ -70,4 +70,4 @@ def opened(browser: Browser, address: str, faults: Faults, path: str) -> Iterato
     page.wait_for_selector("[data-live=open]", state="attached")
     yield page
     context.close()
-    assert faults.found == []
+    assert faults.found == [], faults.found
