@@ -176,9 +176,11 @@ def beating(lease: Lease, context: JobContext, wake: Wake) -> Iterator[None]:
 def _beat(lease: Lease, context: JobContext, wake: Wake, done: threading.Event) -> None:
     every_s = lease.lease_s / 3
     next_beat = time.monotonic() + every_s
+    is_first = True  # what was asked between the claim and the making of `wake` is in the table already
     while not done.is_set():
         try:
-            has_news = wake.wait(next_beat - time.monotonic(), until=done.is_set, pause=done.wait)
+            has_news = is_first or wake.wait(next_beat - time.monotonic(), until=done.is_set, pause=done.wait)
+            is_first = False
             is_due = time.monotonic() >= next_beat
             if done.is_set() or not (has_news or is_due):
                 continue

@@ -14,8 +14,9 @@ from app.jobs.claim import claim, release_lost
 from app.jobs.context import JobContext
 from app.jobs.events import EventLog
 from app.jobs.kinds import KINDS
-from app.jobs.runner import Task, Worker
+from app.jobs.runner import Task, Worker, beating
 from app.jobs.store import JobPolicy, JobStore
+from app.jobs.wake import Wake
 from app.storage.database import Database
 from app.storage.files import Files
 from app.storage.tables import jobs
@@ -85,6 +86,17 @@ def test_a_running_job_saves_gives_everything_back_and_goes_on_later(
         "job.started",
         "job.completed",
     ]
+
+
+def test_what_is_asked_right_after_the_claim_is_heard(database: Database, files: Files, store: JobStore) -> None:
+    job_id = add(store)
+    lease = claim(database, worker_id="w", lease_s=300)
+    assert lease is not None
+    store.pause(job_id)
+    context = JobContext(lease, files)
+    with beating(lease, context, Wake(database, 0.01)):  # made after the pause was committed
+        wait_for(context.should_stop, 10)
+    assert context.stop_reason == "paused"
 
 
 def test_a_waiting_job_pauses_at_once_and_twice_is_once(database: Database, store: JobStore) -> None:

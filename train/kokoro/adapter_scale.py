@@ -120,7 +120,8 @@ def choose(candidates: Sequence[Candidate]) -> Candidate:
 
 
 def is_good(whole: Candidate, candidate: Candidate) -> bool:
-    return candidate.likeness >= LEAST_KEPT * whole.likeness and candidate.opinion >= -MOST_LOST
+    kept = min(LEAST_KEPT * whole.likeness, whole.likeness)  # where nothing was gained the whole fit keeps its all
+    return candidate.likeness >= kept and candidate.opinion >= -MOST_LOST
 
 
 def is_nearer(whole: Candidate, further: Candidate) -> bool:

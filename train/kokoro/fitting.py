@@ -100,7 +100,7 @@ def fit_voice(
     learning = Part(reporter, SHARES[1], LISTENING)
     figures = fit(trainable, LoopOptions(steps, seed=options.seed), work_dir / CHECKPOINT, learning, tell)
     scale, stage = WHOLE, Stage.of(store)
-    if opinion and options.listening_texts:
+    if opinion:
         nearest = torch.from_numpy(load_voice(voices / f"{begin.nearest}.bin"))
         lines = _lines(network, "listening", language, options.listening_texts, options.listening_texts // 2)
         scale = select_scale(trainable, nearest, stage, lines, opinion, Part(reporter, LISTENING, 1.0)).scale

@@ -67,7 +67,7 @@ def recordings(fit_store: ModelStore) -> list[Audio]:
 def test_a_voice_with_its_report(
     fit_store: ModelStore, recordings: list[Audio], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(cloning.EFFORTS, "fast", Effort(4, 0, 1, 1.0))
+    monkeypatch.setitem(cloning.EFFORTS, "fast", Effort(4, 1, 1, 1.0))
     library, reporter = VoiceLibrary(tmp_path / "voices"), Told()
     manifest = clips(tmp_path, recordings)
     meta = clone(tmp_path, manifest, options(effort="fast"), fit_store, library, tmp_path / "work", reporter)

@@ -114,7 +114,9 @@ def test_each_rule_warns_and_refuses_at_its_bounds(rule: quality.Rule) -> None:
             continue
         found = judge({**GOOD, rule.measure: bound + step}, {"text": "a"})
         assert [(finding.code, finding.severity) for finding in found] == [(rule.code, severity)]
-        assert found[0].values == {"value": round(bound + step, 3), "text": "a"}
+        shown = round(bound + step, quality.DECIMALS.get(rule.measure, 1))
+        in_khz = {"khz": 5.0} if rule.measure == "bandwidth_hz" else {}
+        assert found[0].values == {"value": shown, "text": "a", **in_khz}
     mildest = rule.refuses if rule.warns is None else rule.warns
     assert mildest is not None and judge({**GOOD, rule.measure: mildest}, {}) == ()
 
@@ -127,7 +129,7 @@ def test_the_worse_of_two_findings_of_one_kind_is_told() -> None:
 
 
 def test_every_finding_has_its_words_and_a_hint_in_every_language() -> None:
-    values = {"value": 1.0, "text": "", "heard": "", "language": "", "likeliest": ""}
+    values = {"value": 1.0, "text": "", "khz": 1.0, "heard": "", "language": "", "likeliest": ""}
     for language in LANGUAGES:
         for code in {rule.code for rule in RULES}:
             assert catalogue(language)[f"clone.finding.{code}"].format(**values)

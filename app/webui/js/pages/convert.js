@@ -21,7 +21,7 @@ export function mount(root, app) {
   return loadPage(root, app, ask, (data) => show(root, app, data)).close;
 }
 
-/** @param {HTMLElement} root @param {import("../app.js").App} app @param {{ studio: import("../catalog.js").Studio, models: any[] }} data */
+/** @param {HTMLElement} root @param {import("../app.js").App} app @param {{ studio: import("../catalog.js").Catalog, models: any[] }} data */
 function show(root, app, data) {
   const { api, texts } = app;
   const known = { models: data.models, error: "", sent: /** @type {number | null} */ (null), job: /** @type {any} */ (null), source: "" };
@@ -89,7 +89,7 @@ function show(root, app, data) {
   };
 }
 
-/** @param {import("../texts.js").Texts} texts @param {import("../catalog.js").Studio} studio @param {any[]} models @param {(event: any) => void} convert */
+/** @param {import("../texts.js").Texts} texts @param {import("../catalog.js").Catalog} studio @param {any[]} models @param {(event: any) => void} convert */
 function convertForm(texts, studio, models, convert) {
   const voices = studio.voices.filter(({ engine }) => engine === "kokoro");
   return html`<form class="card card-body row g-2" id="convert-form" @submit=${convert}>
