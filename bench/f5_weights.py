@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from speech.engines.f5.config import F5Config
 from speech.engines.f5.network import F5Network
 from speech.engines.f5.vocos import Vocos
-from speech.engines.xtts.checkpoint import blank
+from speech.engines.weights import blank
 
 Size = Literal["tiny", "full"]
 TOKENS = {"tiny": 180, "full": 2545}

@@ -73,7 +73,7 @@ def write_voice(path: Path, name: str, size: Size = "tiny", seed: int = 0) -> Pa
 
     from speech.engines.rvc.config import read_config
     from speech.engines.rvc.model_file import Network
-    from speech.engines.xtts.checkpoint import blank
+    from speech.engines.weights import blank
 
     shape = VOICES[name]
     root: dict[str, Any] = {"config": config_of(shape, size), "f0": shape.f0, "version": shape.version}
@@ -98,7 +98,7 @@ def write_contentvec(folder: Path, size: Size = "tiny", seed: int = 0) -> Path:
     from safetensors.torch import save_file
 
     from speech.engines.rvc.contentvec import ContentVec
-    from speech.engines.xtts.checkpoint import blank
+    from speech.engines.weights import blank
 
     channels, inner, layers, kernel = (512, 3072, 12, 128) if size == "full" else (32, 64, 1, 16)
     with blank():
@@ -126,7 +126,7 @@ def write_rmvpe(path: Path, size: Size = "tiny", seed: int = 0) -> Path:
     import torch
 
     from speech.engines.f0.rmvpe import Rmvpe
-    from speech.engines.xtts.checkpoint import blank
+    from speech.engines.weights import blank
 
     with blank():
         network = Rmvpe(16 if size == "full" else 2)

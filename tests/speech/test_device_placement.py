@@ -15,8 +15,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from speech.engines.device import has_failed
 from speech.engines.packed_linear import check_precision
+from speech.engines.weights import blank
 from speech.engines.xtts import vocoder
-from speech.engines.xtts.checkpoint import blank
 from speech.engines.xtts.conditioning import Conditioning
 from speech.engines.xtts.config import XttsConfig
 from speech.engines.xtts.decoding import Decoder, KeyValues, Row

@@ -199,7 +199,7 @@ def test_the_networks_run_where_they_are_put(voice: RvcVoice, content: torch.nn.
     from speech.engines.f0.rmvpe import Rmvpe
     from speech.engines.rvc.generator import Excitation
     from speech.engines.rvc.model_file import Network
-    from speech.engines.xtts.checkpoint import blank
+    from speech.engines.weights import blank
 
     with blank():
         network, fcpe, rmvpe, crepe = Network(voice.config), Fcpe(), Rmvpe(2), Crepe((16, 4, 4, 4, 4, 8))

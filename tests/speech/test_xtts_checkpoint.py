@@ -112,7 +112,7 @@ def test_nothing_is_copied_and_all_is_given_back(xtts_tiny: Path) -> None:
 
 MODULES = """
 import sys, torch
-from speech.engines.xtts.checkpoint import blank
+from speech.engines.weights import blank
 with blank():
     made = [torch.nn.Embedding(4, 4), torch.nn.Linear(4, 4), torch.nn.Conv1d(4, 4, 3), torch.nn.LayerNorm(4)]
 assert all(tensor.is_meta for module in made for tensor in module.parameters())

@@ -10,10 +10,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from speech.engines.convolution import Conv
 from speech.engines.xtts.checkpoint import Checkpoint, Latents
 from speech.engines.xtts.conditioning import LEAST_S, load_conditioning
 from speech.engines.xtts.speaker import load_speaker_encoder
-from speech.engines.xtts.vocoder import HOP, Conv, Stretch, Vocoder, VocoderStream, load_vocoder
+from speech.engines.xtts.vocoder import HOP, Stretch, Vocoder, VocoderStream, load_vocoder
 from speech.resampling import resample_as_torchaudio
 
 ROWS = 27

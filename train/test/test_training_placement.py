@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from speech.engines.xtts.checkpoint import blank
+from speech.engines.weights import blank
 from speech.engines.xtts.conditioning import Conditioning
 from speech.engines.xtts.config import XttsConfig
 from speech.engines.xtts.gpt import Gpt

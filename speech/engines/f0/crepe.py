@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from speech.engines.f0.mel import FRAME
 from speech.engines.torch_file import TensorRecord, TorchFile
-from speech.engines.xtts.checkpoint import blank, fill
+from speech.engines.weights import blank, fill
 from speech.errors import SpeechError
 
 BINS, WINDOW = 360, 1024

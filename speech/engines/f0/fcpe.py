@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from speech.engines.f0.mel import FRAME, mel_filters
 from speech.engines.torch_file import TensorRecord, TorchFile
-from speech.engines.xtts.checkpoint import blank, fill
+from speech.engines.weights import blank, fill
 from speech.errors import SpeechError
 
 BINS, WIDTH, LAYERS, KERNEL = 360, 512, 6, 31

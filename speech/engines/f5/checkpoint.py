@@ -21,7 +21,7 @@ from speech.engines.f5.network import Attention, F5Network, FeedForward
 from speech.engines.f5.text import Vocabulary, read_vocabulary
 from speech.engines.f5.vocos import Vocos, blank_vocos
 from speech.engines.torch_file import TensorRecord, TorchFile
-from speech.engines.xtts.checkpoint import blank, fill
+from speech.engines.weights import blank, fill, safetensors_in
 from speech.errors import SpeechError
 
 STATES = ("ema_model_state_dict", "model_state_dict")  # of a trainer's file, the better one first
@@ -97,7 +97,7 @@ def _plain(name: str) -> str:
 
 def _tensors(path: Path) -> Iterator[tuple[str, Tensor]]:
     if path.suffix == ".safetensors":
-        yield from _safetensors(path)
+        yield from safetensors_in(path)
         return
     file = TorchFile(path)
     root = file.root
@@ -109,14 +109,3 @@ def _tensors(path: Path) -> Iterator[tuple[str, Tensor]]:
     for name, record in root.items():
         if isinstance(name, str) and isinstance(record, TensorRecord):
             yield name, file.tensor(record)
-
-
-def _safetensors(path: Path) -> Iterator[tuple[str, Tensor]]:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="pt") as file:
-            for name in file.keys():
-                yield name, file.get_tensor(name)
-    except (SafetensorError, OSError, ValueError, RuntimeError) as error:
-        raise SpeechError("checkpoint_damaged", file=path.name, reason=str(error)[:200]) from None

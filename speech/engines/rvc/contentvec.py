@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from speech.engines.rvc.config import CONTENT_WIDTHS
 from speech.engines.torch_file import TensorRecord, TorchFile
-from speech.engines.xtts.checkpoint import blank, fill
+from speech.engines.weights import blank, fill
 from speech.errors import SpeechError
 
 FRAME = 320  # samples a frame, once `LEAST` are there

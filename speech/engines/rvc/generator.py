@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from speech.engines.convolution import SLOPE, Conv, Fusion, Padded, Past
 from speech.engines.rvc.config import DILATIONS, KERNELS, RvcConfig
-from speech.engines.xtts.vocoder import Conv, Fusion, Padded, Past
 
-SLOPE, LAST_SLOPE = 0.1, 0.01  # of the rectifiers
+LAST_SLOPE = 0.01  # of the last rectifier
 SINE, NOISE = 0.1, 0.003  # of the excitation where there is F0; without it noise of a third of the sine
 BLOCK = 24  # frames at once: what a layer reads and writes stays in a core's cache
 

@@ -18,7 +18,7 @@ from speech.engines.rvc.encoder import ContentEncoder
 from speech.engines.rvc.flow import Flow
 from speech.engines.rvc.generator import Layers
 from speech.engines.torch_file import TensorRecord, TorchFile
-from speech.engines.xtts.checkpoint import blank, fill
+from speech.engines.weights import blank, fill
 from speech.errors import SpeechError
 
 CONFIG = "rvc_config"  # of our copy's metadata

@@ -2,26 +2,21 @@
 
     config.json  vocab.json  model.pth or model.safetensors  [speakers_xtts.pth]  [dvae.pth]
 
-`open_checkpoint` maps the weights and copies nothing; `fill` gives them to modules made in `blank`, so that no random
-numbers are drawn, and finds what is not a number in the one pass that brings them into memory.
+`open_checkpoint` maps the weights and copies nothing; `speech.engines.weights` gives them to modules.
 """
 
 from __future__ import annotations
 
 import hashlib
-import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
+from torch import Tensor
 
 from speech.engines.torch_file import TensorRecord, TorchFile
+from speech.engines.weights import checked_tensor, safetensors_in, tensor_of
 from speech.engines.xtts.config import XttsConfig, read_config
 from speech.errors import SpeechError
 
@@ -73,36 +68,6 @@ def open_checkpoint(folder: Path) -> Checkpoint:
     return Checkpoint(config, weights, folder / "vocab.json", digest.hexdigest(), release)
 
 
-class _NoDraws(TorchFunctionMode):
-    """Leaves out first values: on the meta device they are none, and nn.Embedding's import PyTorch's compiler (3 s)."""
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        named = kwargs or {}
-        return named["tensor"] if func is nn.init.normal_ else func(*args, **named)
-
-
-@contextmanager
-def blank() -> Iterator[None]:
-    """Modules made in this context are on the meta device, without memory or random numbers, for `fill`."""
-    with torch.device("meta"), _NoDraws():
-        yield
-
-
-def fill(module: nn.Module, weights: Mapping[str, Tensor], prefix: str) -> None:
-    """Give `module`, made in `blank`, its tensors `prefix` + name, and set it to evaluation without gradients.
-
-    float32 tensors stay views of the file; half-precision ones are widened. Raises SpeechError
-    `checkpoint_tensor_missing`, `_shape`, `_dtype` or `_values` (not a number, or infinite).
-    """
-    wanted = module.state_dict()
-    given = {name: _fitting(prefix + name, like, weights) for name, like in wanted.items()}
-    module.load_state_dict(given, assign=True)
-    for name, tensor in (*module.named_parameters(), *module.named_buffers()):
-        if tensor.is_meta:  # a buffer that is in no state dict
-            raise SpeechError("checkpoint_tensor_missing", tensor=prefix + name)
-    module.eval().requires_grad_(False)
-
-
 def read_speakers(folder: Path) -> Mapping[str, Latents]:
     """The studio speakers that came with the checkpoint, in the file's order; none when there is no such file.
 
@@ -118,7 +83,7 @@ def read_speakers(folder: Path) -> Mapping[str, Latents]:
     speakers = {}
     for name, voice in file.root.items():
         tensors = {f"{name}.{part}": tensor for part, tensor in _tensors(file, voice)}
-        gpt, speaker = (_checked(f"{name}.{part}", torch.float32, like[part], tensors) for part in like)
+        gpt, speaker = (checked_tensor(f"{name}.{part}", torch.float32, like[part], tensors) for part in like)
         speakers[str(name)] = Latents(gpt, speaker)
     return speakers
 
@@ -139,7 +104,7 @@ def _stored(folder: Path) -> tuple[dict[str, Tensor], bytes, Callable[[], None]]
     """Tensors by the file's own names, what identifies their content, and `Checkpoint.release`."""
     path = folder / "model.safetensors"
     if path.exists():
-        tensors = dict(_safetensors(path))
+        tensors = dict(safetensors_in(path))
         return tensors, b"".join(_identity(name, tensor) for name, tensor in tensors.items()), lambda: None
     file = TorchFile(folder / "model.pth")
     root = file.root.get("model", file.root) if isinstance(file.root, dict) else file.root
@@ -157,17 +122,6 @@ def _identity(name: str, tensor: Tensor, checksum: int = 0) -> bytes:
     plain = tensor.contiguous().reshape(-1).view(torch.uint8)
     step = max(64, len(plain) // 16)
     return mark + b"".join(plain[start : start + 64].numpy().tobytes() for start in range(0, len(plain), step))
-
-
-def _safetensors(path: Path) -> Iterator[tuple[str, Tensor]]:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="pt") as file:
-            for name in file.keys():
-                yield name, file.get_tensor(name)
-    except (SafetensorError, OSError, ValueError, RuntimeError) as error:
-        raise SpeechError("checkpoint_damaged", file=path.name, reason=str(error)) from None
 
 
 def _tensors(file: TorchFile, root: object) -> Iterator[tuple[str, Tensor]]:
@@ -202,36 +156,7 @@ def _check_kind(weights: Mapping[str, Tensor], config: XttsConfig, folder: Path)
         f"gpt.gpt.h.{config.layers - 1}.ln_1.weight": (config.width,),
     }
     for name, shape in shapes.items():
-        _look(name, shape, weights)
+        tensor_of(name, shape, weights)
     layers = sum(name.startswith("gpt.gpt.h.") and name.endswith(".ln_1.weight") for name in weights)
     if layers != config.layers:
         raise SpeechError("checkpoint_unsupported", setting="gpt_layers", value=str(config.layers), valid=str(layers))
-
-
-def _fitting(name: str, like: Tensor, weights: Mapping[str, Tensor]) -> Tensor:
-    return _checked(name, like.dtype, tuple(like.shape), weights)
-
-
-def _look(name: str, shape: Iterable[int], weights: Mapping[str, Tensor]) -> Tensor:
-    if name not in weights:
-        raise SpeechError("checkpoint_tensor_missing", tensor=name)
-    found = weights[name]
-    if tuple(found.shape) != tuple(shape):
-        raise SpeechError("checkpoint_tensor_shape", tensor=name, shape=str(list(found.shape)), wanted=str(list(shape)))
-    return found
-
-
-def _checked(name: str, dtype: torch.dtype, shape: Iterable[int], weights: Mapping[str, Tensor]) -> Tensor:
-    found = _look(name, shape, weights)
-    if found.dtype != dtype and not (found.is_floating_point() and dtype.is_floating_point):
-        raise SpeechError("checkpoint_tensor_dtype", tensor=name, dtype=str(found.dtype), wanted=str(dtype))
-    if found.is_floating_point() and not _is_finite(found.float()):
-        raise SpeechError("checkpoint_tensor_values", tensor=name)
-    return found.to(dtype)
-
-
-def _is_finite(tensor: Tensor) -> bool:
-    """In one pass of one thread: a team of threads starts slower than most of these tensors add up."""
-    with np.errstate(all="ignore"):
-        total = float(tensor.numpy().sum())
-    return math.isfinite(total) or bool(torch.isfinite(tensor).all())

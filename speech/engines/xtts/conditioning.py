@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from speech.engines.xtts.checkpoint import blank, fill
+from speech.engines.weights import blank, fill
 from speech.engines.xtts.spectrum import BANDS, SAMPLE_RATE, log_mel
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from speech.engines.xtts.checkpoint import blank, fill
+from speech.engines.weights import blank, fill
 from speech.engines.xtts.spectrum import BANDS, log_mel
 
 CODES = 1024

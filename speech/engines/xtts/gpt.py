@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from speech.engines.xtts.checkpoint import blank, fill
+from speech.engines.weights import blank, fill
 from speech.engines.xtts.config import XttsConfig
 from speech.errors import SpeechError
 
