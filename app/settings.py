@@ -84,6 +84,9 @@ class Settings(BaseSettings):
     dataset_hosts: tuple[str, ...] = Field(
         (), description="hosts besides YouTube's whose sounds may be downloaded into datasets"
     )
+    fetch_private_hosts: tuple[str, ...] = Field(
+        (), description="hosts that links may lead to although their address is not on the public internet"
+    )
     max_body_mb: float = Field(100, gt=0, description="megabytes a request body may have")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="what the log shows")
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from app.statuses_safety import URLS
+
 _XTTS = {  # XTTS and the checkpoints it reads
     "checkpoint_damaged": 500,
     "checkpoint_dir_unusable": 503,
@@ -300,6 +302,7 @@ _SERVICE = {  # the service, its settings and its command line
     "unknown_queue": 400,
     "unknown_setting": 500,
     "unsupported_database": 500,
+    **URLS,
 }
 _TRAINING = {  # fine-tuning and listening tests
     "adapter_other_base": 409,

@@ -13,6 +13,7 @@ from app.security.identity import Identity
 from app.security.keys import KeyStore, SessionStore
 from app.security.limits import Limits
 from app.security.secrets import load_secrets
+from app.security.urls import UrlGuard
 from app.settings import Settings
 from app.storage.database import Database
 from app.storage.files import Files
@@ -52,6 +53,7 @@ def wire(settings: Settings, supervised: bool) -> Services:
         training=training_service_of(settings, synthesizer.store),
         identity=_identity(settings, database),
         limits=Limits(settings.redis_url),
+        urls=UrlGuard(frozenset(host.lower() for host in settings.fetch_private_hosts)),
         metrics=Metrics(database, lambda: _engine_figures(synthesizer)),
         driver=driver,
     )

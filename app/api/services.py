@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # the database layer is a third of the import of app.main, an
     from app.jobs.store import JobStore
     from app.observability.metrics import Metrics
     from app.security.identity import Identity
+    from app.security.urls import UrlGuard
     from app.storage.database import Database
     from app.storage.files import Files
     from app.storage.profiles import ProfileStore
@@ -46,6 +47,7 @@ class Services:
     training: TrainingService
     identity: Identity
     limits: Limits
+    urls: UrlGuard  # by which every link of a user is fetched
     metrics: Metrics
     driver: Driver | None = None  # of the workers, when this service keeps them
     caller: Caller = LOCAL  # for whom what has an owner is read and written

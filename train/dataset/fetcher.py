@@ -6,7 +6,6 @@ whatever a page redirects to.
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import os
 import socket
@@ -16,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from speech.addresses import is_public
 
 YOUTUBE = ("youtube.com", "www.youtube.com", "m.youtube.com", "youtu.be")
 LASTING = (  # in yt-dlp's words: trying again does not help
@@ -130,7 +131,7 @@ def guarded(resolve: Callable[..., Any], allowed: Collection[str], is_open: bool
         if name.lower() in allowed and not is_open:
             return resolve(host, *arguments, **named)
         found = resolve(host, *arguments, **named)
-        private = [each[4][0] for each in found if not ipaddress.ip_address(each[4][0].split("%")[0]).is_global]
+        private = [each[4][0] for each in found if not is_public(str(each[4][0]))]
         if private or not is_open:
             raise OSError(f"{name} may not be reached from here")
         return found
