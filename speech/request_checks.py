@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from secrets import randbelow
 
 from speech.engines.base import Engine, EngineInfo, VoiceConverter
@@ -73,9 +73,14 @@ def own_language(voice: Voice, text: str, info: EngineInfo) -> str:
     return found
 
 
-def voice_of(engine: Engine | VoiceConverter, voice_id: str) -> Voice:
-    """Raises SpeechError `unknown_voice`; what `check` raises where there are none."""
-    voices = {voice.voice_id: voice for voice in engine.voices()}
+def voice_of(
+    engine: Engine | VoiceConverter, voice_id: str, may_see: Callable[[Voice], bool] = lambda voice: True
+) -> Voice:
+    """One of those that `may_see` is true of.
+
+    Raises SpeechError `unknown_voice`; what `check` raises where there are none.
+    """
+    voices = {voice.voice_id: voice for voice in engine.voices() if may_see(voice)}
     if not voices:
         engine.check()
     if voice_id not in voices:

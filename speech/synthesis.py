@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import cast
+from typing import Self, cast
 
 from speech.audio import join
 from speech.chunks import as_chunks, processed, with_pauses
@@ -71,6 +72,14 @@ class Synthesizer:
         self.pool = EnginePool(
             self._loadable, options.memory_bytes, options.idle_s, options.device, options.warm_engines
         )
+        self._may_see: Callable[[Voice], bool] = lambda voice: True
+
+    def seen_by(self, may_see: Callable[[Voice], bool]) -> Self:
+        """The same engines, where voices of which `may_see` is false do not exist."""
+        _ = self._engines, self._converters  # built once for all who see them
+        view = copy(self)
+        view._may_see = may_see
+        return view
 
     @cached_property
     def registry(self) -> Registry:
@@ -86,27 +95,27 @@ class Synthesizer:
         """Each voice once, as the engine speaks it that it was made for, or the first that can."""
         found: dict[str, Voice] = {}
         for engine in self._engines.values():
-            for voice in engine.voices():
+            for voice in self._seen(engine):
                 if voice.voice_id not in found or voice.engine == voice.home:
                     found[voice.voice_id] = voice
         return tuple(found.values())
 
     def voices_of(self, engine: str) -> tuple[Voice, ...]:
         """All that `engine` can speak. Raises SpeechError `unknown_engine`, `engine_not_built`."""
-        return self._engine(engine).voices()
+        return self._seen(self._engine(engine))
 
     def engines_by_voice(self) -> Mapping[str, list[str]]:
         """Id of a voice to the engines that can speak it, first the one that it was made for."""
         found: dict[str, list[str]] = {}
         for name, engine in self._engines.items():
-            for voice in engine.voices():
+            for voice in self._seen(engine):
                 names = found.setdefault(voice.voice_id, [])
                 names.insert(0 if voice.home == name else len(names), name)
         return found
 
     def converter_voices(self, converter: str) -> tuple[Voice, ...]:
         """The voices that `converter` converts into. Raises SpeechError `unknown_converter`."""
-        return self._converter(converter).voices()
+        return self._seen(self._converter(converter))
 
     def pool_stats(self) -> PoolStats:
         return self.pool.stats()
@@ -225,7 +234,7 @@ class Synthesizer:
         `unknown_converter` and what its parameters raise.
         """
         chosen = self._engine(engine)
-        speaking = voice_of(chosen, voice)
+        speaking = voice_of(chosen, voice, self._may_see)
         spoken = match_language(language or own_language(speaking, text, chosen.info), chosen.info)
         step = self._conversion_step(conversion, spoken) if conversion else None
         narrowed = reading.narrowed(spoken, speaking.voice_id)
@@ -294,6 +303,9 @@ class Synthesizer:
         asked = self._options.precisions.get(name, self._options.precision)
         return install.precision(asked) or EngineOptions.precision
 
+    def _seen(self, engine: Engine | VoiceConverter) -> tuple[Voice, ...]:
+        return tuple(voice for voice in engine.voices() if self._may_see(voice))
+
     def _engine(self, name: str) -> Engine:
         self.registry.engine(name)
         return self._engines[name]
@@ -317,7 +329,7 @@ class Synthesizer:
         converter = self._converter(asked.converter)
         if converter.info.needs_text:
             match_language(language, converter.info)
-        voice = voice_of(converter, asked.voice)
+        voice = voice_of(converter, asked.voice, self._may_see)
         parameters = checked_with_choices(asked.converter, converter.info.parameters, asked.parameters)
         return ConversionStep(converter.info, voice, parameters)
 

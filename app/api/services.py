@@ -54,9 +54,14 @@ class Services:
 
     def of(self, caller: Caller) -> Services:
         """The same service as `caller` sees it."""
+        from app.storage.voice_owners import VoiceScope
+
+        may_see = VoiceScope(self.settings.voices_path, self.database, caller)
+        synthesizer = self.synthesizer if caller.is_admin else self.synthesizer.seen_by(may_see)
         jobs, events, profiles = self.jobs.of(caller), self.events.of(caller), self.profiles.of(caller)
         pronunciations = self.pronunciations.of(caller)
-        return replace(self, caller=caller, jobs=jobs, events=events, profiles=profiles, pronunciations=pronunciations)
+        seen = replace(self, caller=caller, jobs=jobs, events=events, profiles=profiles, synthesizer=synthesizer)
+        return replace(seen, pronunciations=pronunciations)
 
     def reading(self, wrapping: str = "auto") -> ReadingOptions:
         """How the caller's texts are read: with their dictionary."""

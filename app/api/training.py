@@ -111,8 +111,8 @@ def start(
     from app.jobs.job import new_job_id
     from app.jobs.store import NameReserved
 
-    services.training.check()
     services.datasets.open(body.dataset, services.caller)
+    services.training.check()
     services.training.dataset(body.dataset)
     sections = body.sections()
     services.training.options(sections)

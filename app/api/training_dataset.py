@@ -299,8 +299,8 @@ def _add(services: Services, body: StageRequest, first: str, last: str) -> Job:
     """
     from train.dataset.options import changed
 
-    services.datasets.check()
     folder = opened(services, body.dataset)
+    services.datasets.check()
     changed(folder.options(), body.options)
     if "allowed_hosts" in body.options.get("download", {}):
         raise SpeechError("bad_dataset_option", option="download.allowed_hosts", reason="the operator sets it")

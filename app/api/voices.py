@@ -159,12 +159,15 @@ def voices(
 )
 def import_voice(services: Wired, body: Annotated[Import, Depends(body_of(Import, MULTIPART))]) -> VoiceProfile:
     """What it holds is checked before anything is kept; an id that is taken is refused."""
+    from app.storage.voice_owners import set_owner
+
     library = services.cloning.library()
     with TemporaryDirectory(dir=services.settings.data_dir, prefix="import-") as folder:
         path = Path(folder) / "voice.safetensors"
         with path.open("xb") as file:
             shutil.copyfileobj(body.file.file, file, 1 << 20)
         meta = library.import_(path, body.voice_id)
+        set_owner(library.folder(meta.voice_id), services.caller.user_id)
     return _one_profile(services, find_voice(services, meta.voice_id))
 
 

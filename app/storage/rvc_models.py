@@ -57,6 +57,10 @@ class RvcModelStore:
         except IntegrityError:
             raise Problem("rvc_name_taken", name=model.name) from None
 
+    def has(self, model_id: str) -> bool:
+        with self._database.read() as connection:
+            return connection.scalar(select(table.c.id).where(self._scope(), table.c.id == model_id)) is not None
+
     def has_name(self, name: str) -> bool:
         with self._database.read() as connection:
             query = select(table.c.id).where(table.c.user_id == self._caller.user_id, table.c.name == name)

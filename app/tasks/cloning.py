@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from app.jobs.context import JobContext
+from app.storage.voice_owners import set_owner
 from app.tasks.cloning_service import FIT, INTAKE, MANIFEST, STAGED, UPLOADS, CloningService
 from speech.errors import SpeechError
 from speech.voice_files import Consent, VoiceMeta
@@ -56,6 +57,7 @@ def clone_voice(cloning: CloningService, context: JobContext, params: Mapping[st
     if meta is None:
         meta = _of_this_job(staged, context.work_dir / STAGED, wanted) or _fit(cloning, context, wanted, staged)
         folder = staged.folder(wanted.voice)
+        set_owner(folder, context.job.user_id)
         context.at_completion(lambda: adopt(folder, cloning.voices_dir / wanted.voice))
     return {
         "voice_id": meta.voice_id,
