@@ -30,6 +30,7 @@ from app.api import (
     text,
     training,
     training_dataset,
+    training_estimate,
     training_samples,
     voices,
 )
@@ -57,6 +58,7 @@ ROUTERS = (
     *rvc.routers,
     finetune.router,
     training.router,
+    training_estimate.router,
     training_samples.router,
     training_dataset.router,
     events.router,

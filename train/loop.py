@@ -149,7 +149,7 @@ def _restored(trainable: Trainable, state: _State, saved: Mapping[str, Any], is_
 
 
 def _step(trainable: Trainable, options: LoopOptions, state: _State) -> dict[str, float]:
-    """One step of the optimizer: the terms of its batches, averaged."""
+    """One step of the optimizer: the terms of its batches, averaged, their sum as `loss`, and the learning `rate`."""
     _seed_dropout(options, state.step)
     scale = schedule(state.step, options)
     for group in state.optimizer.param_groups:
@@ -166,7 +166,7 @@ def _step(trainable: Trainable, options: LoopOptions, state: _State) -> dict[str
         for name, value in zip(terms, values, strict=True):
             means[name] = means.get(name, 0.0) + value / options.accumulation
     _descend(options, state)
-    return means
+    return {**means, "loss": sum(means.values()), "rate": state.optimizer.param_groups[0]["lr"]}
 
 
 def _descend(options: LoopOptions, state: _State) -> None:

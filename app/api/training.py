@@ -9,23 +9,23 @@ from pydantic import BaseModel, Field, StringConstraints
 from starlette.responses import FileResponse
 
 from app.api.bodies import JSON, Body, body_of, documented
-from app.api.job_views import AnyJob, iso, view_of
+from app.api.job_views import AnyJob, view_of
 from app.api.languages import Language
 from app.api.queries import known_query
 from app.api.services import Services, Wired
+from app.api.training_log import Level, LogLine, log_lines
 from app.errors import Problem
 from app.jobs.kinds import TRAINING
 
 if TYPE_CHECKING:
+    from app.jobs.events import Event
     from app.jobs.job import Job
 
 router = APIRouter(prefix="/training", tags=["training"], dependencies=[Depends(known_query)])
 
+LEARNING = "training.stage.learning"
 DEVICE = "training:device"  # what one training at a time holds
-LEVELS = {"job.failed": "error", "job.log": "info", "job.metric": "debug", "job.progress": "debug"}
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
-Level = Literal["debug", "info", "error"]
-ORDER: tuple[Level, ...] = ("debug", "info", "error")
 
 
 class NewTraining(Body):
@@ -70,25 +70,29 @@ class OneJob(Body):
 
 
 class TrainingState(BaseModel):
+    """`metrics`: the last of each figure."""
+
     job: AnyJob | None
+    run: str | None = None
+    dataset: str | None = None
+    options: dict[str, dict[str, Any]] = {}  # sections of train_config.yaml that differ, as it was started
+    epoch: int | None = None  # that it is in, from 1
+    epochs: int | None = None
     step: int | None = None
+    steps: int | None = None  # in all; null until it has begun to learn
+    left_s: float | None = None  # by the pace of the last steps; null until there is one, or while it does not learn
     metrics: dict[str, float] = {}
     gpu: str | None = None  # name of the device; null: there is no GPU
     gpu_memory_used_bytes: int | None = None
     gpu_memory_bytes: int | None = None
-
-
-class LogLine(BaseModel):
-    at: str | None
-    level: Level
-    kind: str
-    data: dict[str, Any]
+    gpu_temperature_c: int | None = None
 
 
 class Checkpoint(BaseModel):
     name: str  # RUN/STEP
     run: str
     step: int
+    epoch: int | None  # that it ended; null of one that an older version kept
     method: str
     language: str
     losses: dict[str, float]
@@ -96,6 +100,7 @@ class Checkpoint(BaseModel):
     is_best: bool
     size_bytes: int
     created_at: float  # seconds since 1970
+    samples: list[str]  # names of sounds that were judged
 
 
 class CheckpointDeleted(BaseModel):
@@ -150,31 +155,38 @@ def status(services: Wired, language: Language, job_id: str | None = None) -> Tr
         return TrainingState(job=None, **_gpu())
     rows = services.training.curve(job.params["run"], services.caller)
     metrics = {name: value for row in rows for name, value in row.items() if name != "step"}
-    return TrainingState(job=view_of(job, language), step=rows[-1]["step"] if rows else None, metrics=metrics, **_gpu())
+    return TrainingState(
+        job=view_of(job, language),
+        run=job.params["run"],
+        dataset=job.params["dataset"],
+        options=job.params["options"],
+        metrics=metrics,
+        **_place(services, job, rows[-1]["step"] if rows else None),
+        **_gpu(),
+    )
 
 
 @router.get("/logs", summary="What a training told, by level")
 def logs(
     services: Wired,
+    language: Language,
     job_id: str | None = None,
     level: Level = "info",
     lines: Annotated[int, Query(ge=1, le=2000)] = 100,
 ) -> list[LogLine]:
+    """Lines of `level` and graver ones, the last so many, oldest first."""
     job = _training(services, job_id)
-    told: list[LogLine] = []
-    last_id = 0
-    while events := services.events.since(last_id, 500, job.id):
-        last_id = events[-1].id
-        for event in events:
-            own: Any = LEVELS.get(event.kind, "info")
-            if ORDER.index(own) >= ORDER.index(level):
-                told.append(LogLine(at=iso(event.created_at), level=own, kind=event.kind, data=dict(event.data)))
-    return told[-lines:]
+    told: list[Event] = []
+    while events := services.events.since(told[-1].id if told else 0, 500, job.id):
+        told += events
+    return log_lines(told, level, language)[-lines:]
 
 
 @router.get("/curve", summary="Losses of each step")
-def curve(services: Wired, run: str) -> list[dict[str, float]]:
-    return services.training.curve(run, services.caller)
+def curve(services: Wired, run: str, after: Annotated[int, Query(ge=0)] = 0) -> list[dict[str, float]]:
+    """Rows of steps later than `after`; with a row's figures of learning come `rate`, the learning rate, and with one
+    of a validation those of held-out clips."""
+    return [row for row in services.training.curve(run, services.caller) if row["step"] > after]
 
 
 @router.get("/checkpoints", summary="What trainings kept")
@@ -188,6 +200,11 @@ def checkpoints(services: Wired, run: str | None = None) -> list[Checkpoint]:
 def download(services: Wired, run: str, step: str) -> FileResponse:
     path = services.training.weights(run, step, services.caller)
     return FileResponse(path, filename=f"{run}-{step}-{path.name}", media_type="application/octet-stream")
+
+
+@router.get("/checkpoints/{run}/{step}/samples/{name}", summary="What a checkpoint said", response_class=FileResponse)
+def checkpoint_sample(services: Wired, run: str, step: str, name: str) -> FileResponse:
+    return FileResponse(services.training.sample(run, step, name, services.caller), media_type="audio/wav")
 
 
 @router.delete("/checkpoints/{run}/{step}", summary="Delete a checkpoint")
@@ -211,18 +228,31 @@ def _latest(services: Services) -> Job | None:
     return jobs[0] if jobs else None
 
 
-def _gpu() -> dict[str, Any]:
-    """Figures of the GPU as the driver's library tells them, without PyTorch; none where there is no GPU."""
-    import shutil
-    import subprocess
+def _place(services: Services, job: Job, step: int | None) -> dict[str, Any]:
+    """Epoch and step of a training, and the seconds that are left."""
+    from app.tasks.training_estimate import RECENT, seconds_left
 
-    tool = shutil.which("nvidia-smi")
-    if tool is None:
+    epochs = services.training.options(job.params["options"]).run.epochs
+    done: dict[str, Any] = {"epochs": epochs, "step": step}
+    learning = [one for one in services.events.newest(job.id, "job.progress", RECENT) if one.data["note"] == LEARNING]
+    if not learning:
+        return done
+    newest = learning[0].data
+    steps = newest["total"]
+    done |= {"steps": steps, "epoch": min(epochs, 1 + max(0, (step or 0) - 1) * epochs // steps) if step else 1}
+    if job.status != "processing" or services.events.newest(job.id, "job.progress", 1)[0].data["note"] != LEARNING:
+        return done
+    told = reversed(services.events.newest(job.id, "job.metric", RECENT))
+    times = [one.created_at for one in told if "rate" in one.data["values"]]
+    return done | {"left_s": seconds_left(times, steps - (step or 0))}
+
+
+def _gpu() -> dict[str, Any]:
+    """Figures of the GPU; none where there is no GPU."""
+    from app.tasks.training_estimate import find_gpu
+
+    gpu = find_gpu()
+    if gpu is None:
         return {}
-    query = ["--query-gpu=name,memory.used,memory.total", "--format=csv,noheader,nounits"]
-    try:
-        said = subprocess.run([tool, *query], capture_output=True, text=True, timeout=5, check=True).stdout
-        name, used, total = (part.strip() for part in said.splitlines()[0].split(","))
-        return {"gpu": name, "gpu_memory_used_bytes": int(used) << 20, "gpu_memory_bytes": int(total) << 20}
-    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
-        return {}
+    used = {"gpu_memory_used_bytes": gpu.memory_used_bytes, "gpu_memory_bytes": gpu.memory_bytes}
+    return {"gpu": gpu.name, **used, "gpu_temperature_c": gpu.temperature_c}

@@ -67,6 +67,15 @@ class EventLog:
         with self._database.read() as connection:
             return [Event(**row) for row in connection.execute(query).mappings()]
 
+    def newest(self, job_id: str, kind: str, limit: int) -> list[Event]:
+        """Of one job and kind, the newest first."""
+        query = select(job_events).where(job_events.c.job_id == job_id).where(job_events.c.kind == kind)
+        query = query.order_by(job_events.c.id.desc()).limit(limit)
+        if not self._caller.is_admin:
+            query = query.where(job_events.c.user_id == self._caller.user_id)
+        with self._database.read() as connection:
+            return [Event(**row) for row in connection.execute(query).mappings()]
+
     def last_id(self) -> int:
         """The newest id; 0 when nothing has happened."""
         with self._database.read() as connection:

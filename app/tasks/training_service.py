@@ -111,7 +111,7 @@ class TrainingService:
 
     def _checkpoints_of(self, run: str, caller: Caller) -> list[dict[str, Any]]:
         from train.checkpoints import snapshots_in
-        from train.evidence import EVIDENCE
+        from train.evidence import EVIDENCE, SAMPLES
         from train.xtts.finetune import CHECKPOINTS
 
         found = snapshots_in(self._existing(run, caller) / CHECKPOINTS)
@@ -121,12 +121,14 @@ class TrainingService:
                 "name": f"{run}/{path.name}",
                 "run": run,
                 "step": meta["step"],
+                "epoch": -(-meta["step"] // meta["steps_per_epoch"]) if "steps_per_epoch" in meta else None,
                 "created_at": (path / "meta.json").stat().st_mtime,
                 "method": meta["method"],
                 "language": meta["language"],
                 "losses": meta["losses"],
                 "evidence": _json(path / EVIDENCE),
                 "is_best": meta["losses"]["loss"] == best,
+                "samples": sorted(file.stem for file in (path / SAMPLES).glob("*.wav")),
                 "size_bytes": sum(file.stat().st_size for file in path.rglob("*") if file.is_file()),
             }
             for path, meta in found
@@ -148,6 +150,16 @@ class TrainingService:
 
         folder = self.checkpoint(run, step, caller)
         return next(folder / name for name in (ADAPTER, WEIGHTS) if (folder / name).is_file())
+
+    def sample(self, run: str, step: str, name: str, caller: Caller = LOCAL) -> Path:
+        """A sound that a checkpoint was judged by. Raises as `checkpoint`; Problem `sample_not_found`."""
+        from train.evidence import SAMPLES
+
+        folder = self.checkpoint(run, step, caller) / SAMPLES
+        found = {path.stem: path for path in folder.glob("*.wav")}
+        if name not in found:
+            raise Problem("sample_not_found", name=name[:80], choices=sorted(found) or ["–"])
+        return found[name]
 
     def delete(self, run: str, step: str, caller: Caller = LOCAL) -> None:
         """Raises as `checkpoint`."""

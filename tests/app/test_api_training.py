@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +40,11 @@ class Trainings:
         assert answer.status_code == status, answer.text
         return answer.json()
 
-    def work(self, stop: str = "") -> None:
+    def work(self, stop: str = "", each_step: Callable[[int], object] = lambda step: None) -> None:
         """Run what waits; with `stop` the route of that name is called after the third step."""
 
         def task(context: Any, params: Mapping[str, Any]) -> dict[str, Any]:
-            tell = context.metric
+            tell, move = context.metric, context.progress
 
             def metric(step: int, values: Mapping[str, float]) -> None:
                 tell(step, values)
@@ -52,7 +52,12 @@ class Trainings:
                     self.send("POST", f"/{stop}", job_id=context.job.id)
                     context.stop("paused" if stop == "pause" else "cancelled")
 
-            context.metric = metric
+            def progress(done: int, total: int, note: str = "") -> None:
+                move(done, total, note)
+                if note == "training.stage.learning":
+                    each_step(done)
+
+            context.metric, context.progress = metric, progress
             return train_model(self.services.training, context, params)
 
         rest = {"worker_id": "w", "lease_s": 60, "poll_s": 0.01, "queues": ["train"]}
@@ -84,7 +89,8 @@ def test_a_training_runs_and_leaves_checkpoints(trainings: Trainings) -> None:
     assert state["job"]["status"] == "completed", state
     assert state["step"] == 4 and {"text", "audio", "held_out_loss"} <= set(state["metrics"])
     kept = trainings.get("/checkpoints")
-    assert [one["step"] for one in kept] == [2, 4] and sum(one["is_best"] for one in kept) == 1
+    assert [(one["step"], one["epoch"]) for one in kept] == [(2, 1), (4, 2)]
+    assert sum(one["is_best"] for one in kept) == 1
     assert all(one["method"] == "lora" and one["language"] == "pt-BR" for one in kept)
     run, _, step = kept[0]["name"].partition("/")
     answer = trainings.client.get(f"/training/checkpoints/{run}/{step}/download")
@@ -94,6 +100,34 @@ def test_a_training_runs_and_leaves_checkpoints(trainings: Trainings) -> None:
     assert len([row for row in trainings.get("/curve", run=run) if "audio" in row]) == 4
     assert trainings.send("DELETE", f"/checkpoints/{run}/{step}", 200)["name"] == kept[0]["name"]
     assert [one["step"] for one in trainings.get("/checkpoints", run=run)] == [4]
+
+
+def test_how_a_training_goes_is_told(trainings: Trainings) -> None:
+    said: list[Any] = []
+    trainings.send("POST", "/start", **{**START, "epochs": 3})
+    trainings.work(each_step=lambda step: said.append(trainings.get("/status")))
+    assert [state["step"] for state in said] == [1, 2, 3, 4, 5, 6] and said[-1]["steps"] == 6
+    assert [state["epoch"] for state in said] == [1, 1, 2, 2, 3, 3] and said[0]["epochs"] == 3
+    assert said[0]["left_s"] is None and said[3]["left_s"] > 0
+    assert said[-1]["dataset"] == "ana" and {"loss", "rate", "held_out_loss"} <= set(said[-1]["metrics"])
+    run = said[0]["run"]
+    later = trainings.get("/curve", run=run, after=4)
+    assert {row["step"] for row in later} == {5, 6} and any("held_out_loss" in row for row in later)
+    rates = [row["rate"] for row in trainings.get("/curve", run=run) if "rate" in row]
+    assert rates == sorted(rates) and rates[0] == pytest.approx(1e-4)  # warm-up
+
+
+def test_an_estimate_starts_nothing_and_learns_from_what_ran(trainings: Trainings) -> None:
+    first = trainings.send("POST", "/estimate", 200, **START)
+    assert first["workload"]["clips"] + first["workload"]["held_out"] == 5 and first["steps"] == 4
+    assert first["time_basis"] == "computed" and first["duration_s"] > 0
+    assert first["memory_bytes"] > 0 and first["fits"] == (first["memory_bytes"] <= first["available_bytes"])
+    assert trainings.get("/status")["job"] is None
+    trainings.send("POST", "/start", **START)
+    trainings.work()
+    assert trainings.send("POST", "/estimate", 200, **START)["time_basis"] == "measured"
+    assert trainings.send("POST", "/estimate", 422, **{**START, "epochs": 0})["code"] == "invalid_request"
+    assert trainings.send("POST", "/estimate", 404, **{**START, "dataset": "nobody"})["code"] == "unknown_dataset"
 
 
 def test_paused_it_waits_and_resumed_it_draws_the_same_curve(trainings: Trainings) -> None:
@@ -126,12 +160,36 @@ def test_one_training_has_the_device(trainings: Trainings) -> None:
 
 
 def test_its_log_has_levels_and_as_many_lines_as_asked(trainings: Trainings) -> None:
+    folder = trainings.services.settings.datasets_path / "ana" / "MyTTSDataset"
+    save(Audio(recording(13.0, 9), 22050), folder / "wavs" / "c9.wav")
+    with (folder / "metadata.csv").open("a", encoding="utf-8") as file:
+        file.write("c9|Longo demais.|Longo demais.\n")
     job = trainings.send("POST", "/start", **START)
     trainings.work()
     everything = trainings.get("/logs", level="debug", lines=2000)
-    assert {"debug", "info"} == {line["level"] for line in everything}
+    assert {"debug", "info", "warning"} == {line["level"] for line in everything}
     assert all(line["level"] != "debug" for line in trainings.get("/logs", job_id=job["id"]))
     assert trainings.get("/logs", level="debug", lines=3) == everything[-3:]
+    warnings = [line["text"] for line in trainings.get("/logs", level="warning")]
+    assert warnings == ["c9 is left out: It is longer than 11.6 s."]
+    texts = [line["text"] for line in trainings.get("/logs")]
+    assert texts.count("Learning") == 1 and any(text.startswith("Step 4: validation loss ") for text in texts)
+    assert texts[-1] == "Completed"
+
+
+def test_what_a_checkpoint_said_can_be_heard(trainings: Trainings) -> None:
+    trainings.send("POST", "/start", **START)
+    trainings.work()
+    kept = trainings.get("/checkpoints")[0]
+    run, _, step = kept["name"].partition("/")
+    assert kept["samples"] == []
+    sounds = trainings.services.training.checkpoint(run, step) / "samples"
+    sounds.mkdir()
+    save(Audio(recording(0.5, 1), 22050), sounds / "prompt-1.wav")
+    assert trainings.get("/checkpoints")[0]["samples"] == ["prompt-1"]
+    answer = trainings.client.get(f"/training/checkpoints/{run}/{step}/samples/prompt-1")
+    assert answer.content == (sounds / "prompt-1.wav").read_bytes()
+    assert trainings.get(f"/checkpoints/{run}/{step}/samples/meta", 404)["code"] == "sample_not_found"
 
 
 @pytest.mark.parametrize("action", ["pause", "resume", "stop"])

@@ -23,6 +23,7 @@ from train.options import TrainOptions
 from train.progress import Reporter
 from train.xtts.adapters import ADAPTER, adapter_of, save_adapter, write_checkpoint_folder
 from train.xtts.corpus import Refusal, prepare, split
+from train.xtts.estimate import Workload, keep_speed, step_operations
 from train.xtts.trainable import XttsFit
 
 OPTIONS, RESUME, CHECKPOINTS, REFUSED = "options.json", "resume.pt", "checkpoints", "refused.json"
@@ -78,6 +79,10 @@ def finetune(run: Run, reporter: Reporter, after: After = lambda step: None) -> 
         raise SpeechError("run_of_other_data", reason=str(error)) from None
     except OSError as error:
         raise SpeechError("training_disk_full", reason=str(error)) from error
+    if "step_s" in figures:
+        workload = Workload.of(manifest.clips, checkpoint.vocab_path, run.options.data.validation_share)
+        operations = step_operations(checkpoint.config, workload, run.options)
+        keep_speed(run.folder, run.options, operations / figures["step_s"])
     kept = [path.name for path, _ in snapshots_in(run.folder / CHECKPOINTS)]
     return {**figures, "clips": len(train), "held_out": len(held_out), "refused": len(refused), "checkpoints": kept}
 
@@ -113,6 +118,7 @@ def _writer(
         "base": checkpoint.digest,
         "dataset": fingerprint(manifest),
         "language": run.options.data.language,
+        "steps_per_epoch": max(1, trainable.steps_per_epoch // run.options.run.accumulation),
     }
 
     def write(folder: Path) -> Mapping[str, Any]:

@@ -1,0 +1,79 @@
+"""What happened to a training, as lines of a log in the reader's language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from app.api.job_views import iso
+from app.jobs.events import Event
+from app.texts import catalogue, render
+
+Level = Literal["debug", "info", "warning", "error"]
+ORDER: tuple[Level, ...] = ("debug", "info", "warning", "error")
+REFUSED = "training.refused."
+
+
+class LogLine(BaseModel):
+    id: int  # grows
+    at: str | None
+    level: Level
+    kind: str
+    text: str  # in the reader's language
+    data: dict[str, Any]
+
+
+def log_lines(events: Iterable[Event], least: Level, language: str) -> list[LogLine]:
+    """Of `least` and what is graver, oldest first. Progress is told where a stage begins, metrics of validations as
+    `info`, those of steps as `debug`, clips that are left out as `warning`."""
+    lines: list[LogLine] = []
+    stage = ""
+    for event in events:
+        data = dict(event.data)
+        if event.kind == "job.progress":
+            if data.get("note", "") in ("", stage):
+                continue
+            stage = data["note"]
+        level, text = _told(event.kind, data, language)
+        if ORDER.index(level) >= ORDER.index(least):
+            at = iso(event.created_at)
+            lines.append(LogLine(id=event.id, at=at, level=level, kind=event.kind, text=text, data=data))
+    return lines
+
+
+def _told(kind: str, data: Mapping[str, Any], language: str) -> tuple[Level, str]:
+    name = kind.removeprefix("job.")
+    if name == "progress":
+        return "info", render(data["note"], language, {})
+    if name == "metric":
+        return _measured(data["step"], data["values"], language)
+    if name == "log":
+        return _said(data["text"], language)
+    if name == "failed":
+        error = data.get("error") or data
+        return "error", render(f"error.{error['code']}", language, error.get("values", {}))
+    return ("warning" if name == "retried" else "info"), render(f"training.log.{name}", language, {})
+
+
+def _said(text: str, language: str) -> tuple[Level, str]:
+    """A clip that is left out is told as its id and the reason's code."""
+    clip, _, code = text.rpartition(": ")
+    if f"{REFUSED}{code}" not in catalogue(language):
+        return "info", text
+    values = {"clip": clip, "reason": render(f"{REFUSED}{code}", language, {})}
+    return "warning", render("training.log.left_out", language, values)
+
+
+def _measured(step: int, values: Mapping[str, float], language: str) -> tuple[Level, str]:
+    if "held_out_loss" in values:
+        figures = {"step": step, "loss": _figure(values["held_out_loss"], language)}
+        return "info", render("training.log.validated", language, figures)
+    figures = {"step": step} | {name: _figure(values[name], language) for name in ("loss", "rate")}
+    return "debug", render("training.log.step", language, figures)
+
+
+def _figure(value: float, language: str) -> str:
+    shown = f"{value:.4g}"
+    return shown.replace(".", ",") if language == "pt-BR" else shown

@@ -1,0 +1,76 @@
+"""What a fine-tuning will take on this machine, and how one that runs goes."""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from app.tasks.training_service import TrainingService
+from speech.engines.memory import available_bytes
+
+if TYPE_CHECKING:
+    from train.xtts.estimate import Estimate
+
+RECENT = 32  # steps whose pace tells how long the rest takes
+CONTEXT_BYTES = 600 << 20  # of the GPU, that CUDA keeps for itself in a process
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """As the driver's own tool tells it, without PyTorch."""
+
+    name: str
+    memory_used_bytes: int
+    memory_bytes: int
+    temperature_c: int | None
+
+
+def find_gpu() -> Gpu | None:
+    """The first GPU; None where there is none."""
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return None
+    query = ["--query-gpu=name,memory.used,memory.total,temperature.gpu", "--format=csv,noheader,nounits"]
+    try:
+        said = subprocess.run([tool, *query], capture_output=True, text=True, timeout=5, check=True).stdout
+        name, used, total, temperature = (part.strip() for part in said.splitlines()[0].split(","))
+        return Gpu(name, int(used) << 20, int(total) << 20, int(temperature) if temperature.isdigit() else None)
+    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
+        return None
+
+
+def estimate_training(service: TrainingService, dataset: str, sections: Mapping[str, Any]) -> Estimate:
+    """Raises Problem `dataset_not_built`, SpeechError `dataset_too_small`, `bad_training_option` and as the readers of
+    dataset and checkpoint do."""
+    from pathlib import Path
+
+    from speech.engines.xtts.config import read_config
+    from train.xtts.estimate import Workload, estimate, measured_speed, probed_speed
+    from train.xtts.finetune import Run
+
+    options = service.options(sections)
+    checkpoint = service.checkpoint_dir()
+    run = Run(service.dataset(dataset), checkpoint, Path(), Path(), options)
+    workload = Workload.of(run.clips().clips, checkpoint / "vocab.json", options.data.validation_share)
+    device, precision = options.run.device, options.run.precision
+    measured = measured_speed(service.root, device, precision)
+    speed = measured or probed_speed(device, precision)
+    config, available = read_config(checkpoint / "config.json"), _available(device)
+    return estimate(config, workload, options, speed, "measured" if measured else "computed", available)
+
+
+def _available(device: str) -> int | None:
+    if device == "cpu":
+        return available_bytes()
+    gpu = find_gpu()
+    return gpu.memory_bytes - gpu.memory_used_bytes - CONTEXT_BYTES if gpu else None
+
+
+def seconds_left(told_at: Sequence[float], steps_left: int) -> float | None:
+    """By the pace of the last steps, whose times are given in order; None before there is one."""
+    paces = [later - earlier for earlier, later in zip(told_at, told_at[1:]) if later > earlier]
+    return statistics.median(paces) * steps_left if paces else None
