@@ -21,7 +21,9 @@ from app.storage.profiles import ProfileStore
 from app.storage.pronunciations import PronunciationStore
 from app.tasks import options_of, synthesizer_of, training_service_of
 from app.tasks.cloning_service import CloningService
+from app.tasks.comparisons import Comparisons
 from app.tasks.dataset_service import DatasetService
+from app.tasks.tuned_voices import TunedVoices
 from speech.models import ModelStore
 from speech.synthesis import Synthesizer
 
@@ -33,10 +35,10 @@ def wire(settings: Settings, supervised: bool) -> Services:
     database.migrate()
     files = Files(settings.data_dir / "jobs")
     driver = EmbeddedDriver(settings, database, files) if supervised else None
-    hosts = _hosts(settings, supervised)
+    hosts = hosts_of(settings, supervised)
     synthesizer = HostedSynthesizer(options_of(settings), hosts) if hosts else synthesizer_of(settings)
     policy = JobPolicy(settings.max_attempts, settings.job_ttl_h * 3600)
-    registry = synthesizer.registry
+    registry, training = synthesizer.registry, training_service_of(settings, synthesizer.store)
     return Services(
         settings=settings,
         database=database,
@@ -50,7 +52,9 @@ def wire(settings: Settings, supervised: bool) -> Services:
         synthesizer=synthesizer,
         cloning=CloningService(synthesizer.store, settings.voices_path, registry),
         datasets=DatasetService(synthesizer.store, settings.datasets_path, settings.dataset_hosts),
-        training=training_service_of(settings, synthesizer.store),
+        training=training,
+        tuned=TunedVoices(training, settings.voices_path, registry),
+        comparisons=Comparisons(settings.trainings_path),
         identity=_identity(settings, database),
         limits=Limits(settings.redis_url),
         urls=UrlGuard(frozenset(host.lower() for host in settings.fetch_private_hosts)),
@@ -81,7 +85,7 @@ def _identity(settings: Settings, database: Database) -> Identity:
     )
 
 
-def _hosts(settings: Settings, supervised: bool) -> list[HostAddress]:
+def hosts_of(settings: Settings, supervised: bool) -> list[HostAddress]:
     """Who holds the weights: hosts elsewhere, our own, or, where there is none, this process."""
     if settings.engine_urls:
         return [HostAddress(url=url, secret=settings.engine_secret) for url in settings.engine_urls]

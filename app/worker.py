@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import Problem
+from app.host.client import HostedSynthesizer
 from app.host.server import serving, tcp_socket, unix_socket
 from app.jobs.kinds import QUEUES
 from app.jobs.runner import Worker
@@ -20,7 +21,8 @@ from app.jobs.supervisor import resolve
 from app.settings import Settings
 from app.storage.database import Database
 from app.storage.files import Files
-from app.tasks import synthesizer_of
+from app.tasks import options_of, synthesizer_of
+from app.wiring import hosts_of
 from speech.synthesis import Synthesizer
 
 NICENESS = 10  # of work that takes minutes: speaking goes first
@@ -66,8 +68,7 @@ def worker_main(settings: Mapping[str, Any], worker_id: str, tasks_path: str, qu
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     options = Settings(**settings)
     is_on_demand = QUEUES[queue].is_on_demand
-    # One that takes in or fits does not speak for people, so it keeps no engine warm.
-    synthesizer = synthesizer_of(options.model_copy(update={"warm_engines": ()}) if is_on_demand else options)
+    synthesizer = speaker_of(options) if is_on_demand else synthesizer_of(options)
     worker = create_worker(options, worker_id, synthesizer, tasks_path, queue)
     signal.signal(signal.SIGTERM, lambda *_: worker.stop())
     if is_on_demand:
@@ -76,6 +77,14 @@ def worker_main(settings: Mapping[str, Any], worker_id: str, tasks_path: str, qu
         return
     with hosting(options, synthesizer) if index == 0 else nullcontext():
         worker.run()
+
+
+def speaker_of(settings: Settings) -> Synthesizer:
+    """What speaks for a process that is not the engine host: the host, where it answers; no engine is kept warm."""
+    hosts = hosts_of(settings, supervised=True)
+    if any(HostedSynthesizer(options_of(settings), [host]).hosts()[0].pool for host in hosts):
+        return HostedSynthesizer(options_of(settings), hosts)
+    return synthesizer_of(settings.model_copy(update={"warm_engines": ()}))
 
 
 def work_alone(settings: Settings, worker_id: str, queue: str, listen: str = "") -> None:

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -80,6 +80,11 @@ class Synthesizer:
         view = copy(self)
         view._may_see = may_see
         return view
+
+    @property
+    def voices_dir(self) -> Path | None:
+        """Where fitted voices are kept; None: there are only stock ones."""
+        return self._options.voices_dir
 
     @cached_property
     def registry(self) -> Registry:
@@ -217,7 +222,7 @@ class Synthesizer:
         *,
         engine: str,
         language: str,
-        voice: str,
+        voice: str | Voice,
         parameters: Mapping[str, float | bool] | None = None,
         seed: int | None = None,
         conversion: ConversionAsked | None = None,
@@ -226,7 +231,8 @@ class Synthesizer:
         """Check a request; loads nothing and takes milliseconds.
 
         `reading` says how line breaks are taken and holds the dictionary; entries for other languages and voices are
-        passed over. `language` is a BCP 47 tag or "" for the voice's own, or the text's where the voice has none.
+        passed over. A `voice` that is given whole need not be one of the engine's. `language` is a BCP 47 tag or "" for
+        the voice's own, or the text's where the voice has none.
         `seed` None draws one where the engine is seeded.
         Raises SpeechError: `engine_not_built`, `unknown_engine`, `unknown_voice`, `language_not_spoken`,
         `language_needed`, what `checked_reading` raises, `unknown_parameter`, `parameter_out_of_range`,
@@ -234,7 +240,7 @@ class Synthesizer:
         `unknown_converter` and what its parameters raise.
         """
         chosen = self._engine(engine)
-        speaking = voice_of(chosen, voice, self._may_see)
+        speaking = voice if isinstance(voice, Voice) else voice_of(chosen, voice, self._may_see)
         spoken = match_language(language or own_language(speaking, text, chosen.info), chosen.info)
         step = self._conversion_step(conversion, spoken) if conversion else None
         narrowed = reading.narrowed(spoken, speaking.voice_id)
@@ -256,7 +262,7 @@ class Synthesizer:
     def speak(self, plan: Plan) -> Generator[Chunk, None, None]:
         """The sound of a plan, each sentence converted and processed. Raises what `EnginePool.acquire` raises."""
         request = SpeechRequest(plan.sentences, plan.language, plan.voice, plan.parameters, plan.seed)
-        with self.pool.acquire(plan.engine) as engine:
+        with self.pool.acquire(plan.voice.loaded_as) as engine:
             chunks, steps = cast(Engine, engine).speak(request), ProcessingOptions.of(plan.parameters)
             try:
                 if plan.conversion is None:
@@ -273,6 +279,11 @@ class Synthesizer:
         """The loaded converter, kept loaded while the block runs. Raises what `EnginePool.acquire` raises."""
         with self.pool.acquire(_CONVERTER + name) as converter:
             yield cast(VoiceConverter, converter)
+
+    def load(self, voice: Voice) -> str:
+        """Take into memory what `voice` is spoken with; returns its device. Raises what `EnginePool.acquire` raises."""
+        with self.pool.acquire(voice.loaded_as):
+            return self.pool.stats().devices[voice.loaded_as]
 
     def close(self) -> None:
         self.pool.close()
@@ -317,7 +328,11 @@ class Synthesizer:
     def _loadable(self, name: str) -> Loadable:
         if name.startswith(_CONVERTER):
             return self._converter(name.removeprefix(_CONVERTER))
-        return self._engine(name)
+        engine, _, weights = name.partition(" ")
+        if not weights:
+            return self._engine(engine)
+        options = self._engine_options(engine, self.registry.engine(engine).install)
+        return self.registry.build_engine(engine, replace(options, weights_dir=Path(weights)))
 
     def _is_agreed(self, engine: str) -> bool:
         """Whether nobody need agree to the licence of the engine's weights any more."""

@@ -1,8 +1,9 @@
 """The folder of voices that were made here or brought in, as it is read.
 
 A voice's folder has the neutral part, which outlives every engine (`voice.json` and `clips/*.flac`), what engines made
-of it (`parts/<engine>-<checkpoint>.safetensors`, each a voice file of format 1), and what can be heard
-(`samples/*.wav`). A folder of format 1 has one `voice.safetensors` and `samples`.
+of it (`parts/<engine>-<checkpoint>.safetensors`, each a voice file of format 1), fine-tuned weights of its own
+(`weights/<hash>/`), and what can be heard (`samples/*.wav`). A folder of format 1 has one `voice.safetensors` and
+`samples`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from speech.errors import SpeechError
 from speech.voice_files import VoiceDocument, VoiceMeta, clips_s, read_document
 from speech.voices import Voice
 
-DOCUMENT, CLIPS, PARTS, SAMPLES = "voice.json", "clips", "parts", "samples"
+DOCUMENT, CLIPS, PARTS, SAMPLES, WEIGHTS = "voice.json", "clips", "parts", "samples", "weights"
 OLD_FILE = "voice.safetensors"  # all of a voice of format 1 but its samples
 VOICE_ID = re.compile(r"[a-z][a-z0-9_]{1,39}")
 CLIP_FILE = re.compile(r"[0-9]{3}\.flac")
@@ -88,6 +89,13 @@ class VoiceFolder:
             return {read_document(folder / OLD_FILE).meta.engine: folder / OLD_FILE}
         made = sorted((folder / PARTS).glob("*.safetensors"), key=lambda path: (path.stat().st_mtime_ns, path.name))
         return {path.stem.rpartition("-")[0]: path for path in made}
+
+    def weights(self, voice_id: str) -> Path | None:
+        """Folder of the weights that the voice has of its own, named after their hash; None where it has none.
+
+        Raises SpeechError `unknown_voice`.
+        """
+        return next(iter(sorted((self.folder(voice_id) / WEIGHTS).glob("*"))), None)
 
     def path(self, voice_id: str, engine: str | None = None) -> Path:
         """What `engine` made of the voice; None: the engine that it was made for.
@@ -164,6 +172,14 @@ class ListedVoices:
             return False
 
     def _voice(self, meta: VoiceMeta) -> Voice:
+        weights = self._folder.weights(meta.voice_id) if meta.engine == self._engine else None
         return Voice(
-            meta.voice_id, self._engine, meta.language, meta.gender, meta.title, is_stock=False, made_for=meta.engine
+            meta.voice_id,
+            self._engine,
+            meta.language,
+            meta.gender,
+            meta.title,
+            is_stock=False,
+            made_for=meta.engine,
+            weights=str(weights or ""),
         )

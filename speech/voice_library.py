@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import re
 import shutil
 import time
@@ -29,7 +30,7 @@ from speech.voice_files import (
     write_voice,
     write_whole,
 )
-from speech.voice_folder import CLIP_FILE, CLIPS, DOCUMENT, PARTS, SAMPLES, VOICE_ID, SpokenClip, VoiceFolder
+from speech.voice_folder import CLIP_FILE, CLIPS, DOCUMENT, PARTS, SAMPLES, VOICE_ID, WEIGHTS, SpokenClip, VoiceFolder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,9 +58,11 @@ class VoiceLibrary(VoiceFolder):
         samples: Mapping[str, Audio],
         clips: Sequence[SpokenClip] = (),
         provenance: Mapping[str, Any] | None = None,
+        weights: Sequence[Path] = (),
     ) -> VoiceMeta:
         """Keep a voice with what its engine made of it, its samples and up to `MOST_CLIPS_S` of its clips, whole or
-        not at all. No `tensors`: the engine hears the speaker in the clips.
+        not at all. No `tensors`: the engine hears the speaker in the clips. `weights`: files of fine-tuned weights
+        that the voice alone speaks with; they are linked where that can be, else copied.
 
         Raises SpeechError `bad_voice_id`, `voice_exists`, `bad_sample_name`, `voice_engine_unknown`, and what the
         engine's checks raise.
@@ -71,7 +74,7 @@ class VoiceLibrary(VoiceFolder):
             sounds[name] = to_bytes(clip.audio, "flac")
             kept.append(_described(name, sounds[name], clip.text, clip.audio.duration_s))
         document = VoiceDocument(meta, tuple(kept), provenance or {})
-        self._keep(document, tensors, samples, sounds, [clip.audio for clip in clips])
+        self._keep(document, tensors, samples, sounds, [clip.audio for clip in clips], weights)
         return meta
 
     def add_part(self, meta: VoiceMeta, tensors: Mapping[str, NDArray]) -> None:
@@ -104,8 +107,10 @@ class VoiceLibrary(VoiceFolder):
     def export(self, voice_id: str, path: Path) -> None:
         """One file with the clips and what the engine made that the voice was made for.
 
-        Raises SpeechError `unknown_voice`, `output_unwritable`.
+        Raises SpeechError `unknown_voice`, `voice_with_weights`, `output_unwritable`.
         """
+        if self.weights(voice_id):  # which are larger than any voice file may be
+            raise SpeechError("voice_with_weights", voice=voice_id)
         document, parts = self.document(voice_id), self.parts(voice_id)
         engine = document.meta.engine
         tensors = read_tensors(parts[engine]) if engine in parts else {}
@@ -146,6 +151,7 @@ class VoiceLibrary(VoiceFolder):
         samples: Mapping[str, Audio],
         sounds: Mapping[str, bytes],
         clips: Sequence[Audio],
+        weights: Sequence[Path] = (),
     ) -> None:
         self.check_new(document.meta.voice_id)
         for name in samples:
@@ -160,6 +166,8 @@ class VoiceLibrary(VoiceFolder):
                 write_whole(staging / CLIPS / name, data)
             for name, audio in samples.items():
                 save(audio, staging / SAMPLES / f"{name}.wav", "wav")
+            if weights:
+                _link(weights, staging / WEIGHTS)
 
     def _check(self, meta: VoiceMeta, tensors: Mapping[str, NDArray], clips: Sequence[Audio]) -> None:
         """Whether the engine of the voice can speak it."""
@@ -213,6 +221,21 @@ class VoiceLibrary(VoiceFolder):
                     shutil.rmtree(folder, ignore_errors=True)
             except FileNotFoundError:
                 continue
+
+
+def _link(files: Sequence[Path], folder: Path) -> None:
+    """Put `files` into a folder below `folder` that is named after what they hold."""
+    digest = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    target = folder / digest.hexdigest()[:16]
+    target.mkdir(parents=True)
+    for path in files:
+        try:
+            os.link(path, target / path.name)
+        except OSError:  # on another disk
+            shutil.copyfile(path, target / path.name)
 
 
 def part_name(meta: VoiceMeta) -> str:

@@ -22,6 +22,13 @@ class Voice:
     title: str
     is_stock: bool = True  # False: fitted here, or imported
     made_for: str = ""  # the engine that a voice was made for, of one that is spoken by another as well; "": `engine`
+    folder: str = ""  # where its clips are, of one that is in no library of the engine's
+    weights: str = ""  # folder of fine-tuned weights that it alone speaks with; "": those of the engine
+
+    @property
+    def loaded_as(self) -> str:
+        """Name in the pool of what speaks it: its engine, or the engine with the voice's own weights."""
+        return f"{self.engine} {self.weights}".rstrip()
 
     @property
     def home(self) -> str:

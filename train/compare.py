@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from speech.audio import Audio, save
+from speech.audio import Audio, resample, save
 from speech.errors import SpeechError
 
 MODES: tuple[str, ...] = ("ab", "abx", "mos")
@@ -61,7 +61,21 @@ class Session:
     def for_listener(self) -> dict[str, Any]:
         """What may be shown before all votes are in: no side and no name."""
         trials = [{"trial_id": one.trial_id, "text": one.text, "sounds": list(one.sounds)} for one in self.trials]
-        return {"session_id": self.session_id, "mode": self.mode, "trials": trials, "votes": len(self.votes)}
+        return {
+            "session_id": self.session_id,
+            "mode": self.mode,
+            "trials": trials,
+            "votes": len(self.votes),
+            "waiting": self.waiting,
+        }
+
+    @property
+    def waiting(self) -> int:
+        """Trials that nobody has voted on; of "mos" those with a sound that has no score."""
+        if self.mode == "mos":
+            scored = {one.choice for one in self.votes}
+            return sum(not scored >= {*trial.sounds} for trial in self.trials)
+        return len({one.trial_id for one in self.trials} - {one.trial_id for one in self.votes})
 
     def trial(self, trial_id: str) -> Trial:
         """Raises SpeechError `unknown_trial`."""
@@ -125,9 +139,10 @@ def _trial(
 
 
 def _alike(first: Audio, second: Audio) -> list[Audio]:
-    """Both at one loudness and padded to one length, so that neither tells which it is by anything but its sound."""
-    if first.sample_rate != second.sample_rate:
-        raise SpeechError("sample_rates_differ", first=first.sample_rate, second=second.sample_rate)
+    """Both at one rate and loudness and padded to one length, so that neither tells which it is by anything but its
+    sound."""
+    rate = max(first.sample_rate, second.sample_rate)
+    first, second = resample(first, rate), resample(second, rate)
     length = max(len(first.samples), len(second.samples))
     made = []
     for sound in (first, second):
@@ -144,7 +159,9 @@ def _opaque(chance: random.Random) -> str:
 
 
 def vote(folder: Path, cast: Vote) -> Session:
-    """Keep a vote. Raises SpeechError `session_missing`, `unknown_trial`, `bad_vote`."""
+    """Keep a vote; a listener's later one on the same takes the place of the first.
+
+    Raises SpeechError `session_missing`, `unknown_trial`, `bad_vote`."""
     session = load_session(folder)
     trial = session.trial(cast.trial_id)
     choices = trial.sounds[:2] if session.mode == "abx" else trial.sounds
@@ -152,9 +169,16 @@ def vote(folder: Path, cast: Vote) -> Session:
         raise SpeechError("bad_vote", choice=cast.choice[:80], choices=[*choices])
     if (session.mode == "mos") != (cast.score is not None) or (cast.score is not None and not 1 <= cast.score <= 5):
         raise SpeechError("bad_vote", choice=str(cast.score), choices=["1", "2", "3", "4", "5"])
-    session = Session(session.session_id, session.mode, session.systems, session.trials, (*session.votes, cast))
+    others = tuple(one for one in session.votes if not _replaces(session.mode, cast, one))
+    session = Session(session.session_id, session.mode, session.systems, session.trials, (*others, cast))
     _write(folder, session)
     return session
+
+
+def _replaces(mode: str, cast: Vote, earlier: Vote) -> bool:
+    if (cast.trial_id, cast.listener) != (earlier.trial_id, earlier.listener):
+        return False
+    return mode != "mos" or cast.choice == earlier.choice
 
 
 def load_session(folder: Path) -> Session:

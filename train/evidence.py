@@ -94,24 +94,30 @@ def judge(
         reporter.progress(number, len(prompts), NOTE)
         sounds.append(speak(prompt.text))
         save(sounds[-1], folder / SAMPLES / f"prompt-{number}.wav")
-    error_rate = _error_rate(judges.transcriber, prompts, sounds, language)
-    likeness = [_likeness(judge, sounds, held_out) for judge in judges.speakers[:2]]
-    ratios = [sound.duration_s / one.spoken_s for one, sound in zip(prompts, sounds, strict=True) if one.spoken_s]
-    first = likeness[0] if likeness else None
-    evidence = Evidence(
-        step=meta["step"],
-        validation_loss=meta["losses"]["loss"],
-        word_error_rate=error_rate,
-        similarity=first,
-        similarity_unseen=likeness[1] if len(likeness) > 1 else None,
-        opinion=float(np.mean([judges.opinion(sound) for sound in sounds])) if judges.opinion and sounds else None,
-        duration_ratio=float(np.mean(ratios)) if ratios else None,
-        score=None if first is None or error_rate is None else first - min(1.0, error_rate),
-    )
+    heard = measured(prompts, sounds, held_out, language, judges)
+    evidence = Evidence(step=meta["step"], validation_loss=meta["losses"]["loss"], **heard)
     temporary = folder / f".{EVIDENCE}"
     temporary.write_text(json.dumps(asdict(evidence), indent=2), encoding="utf-8")
     temporary.replace(folder / EVIDENCE)
     return evidence
+
+
+def measured(
+    prompts: Sequence[Prompt], sounds: Sequence[Audio], held_out: Sequence[Audio], language: str, judges: Judges
+) -> dict[str, float | None]:
+    """The figures of `Evidence` that need only what was spoken."""
+    error_rate = _error_rate(judges.transcriber, prompts, sounds, language)
+    likeness = [_likeness(judge, sounds, held_out) for judge in judges.speakers[:2]]
+    ratios = [sound.duration_s / one.spoken_s for one, sound in zip(prompts, sounds, strict=True) if one.spoken_s]
+    first = likeness[0] if likeness else None
+    return {
+        "word_error_rate": error_rate,
+        "similarity": first,
+        "similarity_unseen": likeness[1] if len(likeness) > 1 else None,
+        "opinion": float(np.mean([judges.opinion(sound) for sound in sounds])) if judges.opinion and sounds else None,
+        "duration_ratio": float(np.mean(ratios)) if ratios else None,
+        "score": None if first is None or error_rate is None else first - min(1.0, error_rate),
+    }
 
 
 def _error_rate(

@@ -144,7 +144,7 @@ def intake(services: Wired, reader: Language, body: Annotated[Intake, Depends(bo
 
 @router.post("/voices/fit", status_code=202, summary="Fit a voice to clips", openapi_extra=documented(Fit, JSON))
 def fit(services: Wired, reader: Language, body: Annotated[Fit, Depends(body_of(Fit, JSON))]) -> AnyJob:
-    _consented(body.consent)
+    consented(body.consent)
     job, manifest = _taken_in(services, body.intake_job_id)
     engine = _engine(services, body.tts_engine)
     chosen = _chosen(manifest, body.clips)
@@ -162,7 +162,7 @@ def fit(services: Wired, reader: Language, body: Annotated[Fit, Depends(body_of(
 def clone(
     services: Wired, reader: Language, body: Annotated[Clone, Depends(body_of(Clone, MULTIPART))]
 ) -> CloneStarted:
-    _consented(body.consent)
+    consented(body.consent)
     engine = _engine(services, body.tts_engine)
     params = _params(services, body, engine, body.language, reader) | {"ref_text": body.ref_text or None}
     with _reserving(params["voice"]):
@@ -219,7 +219,7 @@ def _language(services: Services, asked: str, engine: str) -> str:
     return match_language(asked, services.synthesizer.engines()[engine])
 
 
-def _consented(consent: bool | None) -> None:
+def consented(consent: bool | None) -> None:
     if consent is not True:
         raise Problem("consent_missing")
 

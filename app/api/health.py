@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from typing import Literal
 
@@ -169,7 +170,7 @@ def _host_view(host: HostState) -> HostView:
         answers=pool is not None,
         pid=host.pid,
         memory_bytes=host.memory_bytes,
-        loaded=list(pool.loaded) if pool else [],
+        loaded=[re.sub(r" /.*/", " ", name) for name in pool.loaded] if pool else [],  # no path of weights
         weights_bytes=pool.memory_bytes if pool else None,
     )
 

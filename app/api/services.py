@@ -26,8 +26,10 @@ if TYPE_CHECKING:  # the database layer is a third of the import of app.main, an
     from app.storage.profiles import ProfileStore
     from app.storage.pronunciations import PronunciationStore
     from app.tasks.cloning_service import CloningService
+    from app.tasks.comparisons import Comparisons
     from app.tasks.dataset_service import DatasetService
     from app.tasks.training_service import TrainingService
+    from app.tasks.tuned_voices import TunedVoices
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class Services:
     cloning: CloningService  # where voices are fitted, and what has been
     datasets: DatasetService
     training: TrainingService
+    tuned: TunedVoices
+    comparisons: Comparisons
     identity: Identity
     limits: Limits
     urls: UrlGuard  # by which every link of a user is fetched

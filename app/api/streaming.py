@@ -16,7 +16,7 @@ class SoundResponse(MadeResponse):
 
     def __init__(self, synthesizer: Synthesizer, plan: Plan, chosen: AudioFormat, format_name: str) -> None:
         chunks = synthesizer.speak(plan)
-        headers = _headers(plan)
+        headers = headers_of(plan)
         encoded: Iterator[bytes]
         try:
             first = next(chunks)
@@ -31,7 +31,7 @@ class SoundResponse(MadeResponse):
         super().__init__(encoded, chunks, chosen.media_type, headers)
 
 
-def _headers(plan: Plan) -> dict[str, str]:
+def headers_of(plan: Plan) -> dict[str, str]:
     more = {}
     if plan.seed is not None:
         more["X-Papagaio-Seed"] = str(plan.seed)

@@ -168,12 +168,12 @@ def import_voice(services: Wired, body: Annotated[Import, Depends(body_of(Import
             shutil.copyfileobj(body.file.file, file, 1 << 20)
         meta = library.import_(path, body.voice_id)
         set_owner(library.folder(meta.voice_id), services.caller.user_id)
-    return _one_profile(services, find_voice(services, meta.voice_id))
+    return profile_of(services, find_voice(services, meta.voice_id))
 
 
 @router.get("/voices/{voice_id}", summary="One voice")
 def one_voice(services: Wired, voice_id: str) -> VoiceProfile:
-    return _one_profile(services, find_voice(services, voice_id))
+    return profile_of(services, find_voice(services, voice_id))
 
 
 @router.delete(
@@ -278,7 +278,7 @@ def find_voice(services: Services, voice_id: str) -> Voice:
     return voices[voice_id]
 
 
-def _one_profile(services: Services, voice: Voice) -> VoiceProfile:
+def profile_of(services: Services, voice: Voice) -> VoiceProfile:
     return _profile(services, voice, services.synthesizer.engines_by_voice())
 
 

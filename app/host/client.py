@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 import time
@@ -15,6 +16,7 @@ from speech.engines.pool import PoolStats
 from speech.errors import SpeechError
 from speech.plan import Plan
 from speech.synthesis import Synthesizer, SynthesizerOptions
+from speech.voices import Voice
 
 if TYPE_CHECKING:
     import httpx2
@@ -70,13 +72,24 @@ class HostedSynthesizer(Synthesizer):
         `engine_host_died` when it ended in the middle, `engine_host_silent` when it hangs."""
         import httpx2
 
-        host, response = self._opened(wire.dump_plan(plan))
+        host, response = self._opened("/speak", wire.dump_plan(plan))
         try:
             yield from wire.chunks(response.iter_raw())
         except httpx2.ReadTimeout as error:
             raise SpeechError("engine_host_silent", host=host.name, seconds=round(SILENCE_S)) from error
         except (httpx2.TransportError, EOFError) as error:
             raise SpeechError("engine_host_died", host=host.name) from error
+        finally:
+            response.close()
+            with self._lock:
+                self._streams[host] -= 1
+
+    def load(self, voice: Voice) -> str:
+        """Raises what the host's engine raises; SpeechError `engine_host_absent`, `engine_host_died`,
+        `engine_host_silent`."""
+        host, response = self._opened("/load", wire.dump_voice(voice))
+        try:
+            return str(json.loads(response.read())["device"])
         finally:
             response.close()
             with self._lock:
@@ -106,7 +119,7 @@ class HostedSynthesizer(Synthesizer):
                 client.close()
             self._clients.clear()
 
-    def _opened(self, body: bytes) -> tuple[HostAddress, httpx2.Response]:
+    def _opened(self, path: str, body: bytes) -> tuple[HostAddress, httpx2.Response]:
         """A host and its answer, whose first chunk is made. Raises SpeechError."""
         import httpx2
 
@@ -117,7 +130,7 @@ class HostedSynthesizer(Synthesizer):
                 if not _listens(host):
                     continue
                 try:
-                    return host, self._asked(host, body)
+                    return host, self._asked(host, path, body)
                 except (httpx2.ConnectError, httpx2.ConnectTimeout):
                     continue
                 except httpx2.ReadTimeout as error:
@@ -130,12 +143,12 @@ class HostedSynthesizer(Synthesizer):
                 raise SpeechError("engine_host_absent", hosts=[host.name for host in self._hosts])
             time.sleep(LOOK_S)
 
-    def _asked(self, host: HostAddress, body: bytes) -> httpx2.Response:
+    def _asked(self, host: HostAddress, path: str, body: bytes) -> httpx2.Response:
         with self._lock:
             self._streams[host] += 1
         try:
             client = self._client(host)
-            response = client.send(client.build_request("POST", "/speak", content=body), stream=True)
+            response = client.send(client.build_request("POST", path, content=body), stream=True)
             if response.status_code != 200:
                 response.read()
                 response.close()

@@ -1,7 +1,8 @@
 """The engine host's side: a small application over the engines of this process, on a Unix socket or an address.
 
 `POST /speak` takes a plan and answers frames of sound (`app.host.wire`); closing the connection stops the work.
-`GET /state` says what is loaded and what it holds.
+`POST /load` takes a voice and answers once what speaks it is in memory. `GET /state` says what is loaded and what it
+holds.
 """
 
 from __future__ import annotations
@@ -58,10 +59,17 @@ def host_app(synthesizer: Synthesizer, secret: str = "") -> Starlette:
         body = await request.body()
         return await run_in_threadpool(_spoken, synthesizer, body)
 
+    async def load(request: Request) -> Response:
+        if (answer := refused(request)) is not None:
+            return answer
+        body = await request.body()
+        return await run_in_threadpool(_loaded, synthesizer, body)
+
     async def state(request: Request) -> Response:
         return refused(request) or JSONResponse(await run_in_threadpool(_state, synthesizer))
 
-    return Starlette(routes=[Route("/speak", speak, methods=["POST"]), Route("/state", state)])
+    posts = [Route("/speak", speak, methods=["POST"]), Route("/load", load, methods=["POST"])]
+    return Starlette(routes=[*posts, Route("/state", state)])
 
 
 def _spoken(synthesizer: Synthesizer, body: bytes) -> Response:
@@ -81,6 +89,15 @@ def _spoken(synthesizer: Synthesizer, body: bytes) -> Response:
         sound.close()
         raise
     return MadeResponse(_frames(first, sound), sound, wire.MEDIA_TYPE)
+
+
+def _loaded(synthesizer: Synthesizer, body: bytes) -> Response:
+    from starlette.responses import JSONResponse
+
+    try:
+        return JSONResponse({"device": synthesizer.load(wire.load_voice(body))})
+    except SpeechError as error:
+        return JSONResponse(wire.error_document(error), 422)
 
 
 def _frames(first: Chunk, rest: Generator[Chunk, None, None]) -> Iterator[bytes]:

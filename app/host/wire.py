@@ -16,9 +16,17 @@ from typing import Any
 from speech.engines.base import Chunk
 from speech.errors import SpeechError
 from speech.plan import Plan
+from speech.voices import Voice
 
 MEDIA_TYPE = "application/vnd.papagaio.frames"
 _HEAD = struct.Struct("<cI")
+
+
+@cache
+def _voices() -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(Voice)
 
 
 @cache
@@ -31,6 +39,22 @@ def _plans() -> Any:
 def dump_plan(plan: Plan) -> bytes:
     data: bytes = _plans().dump_json(plan, warnings=False)  # of whole numbers, where a float may stand
     return data
+
+
+def dump_voice(voice: Voice) -> bytes:
+    data: bytes = _voices().dump_json(voice)
+    return data
+
+
+def load_voice(data: bytes) -> Voice:
+    """Raises SpeechError `bad_plan`."""
+    from pydantic import ValidationError
+
+    try:
+        voice: Voice = _voices().validate_json(data)
+    except ValidationError as error:
+        raise SpeechError("bad_plan", reason=str(error.errors(include_url=False)[:1])[:300]) from error
+    return voice
 
 
 def load_plan(data: bytes) -> Plan:

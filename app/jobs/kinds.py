@@ -38,9 +38,10 @@ INTAKE = Kind("intake", "intake")  # clips can be looked at while another voice 
 CLONING = Kind("clone_voice", "train", can_pause=True)
 DATASET = Kind("dataset", "dataset", can_pause=True)
 TRAINING = Kind("training", "train", can_pause=True)
+COMPARISON = Kind("comparison", "intake")  # its judges are of the kind that an intake loads
 INSTALL = Kind("install", "install", renews_workers=True)
 KINDS: Mapping[str, Kind] = {
-    kind.name: kind for kind in (SPEECH, CONVERSION, INTAKE, CLONING, DATASET, TRAINING, INSTALL)
+    kind.name: kind for kind in (SPEECH, CONVERSION, INTAKE, CLONING, DATASET, TRAINING, COMPARISON, INSTALL)
 }
 
 QUEUES: Mapping[str, Queue] = {

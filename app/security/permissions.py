@@ -33,6 +33,7 @@ RULES: tuple[tuple[str, str, Scope | None], ...] = (
     ("POST", "/v1/finetune/synthesize", "speak"),
     ("POST", "/training/inference", "speak"),
     ("POST", "/training/synthesize", "speak"),
+    ("POST", "/training/comparisons", "speak"),  # votes
     ("POST", "/voices/convert", "speak"),
 )
 EXACT: dict[str, Scope | None] = {"/": None}

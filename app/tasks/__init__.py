@@ -6,11 +6,12 @@ import os
 from collections.abc import Mapping
 from functools import partial
 
-from app.jobs.kinds import DATASET, INSTALL, TRAINING
+from app.jobs.kinds import COMPARISON, DATASET, INSTALL, TRAINING
 from app.jobs.runner import Task
 from app.settings import Settings
 from app.tasks.cloning import clone_voice
 from app.tasks.cloning_service import CloningService
+from app.tasks.comparisons import Comparisons, compare_voices
 from app.tasks.conversion_service import ConversionService
 from app.tasks.convert import convert_voice
 from app.tasks.dataset import work_on_dataset
@@ -49,6 +50,7 @@ def table(settings: Settings, synthesizer: Synthesizer) -> Mapping[str, Task]:
         INSTALL.name: installing,
         DATASET.name: on_datasets,
         TRAINING.name: partial(train_model, training_service_of(settings, synthesizer.store)),
+        COMPARISON.name: partial(compare_voices, Comparisons(settings.trainings_path), synthesizer),
     }
 
 

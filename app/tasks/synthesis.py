@@ -76,7 +76,7 @@ def synthesize(synthesizer: Synthesizer, context: JobContext, params: Mapping[st
         "parameters": dict(plan.parameters),
         "parameters_without_effect": list(plan.info.without_effect),
         "seed": plan.seed,
-        "device": synthesizer.pool_stats().devices.get(plan.engine),
+        "device": synthesizer.pool_stats().devices.get(plan.voice.loaded_as),
         "licence": plan.info.licence,
         "licence_url": plan.info.licence_url or None,
         "is_commercial": plan.is_commercial,

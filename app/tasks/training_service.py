@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 MODULES = ("torch", "safetensors", "tokenizers", "yaml")
 INSTALL_COMMAND = "./run training"
 RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
-OWNER = "owner"  # file in a run's folder: whose it is
+OWNER, DATASET = "owner", "dataset"  # files in a run's folder: whose it is, what it learns from
 STEP_NAME = re.compile(r"step-\d{6}")
+BASE = "base"  # stands for a step: the network that the run began with
 
 
 class TrainingService:
@@ -71,6 +72,7 @@ class TrainingService:
         folder.mkdir(parents=True, exist_ok=True)
         options = self.options(sections)
         work = Run(self.dataset(dataset), self.checkpoint_dir(), folder, self.root / ".cache", options)
+        (folder / DATASET).write_text(dataset, encoding="utf-8")
         figures = finetune(work, reporter)
         ranking = judge_run(work, load_run_judges(self.store), reporter) if options.evidence.enabled else None
         return {**figures, "ranking": ranking}
@@ -144,9 +146,21 @@ class TrainingService:
             raise Problem("unknown_checkpoint", name=step[:80], choices=choices or ["–"])
         return folder
 
+    def language(self, run: str, caller: Caller = LOCAL) -> str:
+        """What a run's clips are in. Raises Problem `unknown_run`."""
+        from train.xtts.finetune import OPTIONS
+
+        facts = _json(self._existing(run, caller) / OPTIONS) or {"options": {"data": {"language": "pt-BR"}}}
+        return str(facts["options"]["data"]["language"])
+
+    def dataset_of(self, run: str, caller: Caller = LOCAL) -> Path:
+        """What a run learns from. Raises Problem `unknown_run`, `dataset_not_built`."""
+        path = self._existing(run, caller) / DATASET
+        return self.dataset(path.read_text(encoding="utf-8") if path.is_file() else run.rpartition("-")[0])
+
     def weights(self, run: str, step: str, caller: Caller = LOCAL) -> Path:
         """The file to download: adapters, or the whole network. Raises as `checkpoint`."""
-        from train.xtts.adapters import ADAPTER, WEIGHTS
+        from speech.engines.xtts.adapters import ADAPTER, WEIGHTS
 
         folder = self.checkpoint(run, step, caller)
         return next(folder / name for name in (ADAPTER, WEIGHTS) if (folder / name).is_file())
@@ -162,8 +176,11 @@ class TrainingService:
         return found[name]
 
     def delete(self, run: str, step: str, caller: Caller = LOCAL) -> None:
-        """Raises as `checkpoint`."""
-        shutil.rmtree(self.checkpoint(run, step, caller))
+        """Raises as `checkpoint`; Problem `checkpoint_is_best` for the best of several."""
+        folder, kept = self.checkpoint(run, step, caller), self._checkpoints_of(run, caller)
+        if len(kept) > 1 and any(one["is_best"] and one["name"] == f"{run}/{step}" for one in kept):
+            raise Problem("checkpoint_is_best", name=f"{run}/{step}")
+        shutil.rmtree(folder)
 
     def _existing(self, run: str, caller: Caller) -> Path:
         folder = self.run_folder(run)

@@ -93,6 +93,7 @@ class EngineOptions:
     threads: int = 2  # cores it may use
     voices_dir: Path | None = None  # where fitted voices are kept; None: only stock ones
     checkpoint_dir: Path | None = None  # weights of the operator's own, used instead of the store's
+    weights_dir: Path | None = None  # fine-tuned weights of one voice, which go over the others
     cache_dir: Path | None = None  # for what is made again when it is lost; None: nothing is kept on disk
     memory_bytes: int = 4 << 30  # that it may hold, fitted voices included
 

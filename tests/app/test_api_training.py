@@ -17,7 +17,7 @@ from app.tasks.training import train_model
 from app.tasks.training_service import TrainingService
 from bench.xtts_reference import recording
 from speech.audio import Audio, save
-from train.xtts.adapters import load_adapter
+from speech.engines.xtts.adapters import load_adapter
 
 START = {"dataset": "ana", "epochs": 2, "batch_size": 2, "accumulation": 1, "save_every": 1, "learning_rate": 1e-3}
 START |= {"options": {"evidence": {"enabled": False}}}
@@ -98,8 +98,12 @@ def test_a_training_runs_and_leaves_checkpoints(trainings: Trainings) -> None:
     path.write_bytes(answer.content)
     assert load_adapter(path).factors
     assert len([row for row in trainings.get("/curve", run=run) if "audio" in row]) == 4
-    assert trainings.send("DELETE", f"/checkpoints/{run}/{step}", 200)["name"] == kept[0]["name"]
-    assert [one["step"] for one in trainings.get("/checkpoints", run=run)] == [4]
+    best = next(one["name"] for one in kept if one["is_best"])
+    assert trainings.send("DELETE", f"/checkpoints/{best}", 403)["code"] == "checkpoint_is_best"
+    other = next(one["name"] for one in kept if not one["is_best"])
+    assert trainings.send("DELETE", f"/checkpoints/{other}", 200)["name"] == other
+    assert [one["name"] for one in trainings.get("/checkpoints", run=run)] == [best]
+    assert trainings.send("DELETE", f"/checkpoints/{best}", 200)["name"] == best
 
 
 def test_how_a_training_goes_is_told(trainings: Trainings) -> None:

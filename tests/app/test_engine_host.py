@@ -93,6 +93,7 @@ def test_streams_and_jobs_share_one_set_of_weights(client: TestClient, services:
     assert done.status_code == 200 and done.content[44:] == stream.content[44:]
     synthesizer = services.synthesizer
     assert isinstance(synthesizer, HostedSynthesizer)
+    assert synthesizer.load(synthesizer.voices_of("slow")[0]) == "cpu"  # in the host, which has it already
     [host] = synthesizer.hosts()
     assert services.driver is not None and host.pid in services.driver.processes("cpu").values()
     assert host.pool is not None and (host.pool.loaded, host.pool.loads) == (("slow",), 1)

@@ -13,10 +13,11 @@ import torch
 from bench.xtts_reference import recording
 from bench.xtts_weights import write_checkpoint
 from speech.audio import Audio, load, save
+from speech.engines.xtts.adapters import ADAPTER, WEIGHTS
 from speech.engines.xtts.checkpoint import open_checkpoint
 from speech.errors import SpeechError
 from train.scripts import xtts_inference
-from train.xtts.adapters import ADAPTER, WEIGHTS, adapter_of, save_adapter, write_checkpoint_folder
+from train.xtts.adapters import adapter_of, save_adapter, write_checkpoint_folder
 from train.xtts.inference import READY, Inference, materialized
 from train.xtts.trainable import XttsFit, XttsOptions
 

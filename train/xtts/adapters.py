@@ -5,36 +5,18 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from speech.engines.xtts.checkpoint import Checkpoint
+from speech.engines.xtts.adapters import FORMAT, WEIGHTS, Adapter
 from speech.errors import SpeechError
 from train.lora import LowRank
 
-ADAPTER, WEIGHTS = "adapter.safetensors", "model.safetensors"
-FORMAT = "papagaio-xtts-lora-1"
 BESIDE = ("config.json", "vocab.json", "speakers_xtts.pth")  # of the base checkpoint, which the engine needs too
-
-
-@dataclass(frozen=True)
-class Adapter:
-    """Factors of each layer by its name in the GPT (`gpt.h.0.attn.c_attn`): up (out, r), down (r, in), and the scale
-    of their product; `base` is the digest of the checkpoint they were learned beside."""
-
-    factors: Mapping[str, tuple[Tensor, Tensor]]
-    scale: float
-    base: str
-
-    def delta(self, name: str) -> Tensor:
-        """What is added to the layer's weight (in, out)."""
-        up, down = self.factors[name]
-        return (self.scale * (up.float() @ down.float())).T
 
 
 def adapter_of(adapters: Mapping[str, LowRank], base: str) -> Adapter:
@@ -55,23 +37,6 @@ def save_adapter(path: Path, adapter: Adapter) -> None:
     _write(path, save(tensors, meta))
 
 
-def load_adapter(path: Path) -> Adapter:
-    """Raises SpeechError `adapter_unreadable` for anything but a whole adapter of this format."""
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="pt") as file:
-            meta = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
-        if meta.get("format") != FORMAT:
-            raise ValueError(f"format {meta.get('format')}")
-        names = sorted({name.rpartition(".")[0] for name in tensors})
-        factors = {name: (tensors[f"{name}.up"], tensors[f"{name}.down"]) for name in names}
-        return Adapter(factors, float(meta["scale"]), meta["base"])
-    except (OSError, SafetensorError, ValueError, KeyError) as error:
-        raise SpeechError("adapter_unreadable", file=path.name, reason=str(error)[:200]) from None
-
-
 def put(adapters: Mapping[str, LowRank], adapter: Adapter) -> None:
     """Give a network's adapters what a file holds. Raises SpeechError `adapter_other_shape`."""
     with torch.no_grad():
@@ -81,24 +46,6 @@ def put(adapters: Mapping[str, LowRank], adapter: Adapter) -> None:
                 raise SpeechError("adapter_other_shape", layer=name, found=list(up.shape), wanted=list(layer.up.shape))
             layer.up.copy_(up)
             layer.down.copy_(down)
-
-
-def merged(checkpoint: Checkpoint, blend: Sequence[tuple[Adapter, float]]) -> dict[str, Tensor]:
-    """The checkpoint's weights with each adapter's product added, times its weight.
-
-    Raises SpeechError `adapter_other_base` for adapters of another checkpoint, `adapter_other_shape`.
-    """
-    weights = dict(checkpoint.weights)
-    for adapter, share in blend:
-        if adapter.base != checkpoint.digest:
-            raise SpeechError("adapter_other_base", base=adapter.base[:12], found=checkpoint.digest[:12])
-        for name in adapter.factors:
-            key, delta = f"gpt.{name}.weight", adapter.delta(name)
-            if key not in weights or weights[key].shape != delta.shape:
-                found = list(weights[key].shape) if key in weights else []
-                raise SpeechError("adapter_other_shape", layer=name, found=found, wanted=list(delta.shape))
-            weights[key] = weights[key].float() + share * delta
-    return weights
 
 
 def write_checkpoint_folder(

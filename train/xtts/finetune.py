@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from speech.engines.xtts.adapters import ADAPTER
 from speech.engines.xtts.checkpoint import Checkpoint, open_checkpoint
 from speech.errors import SpeechError
 from train.checkpoints import Snapshots, load_checkpoint, snapshots_in
@@ -21,7 +22,7 @@ from train.loop import fit
 from train.manifest import Manifest
 from train.options import TrainOptions
 from train.progress import Reporter
-from train.xtts.adapters import ADAPTER, adapter_of, save_adapter, write_checkpoint_folder
+from train.xtts.adapters import adapter_of, save_adapter, write_checkpoint_folder
 from train.xtts.corpus import Refusal, prepare, split
 from train.xtts.estimate import Workload, keep_speed, step_operations
 from train.xtts.trainable import XttsFit

@@ -10,6 +10,7 @@ from typing import Any
 
 from speech.audio import Audio, join, load
 from speech.engines.base import EngineOptions, SpeechRequest
+from speech.engines.xtts.adapters import ADAPTER, WEIGHTS, load_adapter, merged
 from speech.engines.xtts.checkpoint import Checkpoint, Latents, open_checkpoint
 from speech.engines.xtts.engine import Loaded, utterances
 from speech.engines.xtts.record import ENGINE, LANGUAGES, RECORD
@@ -20,7 +21,7 @@ from speech.profiles import checked
 from speech.text.normalize import normalize
 from speech.text.sentences import split
 from speech.voices import MANY_LANGUAGES, Voice
-from train.xtts.adapters import ADAPTER, WEIGHTS, load_adapter, merged, write_checkpoint_folder
+from train.xtts.adapters import write_checkpoint_folder
 from train.xtts.corpus import STRIDE
 
 READY = "ready"  # a file that is written last

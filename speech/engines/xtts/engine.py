@@ -82,7 +82,7 @@ class XttsEngine:
         loaded = self._loaded
         if loaded is None:
             raise SpeechError("engine_not_loaded", engine=ENGINE)
-        latents = self._latents(loaded, request.voice.voice_id)
+        latents = self._latents(loaded, self._checked(request.voice))
         waiting = deque(utterances(request, loaded, latents))
         running: deque[tuple[int, Ticket]] = deque()
         is_heard = False
@@ -102,16 +102,24 @@ class XttsEngine:
         if not is_heard:
             raise SpeechError("speech_empty", engine=ENGINE, seed=request.seed)
 
-    def _latents(self, loaded: Loaded, voice_id: str) -> Latents:
-        names = {voice.voice_id: name for name, voice in self._studio().items()}
-        if voice_id in names:
-            return loaded.speakers[names[voice_id]]
-        if self._library is None:
-            raise SpeechError("unknown_voice", voice=voice_id, engine=ENGINE, choices=list(names))
-        parts = self._library.parts(voice_id)
+    def _checked(self, voice: Voice) -> Voice:
+        """Raises SpeechError `voice_of_other_weights`: this instance has not what the voice speaks with."""
+        own = self._options.weights_dir
+        if voice.weights != (str(own) if own else ""):
+            raise SpeechError("voice_of_other_weights", voice=voice.voice_id)
+        return voice
+
+    def _latents(self, loaded: Loaded, voice: Voice) -> Latents:
+        names = {studio.voice_id: name for name, studio in self._studio().items()}
+        if voice.voice_id in names:
+            return loaded.speakers[names[voice.voice_id]]
+        library = VoiceFolder(Path(voice.folder).parent) if voice.folder else self._library
+        if library is None:
+            raise SpeechError("unknown_voice", voice=voice.voice_id, engine=ENGINE, choices=list(names))
+        parts = library.parts(voice.voice_id)
         if ENGINE in parts:
             return loaded.latents.of(clips_of(read_tensors(parts[ENGINE])))
-        return loaded.latents.of(clips_of(tensors_of(heard_of([clip.audio for clip in self._library.clips(voice_id)]))))
+        return loaded.latents.of(clips_of(tensors_of(heard_of([clip.audio for clip in library.clips(voice.voice_id)]))))
 
     def _studio(self) -> Mapping[str, Voice]:
         try:
@@ -138,6 +146,7 @@ class Loaded:
     def __init__(self, folder: Path, device: str, options: EngineOptions) -> None:
         from speech.engines.device import use_full_precision
         from speech.engines.packed_linear import check_precision
+        from speech.engines.xtts.adapters import open_tuned
         from speech.engines.xtts.batching import LoopOptions, load_loop
         from speech.engines.xtts.checkpoint import open_checkpoint, read_speakers
         from speech.engines.xtts.latents import VoiceLatents
@@ -145,7 +154,7 @@ class Loaded:
 
         check_precision(options.precision, device)  # before gigabytes are read
         use_full_precision(device)
-        checkpoint = open_checkpoint(folder)
+        checkpoint = open_tuned(folder, options.weights_dir) if options.weights_dir else open_checkpoint(folder)
         self.config = checkpoint.config
         self.tokenizer = Tokenizer(checkpoint.vocab_path)
         self.vocoder: Vocoder = load_vocoder(checkpoint.config, checkpoint.weights, device)

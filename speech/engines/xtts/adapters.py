@@ -1,0 +1,78 @@
+"""Fine-tuned weights of XTTS-v2 as files: adapters of a few megabytes beside the base, or a whole checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from torch import Tensor
+
+from speech.engines.xtts.checkpoint import Checkpoint, open_checkpoint
+from speech.errors import SpeechError
+
+ADAPTER, WEIGHTS = "adapter.safetensors", "model.safetensors"
+FORMAT = "papagaio-xtts-lora-1"
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """Factors of each layer by its name in the GPT (`gpt.h.0.attn.c_attn`): up (out, r), down (r, in), and the scale
+    of their product; `base` is the digest of the checkpoint they were learned beside."""
+
+    factors: Mapping[str, tuple[Tensor, Tensor]]
+    scale: float
+    base: str
+
+    def delta(self, name: str) -> Tensor:
+        """What is added to the layer's weight (in, out)."""
+        up, down = self.factors[name]
+        return (self.scale * (up.float() @ down.float())).T
+
+
+def load_adapter(path: Path) -> Adapter:
+    """Raises SpeechError `adapter_unreadable` for anything but a whole adapter of this format."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            meta = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+        if meta.get("format") != FORMAT:
+            raise ValueError(f"format {meta.get('format')}")
+        names = sorted({name.rpartition(".")[0] for name in tensors})
+        factors = {name: (tensors[f"{name}.up"], tensors[f"{name}.down"]) for name in names}
+        return Adapter(factors, float(meta["scale"]), meta["base"])
+    except (OSError, SafetensorError, ValueError, KeyError) as error:
+        raise SpeechError("adapter_unreadable", file=path.name, reason=str(error)[:200]) from None
+
+
+def merged(checkpoint: Checkpoint, blend: Sequence[tuple[Adapter, float]]) -> dict[str, Tensor]:
+    """The checkpoint's weights with each adapter's product added, times its weight.
+
+    Raises SpeechError `adapter_other_base` for adapters of another checkpoint, `adapter_other_shape`.
+    """
+    weights = dict(checkpoint.weights)
+    for adapter, share in blend:
+        if adapter.base != checkpoint.digest:
+            raise SpeechError("adapter_other_base", base=adapter.base[:12], found=checkpoint.digest[:12])
+        for name in adapter.factors:
+            key, delta = f"gpt.{name}.weight", adapter.delta(name)
+            if key not in weights or weights[key].shape != delta.shape:
+                found = list(weights[key].shape) if key in weights else []
+                raise SpeechError("adapter_other_shape", layer=name, found=found, wanted=list(delta.shape))
+            weights[key] = weights[key].float() + share * delta
+    return weights
+
+
+def open_tuned(base_dir: Path, weights_dir: Path) -> Checkpoint:
+    """The checkpoint in `base_dir` with the fine-tuned weights in `weights_dir` in their place.
+
+    Raises SpeechError as `open_checkpoint`, `load_adapter` and `merged` do, `checkpoint_missing`.
+    """
+    if (weights_dir / ADAPTER).is_file():
+        base, adapter = open_checkpoint(base_dir), load_adapter(weights_dir / ADAPTER)
+        return replace(base, weights=merged(base, [(adapter, 1.0)]))
+    if not (weights_dir / WEIGHTS).is_file():
+        raise SpeechError("checkpoint_missing", folder=weights_dir.parent.parent.name, file=ADAPTER)
+    return open_checkpoint(weights_dir)
