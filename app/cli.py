@@ -177,6 +177,8 @@ def _speak_options(parser: Parser) -> None:
     parser.option("--speed", type=number(float))
     parser.option("--seed", type=number(int))
     parser.option("--wrapping", choices=("auto", "keep", "join"), default="auto")
+    parser.option("--check-words", action="store_true")
+    parser.option("--check-tries", type=number(int))
 
 
 def _read_options(parser: Parser) -> None:

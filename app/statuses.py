@@ -209,6 +209,8 @@ _CLONING = {  # cloning, conversion and training
     "bad_manifest": 400,
     "manifest_too_new": 400,
     "clip_not_usable": 422,
+    "checking_model_missing": 503,
+    "checking_not_installed": 503,
     "cloning_models_missing": 503,
     "consent_missing": 422,
     "conversion_engine": 422,

@@ -16,6 +16,7 @@ from speech.voices import MANY_LANGUAGES, Voice
 
 MAX_CHARS = 10_000  # of one request, the base API's bound
 MAX_SEED = 2**32 - 1
+CHECK_TRIES, MOST_CHECK_TRIES = 3, 6  # how often a sentence is spoken at most until it is heard as it is written
 
 
 def checked_parameters(info: EngineInfo, given: Mapping[str, float | bool]) -> dict[str, float | bool]:

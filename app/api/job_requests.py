@@ -10,9 +10,10 @@ from pydantic import BeforeValidator, Field
 from app.api.bodies import Body
 from app.api.services import Services
 from app.errors import FieldError, Problem
+from app.tasks.checking_service import CheckingService
 from speech.plan import ConversionAsked, EngineChoice
 from speech.profiles import QualityProfile
-from speech.request_checks import MAX_SEED
+from speech.request_checks import CHECK_TRIES, MAX_SEED, MOST_CHECK_TRIES
 from speech.synthesis import match_language
 
 RVC = "rvc"  # the converter that the base API names
@@ -39,7 +40,8 @@ class NewJob(Body):
     """`voice_preset` (else the engine's first) or `voice_id` names the voice. `speed` goes over the profile's.
 
     `seed`: of engines that vary, the same one gives the same sound again; one is drawn where none is given.
-    `wrapping`: what is done with line breaks, as in `/text/preview`.
+    `wrapping`: what is done with line breaks, as in `/text/preview`. `check_words`: each sentence is written down by a
+    recogniser and, where it is not as written, cut or spoken again, `check_tries` times in all at most (3).
     """
 
     text: Annotated[str, Field(min_length=1, max_length=10_000)]
@@ -53,6 +55,8 @@ class NewJob(Body):
     speed: Annotated[float | None, Field(ge=0.5, le=2.0)] = None
     seed: Annotated[int | None, Field(ge=0, le=MAX_SEED)] = None
     wrapping: Annotated[Literal["auto", "keep", "join"], Word] = "auto"
+    check_words: bool = False
+    check_tries: Annotated[int | None, Field(ge=1, le=MOST_CHECK_TRIES)] = None
     ref_text: str | None = None
     enable_rvc: bool = False
     rvc_model_id: str | None = None
@@ -67,6 +71,8 @@ class NewJob(Body):
 def params_of(services: Services, body: NewJob) -> dict[str, Any]:
     """What the job stores. Raises Problem or SpeechError for everything that could not be spoken as asked."""
     _refuse_inapplicable(body)
+    if body.check_words:
+        CheckingService(services.models).check()
     choice = _engine(services, body)
     engine = choice.engine
     conversion = _conversion(services, body)
@@ -100,6 +106,7 @@ def params_of(services: Services, body: NewJob) -> dict[str, Any]:
         **({"enable_rvc": True, **_rvc_fields(body)} if body.enable_rvc else {}),
         "wrapping": body.wrapping,
         "dictionary": [asdict(entry) for entry in plan.entries],
+        "check_tries": _check_tries(body),
         "source_language": body.source_language,
         "target_language": body.target_language or body.source_language,
         "voice_preset": preset,
@@ -108,6 +115,11 @@ def params_of(services: Services, body: NewJob) -> dict[str, Any]:
         "engines_passed_over": dict(choice.passed_over),
         "quality_profile_id": profile.profile_id,
     }
+
+
+def _check_tries(body: NewJob) -> int:
+    """How often a sentence may be spoken until it is heard as it is written; 0: nobody listens."""
+    return (body.check_tries or CHECK_TRIES) if body.check_words else 0
 
 
 def _conversion(services: Services, body: NewJob) -> ConversionAsked | None:
@@ -151,6 +163,8 @@ def _refuse_inapplicable(body: NewJob) -> None:
         errors.append(FieldError("voice_id", "fields_exclusive", {"names": ["voice_preset", "voice_id"]}))
     if body.ref_text is not None:  # what is said in a voice's clips is kept with the voice
         errors.append(FieldError("ref_text", "field_not_applicable", {"reason": "POST /voices/clone"}))
+    if body.check_tries is not None and not body.check_words:
+        errors.append(FieldError("check_tries", "field_not_applicable", {"reason": "check_words = false"}))
     if not body.enable_rvc:
         given = [name for name in RVC_FIELDS if getattr(body, name) is not None]
         errors += [FieldError(name, "field_not_applicable", {"reason": "enable_rvc = false"}) for name in given]

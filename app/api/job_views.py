@@ -122,6 +122,29 @@ class ConversionJob(SoundView, IntakeJob):
     output_format: str | None = None
 
 
+class CheckedSentence(BaseModel):
+    """What was heard of a sentence in the take that was kept, and what was done for it."""
+
+    text: str
+    heard: str
+    is_good: bool
+    problems: list[str]  # of the take that was kept: words_missing, words_added, babble, other_words
+    missing: list[str]  # words that nobody was heard saying
+    added: list[str]  # heard before or among them, and not of the text
+    babble: list[str]  # heard after the last word, and still there
+    cut: list[str]  # heard after the last word, and cut away
+    cut_s: float
+    tries: int
+    kept: int  # the take that is heard, from 1
+    seeds: list[int]  # of every take
+    not_again: str  # why no take followed one that is not good: same_again (no seed varies it), budget
+
+
+class WordCheck(BaseModel):
+    tries: int  # that each sentence had
+    sentences: list[CheckedSentence]
+
+
 class SpeechJob(SoundView):
     """A text spoken: every field of the base API (B1), null where it does not apply."""
 
@@ -150,10 +173,15 @@ class SpeechJob(SoundView):
     rvc_filter_radius: int | None = None
     rvc_f0_method: str | None = None
     rvc_hop_length: int | None = None
+    check_words: bool = False
+    check: WordCheck | None = None  # of a completed job
 
     @classmethod
     def fields_of(cls, job: Job) -> dict[str, Any]:
-        return super().fields_of(job) | {"quality_profile": job.params.get("quality_profile_id"), "result": None}
+        check = {"check_words": bool(job.params.get("check_tries")), "check": (job.result or {}).get("check")}
+        return (
+            super().fields_of(job) | check | {"quality_profile": job.params.get("quality_profile_id"), "result": None}
+        )
 
 
 AnyJob = SpeechJob | ConversionJob | CloningJob | IntakeJob | DatasetJob | JobView

@@ -18,6 +18,8 @@ from speech.text.language import guess
 
 if TYPE_CHECKING:
     from app.settings import Settings
+    from speech.checking import CheckedSentence
+    from speech.engines.base import Chunk
     from speech.engines.records import EngineRecord
     from speech.plan import EngineChoice, Plan
     from speech.synthesis import Synthesizer
@@ -64,7 +66,8 @@ def speak(options: argparse.Namespace, console: Console) -> int:
         )
         bring(synthesizer, models, console, options.accept_licence)
         started = time.perf_counter()
-        sound = audio.join(synthesizer.speak(plan))
+        chunks, checked = _spoken(synthesizer, plan, options.check_words, options.check_tries)
+        sound = audio.join(chunks)
         elapsed_s = time.perf_counter() - started
     try:
         audio.save(sound, output, file_format, tags_of(plan))
@@ -76,7 +79,36 @@ def speak(options: argparse.Namespace, console: Console) -> int:
     console.say("cli.speak.done", path=str(output), format=file_format, factor=factor, **used, **times)
     _tell_reason(choice, console)
     _tell_more(plan, console)
+    if options.check_words:
+        _tell_checked(checked, console)
     return 0
+
+
+def _spoken(
+    synthesizer: Synthesizer, plan: Plan, check_words: bool, tries: int | None
+) -> tuple[Iterable[Chunk], list[CheckedSentence]]:
+    """The sound, and what is heard of each sentence by the time that it is made. Raises what `CheckingService` does."""
+    if not check_words:
+        if tries is not None:
+            raise SpeechError("bad_argument", reason="--check-tries", choices=["--check-words"])
+        return synthesizer.speak(plan), []
+    from app.tasks.checking_service import CheckingService
+    from speech.checking import CheckOptions, speak_checked
+
+    wanted, checked = CheckOptions() if tries is None else CheckOptions(tries), list["CheckedSentence"]()
+    ears = CheckingService(synthesizer.store).transcriber()
+    return speak_checked(synthesizer.speak, plan, ears, wanted, checked.append), checked
+
+
+def _tell_checked(checked: Iterable[CheckedSentence], console: Console) -> None:
+    """What became of the sentences that were not as written at first; those that still are not, as warnings."""
+    sentences = list(checked)
+    good, cut = sum(one.is_good for one in sentences), sum(one.cut_s > 0 for one in sentences)
+    again = sum(one.tries > 1 for one in sentences)
+    console.say("cli.speak.checked", good=good, count=len(sentences), cut=cut, again=again)
+    for one in sentences:
+        if not one.is_good:
+            console.note(console.text("cli.speak.checked_bad", text=one.text, heard=one.heard, tries=one.tries))
 
 
 def _tell_reason(choice: EngineChoice, console: Console) -> None:

@@ -9,6 +9,7 @@ from functools import partial
 from app.jobs.kinds import COMPARISON, DATASET, INSTALL, TRAINING
 from app.jobs.runner import Task
 from app.settings import Settings
+from app.tasks.checking_service import CheckingService
 from app.tasks.cloning import clone_voice
 from app.tasks.cloning_service import CloningService
 from app.tasks.comparisons import Comparisons, compare_voices
@@ -32,7 +33,7 @@ def tasks(
 ) -> Mapping[str, Task]:
     """Job kind to the function that does it; without a conversion nothing is converted here."""
     table: dict[str, Task] = {
-        "dubbing": partial(synthesize, synthesizer),
+        "dubbing": partial(synthesize, synthesizer, CheckingService(synthesizer.store)),
         "intake": partial(analyze_recordings, cloning),
         "clone_voice": partial(clone_voice, cloning),
     }

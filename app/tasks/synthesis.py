@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from app.jobs.context import Cancelled, JobContext
+from app.tasks.checking_service import CheckingService
 from speech.audio import Tags, pcm16, wav_header
+from speech.engines.base import Chunk
 from speech.plan import ConversionAsked, Plan, tags_of
 from speech.synthesis import Synthesizer
 from speech.text.dictionary import Dictionary, Entry
@@ -34,12 +37,16 @@ class SynthesisParams(BaseModel):
     wrapping: str = "auto"
     dictionary: list[dict[str, Any]] = []  # the entries that the text needs, as they were when the job was added
     seed: int | None = None  # decided when the job was added, so that every attempt makes the same sound
+    check_tries: int = 0  # how often a sentence may be spoken until it is heard as it is written; 0: nobody listens
 
 
-def synthesize(synthesizer: Synthesizer, context: JobContext, params: Mapping[str, Any]) -> dict[str, Any]:
+def synthesize(
+    synthesizer: Synthesizer, checking: CheckingService | None, context: JobContext, params: Mapping[str, Any]
+) -> dict[str, Any]:
     """Speak and publish `OUTPUT`; the result says what was used and what was measured.
 
-    Raises SpeechError as `Synthesizer.plan` and `Synthesizer.speak` do, Cancelled when the job is to stop.
+    Raises SpeechError as `Synthesizer.plan` and `Synthesizer.speak` do, Problem as `CheckingService` does, Cancelled
+    when the job is to stop.
     """
     wanted = SynthesisParams.model_validate(params)
     plan = synthesizer.plan(
@@ -54,7 +61,12 @@ def synthesize(synthesizer: Synthesizer, context: JobContext, params: Mapping[st
     )
     started = time.perf_counter()
     growing = context.temporary(GROWING)
-    data_bytes, first_s, cut = _speak_into(growing, synthesizer, plan, context)
+    told: list[dict[str, Any]] = []
+    if wanted.check_tries and checking:
+        chunks = _checked(synthesizer, checking, plan, wanted.check_tries, told)
+    else:
+        chunks = synthesizer.speak(plan)
+    data_bytes, first_s, cut = _write_into(growing, chunks, len(plan.sentences), context)
     synthesis_s = time.perf_counter() - started
     tags = tags_of(plan)
     whole = _as_wav(growing, context.temporary(".wav"), plan.sample_rate, data_bytes, tags)
@@ -81,6 +93,7 @@ def synthesize(synthesizer: Synthesizer, context: JobContext, params: Mapping[st
         "licence_url": plan.info.licence_url or None,
         "is_commercial": plan.is_commercial,
         "conversion": _conversion_used(plan),
+        "check": {"tries": wanted.check_tries, "sentences": told} if wanted.check_tries else None,
         "tags": tags,
     }
 
@@ -94,17 +107,29 @@ def _conversion_used(plan: Plan) -> dict[str, Any] | None:
     return {**used, **licence, "is_commercial": step.info.is_commercial}
 
 
-def _speak_into(path: Path, synthesizer: Synthesizer, plan: Plan, context: JobContext) -> tuple[int, float, int]:
+def _checked(
+    synthesizer: Synthesizer, checking: CheckingService, plan: Plan, tries: int, told: list[dict[str, Any]]
+) -> Generator[Chunk, None, None]:
+    """The sound of a plan, each sentence heard before it is given out; `told` gets the reports."""
+    from speech.checking import CheckOptions, speak_checked
+
+    ears = checking.transcriber()
+    return speak_checked(synthesizer.speak, plan, ears, CheckOptions(tries), lambda one: told.append(asdict(one)))
+
+
+def _write_into(
+    path: Path, chunks: Generator[Chunk, None, None], sentences: int, context: JobContext
+) -> tuple[int, float, int]:
     """Bytes of PCM written, the seconds until the first of them, and pieces that ended at the engine's limit."""
     started, first_s, written, done, cut = time.perf_counter(), 0.0, 0, 0, 0
     with path.open("wb", buffering=0) as file:
-        for chunk in synthesizer.speak(plan):
+        for chunk in chunks:
             written += file.write(pcm16(chunk.samples))
             if len(chunk.samples):
                 first_s = first_s or time.perf_counter() - started
             done += chunk.ends
             cut += chunk.is_cut
-            context.progress(done, len(plan.sentences))
+            context.progress(done, sentences)
             if context.should_stop():
                 raise Cancelled
     return written, first_s, cut

@@ -106,7 +106,7 @@ def test_events_come_as_they_happen_and_a_gap_can_be_asked_for(live: Live) -> No
     before = live.add()
     with events(live) as frames:
         job_id = live.add()
-        live.worker(lambda context, params: synthesize(live.services.synthesizer, context, params)).run_next()
+        live.worker(lambda context, params: synthesize(live.services.synthesizer, None, context, params)).run_next()
         seen = take(frames, "job.completed")
     assert all(frame["data"]["job_id"] in (before, job_id) for frame in seen)
     assert [frame["event"] for frame in seen if frame["data"]["job_id"] == job_id] == ["job.created"]

@@ -10,14 +10,15 @@
  * @property {string | null} profileId
  * @property {number | null} speed null: what the profile says
  * @property {string} wrapping what is done with line breaks: auto, keep or join
+ * @property {boolean} checkWords whether what is spoken is heard again, and mended
  * @property {string | null} jobId the job that the Speak page shows
  */
 
 /** @type {import("./store.js").Slice<Draft>} */
 export const SPEAK = {
   name: "draft",
-  initial: { text: "", language: null, presetId: null, voiceId: null, profileId: null, speed: null, wrapping: "auto", jobId: null },
-  keep: ["text", "language", "presetId", "voiceId", "profileId", "speed", "wrapping", "jobId"],
+  initial: { text: "", language: null, presetId: null, voiceId: null, profileId: null, speed: null, wrapping: "auto", checkWords: false, jobId: null },
+  keep: ["text", "language", "presetId", "voiceId", "profileId", "speed", "wrapping", "checkWords", "jobId"],
 };
 
 /**

@@ -4,6 +4,7 @@ import { el } from "../dom.js";
 import { html, nothing, repeat } from "../lit.js";
 import { createView } from "../view.js";
 import { alert } from "../widgets/states.js";
+import { checkField } from "./speak-check.js";
 
 export const WRAPPINGS = ["auto", "keep", "join"];
 
@@ -46,6 +47,7 @@ function draw({ store, texts }, { made, error, isBusy }, ask, set) {
       >
         ${WRAPPINGS.map((way) => html`<option value=${way} ?selected=${way === chosen}>${texts.t(`page.reading.wrapping.${way}`)}</option>`)}
       </select>
+      ${checkField(texts, store.state().draft, set)}
     </div>
     ${error ? alert(error) : nothing} ${made ? shown(texts, made) : nothing}`;
 }

@@ -5,6 +5,7 @@ import { html, nothing } from "../lit.js";
 import { all, createView } from "../view.js";
 import { fileName, jobBadge, jobProgress } from "../widgets/job.js";
 import { hearButton } from "../widgets/player-bar.js";
+import { checkedPart } from "./speak-check.js";
 import { afterEvent, FORMATS, hasEnded, statusText } from "./job-view.js";
 
 const POLL_MS = 2000;
@@ -141,6 +142,7 @@ function filePart(app, job, titles, track) {
       ${hearButton(app, { ...track, label: hear, text: hear })} ${FORMATS.map(link)}
     </div>
     <dl class="facts">${facts(texts, job, titles.get(job.voice_id ?? "")).map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
+    ${checkedPart(texts, job)}
   </div>`;
 }
 

@@ -31,6 +31,7 @@ export function requestOf(draft, engine) {
     ...(draft.profileId ? { quality_profile_id: draft.profileId } : {}),
     ...(draft.speed === null ? {} : { speed: draft.speed }),
     ...(draft.wrapping && draft.wrapping !== "auto" ? { wrapping: draft.wrapping } : {}),
+    ...(draft.checkWords ? { check_words: true } : {}),
   };
 }
 
