@@ -19,6 +19,7 @@ from speech.errors import SpeechError
 
 torch = pytest.importorskip("torch")
 checkpoint = pytest.importorskip("speech.engines.xtts.checkpoint")
+fill = pytest.importorskip("speech.engines.weights").fill
 TorchFile = pytest.importorskip("speech.engines.torch_file").TorchFile
 
 
@@ -102,7 +103,7 @@ def test_nothing_is_copied_and_all_is_given_back(xtts_tiny: Path) -> None:
     found = checkpoint.open_checkpoint(xtts_tiny)
     assert len({tensor.untyped_storage().data_ptr() for tensor in found.weights.values()}) == 1
     head = torch.nn.Linear(64, 1026, device="meta")
-    checkpoint.fill(head, found.weights, "gpt.mel_head.")
+    fill(head, found.weights, "gpt.mel_head.")
     assert head.weight.data_ptr() == found.weights["gpt.mel_head.weight"].data_ptr()
     assert not head.weight.requires_grad and not head.training
     assert maps(f"{xtts_tiny.name}/model.pth")
@@ -190,7 +191,7 @@ def test_what_a_trainer_wrote_opens_by_the_published_names(xtts_tiny: Path, fold
 def test_half_precision_is_widened_when_filled(folder: Path) -> None:
     save(folder, {"gpt.mel_head.weight": torch.ones(1026, 64, dtype=torch.float16)})
     head = torch.nn.Linear(64, 1026, device="meta")
-    checkpoint.fill(head, checkpoint.open_checkpoint(folder).weights, "gpt.mel_head.")
+    fill(head, checkpoint.open_checkpoint(folder).weights, "gpt.mel_head.")
     assert head.weight.dtype == torch.float32 and float(head.weight.sum()) == 1026 * 64
 
 
@@ -298,7 +299,7 @@ def test_weights_of_another_kind(folder: Path) -> None:
 def test_tensors_that_cannot_be_used(xtts_tiny: Path, tensor: Any, code: str) -> None:
     weights = dict(checkpoint.open_checkpoint(xtts_tiny).weights) | {"gpt.mel_head.weight": tensor}
     head = torch.nn.Linear(64, 1026, device="meta")
-    error = refused(code, checkpoint.fill, head, weights, "gpt.mel_head.")
+    error = refused(code, fill, head, weights, "gpt.mel_head.")
     assert error.values["tensor"] == "gpt.mel_head.weight"
 
 
@@ -307,22 +308,20 @@ def test_one_number_that_is_none_is_found(xtts_tiny: Path) -> None:
     spoilt = weights["gpt.mel_head.weight"].clone()
     spoilt[700, 3] = float("nan")
     head = torch.nn.Linear(64, 1026, device="meta")
-    refused(
-        "checkpoint_tensor_values", checkpoint.fill, head, weights | {"gpt.mel_head.weight": spoilt}, "gpt.mel_head."
-    )
+    refused("checkpoint_tensor_values", fill, head, weights | {"gpt.mel_head.weight": spoilt}, "gpt.mel_head.")
 
 
 def test_a_tensor_missing_or_of_another_shape(xtts_tiny: Path) -> None:
     weights = checkpoint.open_checkpoint(xtts_tiny).weights
-    refused("checkpoint_tensor_missing", checkpoint.fill, torch.nn.Linear(2, 2, device="meta"), weights, "gpt.nothing.")
-    refused("checkpoint_tensor_shape", checkpoint.fill, torch.nn.Linear(2, 2, device="meta"), weights, "gpt.mel_head.")
+    refused("checkpoint_tensor_missing", fill, torch.nn.Linear(2, 2, device="meta"), weights, "gpt.nothing.")
+    refused("checkpoint_tensor_shape", fill, torch.nn.Linear(2, 2, device="meta"), weights, "gpt.mel_head.")
 
 
 def test_huge_numbers_are_numbers(xtts_tiny: Path) -> None:
     """Their sum is infinite; they are not."""
     head = torch.nn.Linear(64, 1026, device="meta")
     weights = checkpoint.open_checkpoint(xtts_tiny).weights
-    checkpoint.fill(head, {**weights, "gpt.mel_head.weight": torch.full((1026, 64), 3e38)}, "gpt.mel_head.")
+    fill(head, {**weights, "gpt.mel_head.weight": torch.full((1026, 64), 3e38)}, "gpt.mel_head.")
     assert float(head.weight[0, 0]) == pytest.approx(3e38)
 
 

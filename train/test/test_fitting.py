@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from speech.errors import SpeechError
 from speech.models import ModelStore
 from train.kokoro import corpus
 from train.kokoro.adapter_scale import BEYOND
-from train.kokoro.fitting import Fitted, fit_voice, held_out, styled
+from train.kokoro.fitting import CORPUS, Fitted, fit_voice, held_out, styled
 from train.kokoro.trainable import KokoroOptions
 from train.manifest import Clip
 from train.progress import NullReporter, Stopped
@@ -104,8 +105,9 @@ def test_it_learns_something_of_every_kind(whole: tuple[Fitted, Steps]) -> None:
 
 
 def test_stopped_and_resumed_it_is_the_same_voice(
-    whole: tuple[Fitted, Steps], fit_store: ModelStore, sounds: list[tuple[Clip, Audio]], tmp_path: Path
+    whole: tuple[Fitted, Steps], work: Path, fit_store: ModelStore, sounds: list[tuple[Clip, Audio]], tmp_path: Path
 ) -> None:
+    shutil.copy(work / CORPUS, tmp_path)  # what is prepared once is the same
     with pytest.raises(Stopped):
         fit_voice(sounds, "pt-BR", STEPS, fit_store, tmp_path, Steps(left=1), SHORT)
     fitted = fit_voice(sounds, "pt-BR", STEPS, fit_store, tmp_path, Steps(), SHORT)

@@ -66,7 +66,7 @@ class Conditioning(nn.Module):
 
 
 def load_conditioning(config: XttsConfig, weights: Mapping[str, Tensor]) -> Conditioning:
-    """Of a checkpoint's weights; raises SpeechError as `checkpoint.fill` does."""
+    """Of a checkpoint's weights; raises SpeechError as `weights.fill` does."""
     with blank():
         conditioning = Conditioning(config, weights["mel_stats"].float())
     fill(conditioning, weights, "gpt.")

@@ -55,7 +55,7 @@ class Dvae(nn.Module):
 
 
 def load_dvae(weights: Mapping[str, Tensor]) -> Dvae:
-    """Of what `checkpoint.read_dvae` gives; raises SpeechError as `checkpoint.fill` does."""
+    """Of what `checkpoint.read_dvae` gives; raises SpeechError as `weights.fill` does."""
     with blank():
         dvae = Dvae(len(weights["codebook.embed"]))
     fill(dvae, weights, "")

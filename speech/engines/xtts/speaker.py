@@ -59,7 +59,7 @@ class SpeakerEncoder(nn.Module):
 
 
 def load_speaker_encoder(weights: Mapping[str, Tensor]) -> SpeakerEncoder:
-    """Of a checkpoint's weights; raises SpeechError as `checkpoint.fill` does."""
+    """Of a checkpoint's weights; raises SpeechError as `weights.fill` does."""
     with blank():
         encoder = SpeakerEncoder()
     fill(encoder, weights, "hifigan_decoder.speaker_encoder.")
