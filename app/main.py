@@ -36,7 +36,8 @@ from app.api import (
     training_samples,
     voices,
 )
-from app.api.compat import openai
+from app.api.compat import alltalk, elevenlabs, openai, openai_listening, xtts_server
+from app.api.compat.speaking import detail_envelope
 from app.api.compression import JsonCompression
 from app.api.guards import Guards
 from app.api.problems import RESPONSES, install
@@ -70,6 +71,11 @@ ROUTERS = (
     analytics.router,
     auth.router,
     openai.router,
+    openai_listening.router,
+    elevenlabs.router,
+    xtts_server.router,
+    xtts_server.whole_router(),
+    alltalk.router,
     page.router,
     reference.router,
 )
@@ -87,11 +93,22 @@ def create_app(settings: Settings, *, supervised: bool = False) -> FastAPI:
         title="Papagaio", version=VERSION, docs_url=None, redoc_url=None, lifespan=_lifespan, responses=RESPONSES
     )
     app.state.services = services
-    # /v1/finetune is ours in the base API; the rest of /v1 is OpenAI's contract.
-    install(app, {prefix: openai.envelope for prefix in ("/v1/audio/", "/v1/models")})
+    # /v1/finetune is ours in the base API; the rest of /v1 is other people's.
+    install(
+        app,
+        {prefix: openai.envelope for prefix in ("/v1/audio/", "/v1/models")}
+        | {prefix: elevenlabs.envelope for prefix in elevenlabs.PREFIXES}
+        | {prefix: alltalk.envelope for prefix in alltalk.PREFIXES}
+        | {prefix: detail_envelope for prefix in xtts_server.PREFIXES},
+    )
     hosts = {*settings.allowed_hosts, *([] if _is_any(settings.host) else [settings.host])}
     app.add_middleware(JsonCompression)
-    app.add_middleware(Guards, allowed_hosts=hosts, max_body_bytes=int(settings.max_body_mb * 1e6))
+    app.add_middleware(
+        Guards,
+        allowed_hosts=hosts,
+        max_body_bytes=int(settings.max_body_mb * 1e6),
+        allowed_origins=settings.allowed_origins,
+    )
     for router in ROUTERS:
         app.include_router(router)
     return app

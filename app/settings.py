@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     allowed_hosts: tuple[str, ...] = Field(
         ("localhost", "127.0.0.1", "[::1]"), description="Host headers that are answered (stops DNS rebinding)"
     )
+    allowed_origins: tuple[str, ...] = Field(
+        (), description="origins of pages elsewhere that may ask, such as SillyTavern's http://127.0.0.1:8000"
+    )
     workers: int = Field(
         1, ge=0, le=64, description="speaking processes that `serve` keeps; the first holds the weights of all streams"
     )
@@ -72,6 +75,9 @@ class Settings(BaseSettings):
     extra_engines: Mapping[str, str] = Field(default_factory=dict, description='more engines: name to "module:name"')
     allow_install: bool = Field(True, description="components may be brought from the page, by an admin")
     requests_per_minute: int = Field(1200, ge=0, description="requests that one account may make in a minute; 0: any")
+    max_streams: int = Field(
+        24, ge=1, le=32, description="sounds made while they are sent, and recordings written down, at a time"
+    )
     public_discovery: bool = Field(False, description="models and voices are listed for those without an account too")
     redis_url: str = Field("", description="Redis that several services share, such as redis://host:6379/0")
     engine_url: str = Field(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from app.api.capacity import Capacity
+from app.api.client_settings import ClientSettings
 from app.api.services import Services
 from app.host.client import HostAddress, HostedSynthesizer
 from app.jobs.embedded import EmbeddedDriver
@@ -59,6 +61,8 @@ def wire(settings: Settings, supervised: bool) -> Services:
         limits=Limits(settings.redis_url),
         urls=UrlGuard(frozenset(host.lower() for host in settings.fetch_private_hosts)),
         metrics=Metrics(database, lambda: _engine_figures(synthesizer)),
+        capacity=Capacity(settings.max_streams),
+        client_settings=ClientSettings(),
         driver=driver,
     )
 

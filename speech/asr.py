@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from speech.audio import Audio, resample
+from speech.errors import SpeechError
 
 SAMPLE_RATE = 16000
 
@@ -31,6 +32,43 @@ class Transcript:
     words: tuple[Word, ...] = ()  # only when asked for
     average_log_probability: float = 0.0  # of a token; about -0.2 when sure, below -1 when guessing
     no_speech_probability: float = 0.0  # that nobody spoke, 0 to 1
+
+
+@dataclass(frozen=True)
+class HearingOptions:
+    """How a recording is written down for somebody who asks for more than its words."""
+
+    language: str = ""  # BCP 47; "": the likeliest
+    candidates: tuple[str, ...] = ()  # languages it may be in, where none is given; (): any
+    prompt: str = ""  # what was said before, or in which style to write
+    expected: tuple[str, ...] = ()  # words that are likely to come
+    temperature: float = 0.0  # 0 to 1; 0 takes the likeliest words
+    with_words: bool = False  # with the times of words
+    to_english: bool = False
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A piece of what was heard, with whisper's own measures."""
+
+    text: str
+    start_s: float
+    end_s: float
+    seek: int  # frames of 10 ms before the window it was heard in
+    tokens: tuple[int, ...]
+    temperature: float
+    average_log_probability: float
+    compression_ratio: float
+    no_speech_probability: float
+    words: tuple[Word, ...] = ()  # only when asked for
+
+
+@dataclass(frozen=True)
+class Heard:
+    """`segments` are listened to while they are taken; `language` is a primary subtag."""
+
+    language: str
+    segments: Generator[Segment, None, None]
 
 
 class Transcriber(Protocol):
@@ -74,3 +112,53 @@ class WhisperTranscriber:
     def languages(self, audio: Audio) -> Mapping[str, float]:
         _, _, found = self._model.detect_language(resample(audio, SAMPLE_RATE).samples)
         return dict(found)
+
+    def hear(self, audio: Audio, options: HearingOptions) -> Heard:
+        """What is said in `audio`, segment by segment; of silence there is none.
+
+        Raises SpeechError `language_not_heard`, `translation_not_heard` for a model of English alone.
+        """
+        if options.to_english and not self._model.model.is_multilingual:
+            raise SpeechError("translation_not_heard")
+        samples = resample(audio, SAMPLE_RATE).samples
+        found, info = self._model.transcribe(
+            samples,
+            language=self._language(samples, options),
+            task="translate" if options.to_english else "transcribe",
+            beam_size=5,
+            temperature=options.temperature,
+            condition_on_previous_text=False,
+            initial_prompt=options.prompt or None,
+            hotwords=" ".join(options.expected) or None,
+            word_timestamps=options.with_words,
+            vad_filter=True,  # whisper makes words up where nobody speaks
+        )
+        return Heard(info.language, (_segment(each) for each in found))
+
+    def _language(self, samples: Any, options: HearingOptions) -> str:
+        asked = [options.language] if options.language else list(options.candidates)
+        known, wanted = list(self._model.supported_languages), [tag.lower().partition("-")[0] for tag in asked]
+        for tag, primary in zip(asked, wanted):
+            if primary not in known:
+                raise SpeechError("language_not_heard", language=tag[:80], choices=known)
+        if len(wanted) == 1:
+            return wanted[0]
+        _, _, likely = self._model.detect_language(samples, vad_filter=True)
+        chances = dict(likely)
+        return max(wanted or known, key=lambda primary: chances.get(primary, 0.0))
+
+
+def _segment(found: Any) -> Segment:
+    words = tuple(Word(word.word.strip(), word.start, word.end, word.probability) for word in found.words or ())
+    return Segment(
+        found.text.strip(),
+        found.start,
+        found.end,
+        found.seek,
+        tuple(found.tokens),
+        found.temperature,
+        found.avg_logprob,
+        found.compression_ratio,
+        found.no_speech_prob,
+        words,
+    )

@@ -11,7 +11,7 @@ import os
 import struct
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
@@ -121,6 +121,20 @@ def resample(audio: Audio, sample_rate: int) -> Audio:
     return Audio(_samples_of(frames), sample_rate)
 
 
+def resampled(chunks: Iterable[Audio], sample_rate: int) -> Iterator[Audio]:
+    """The chunks of one sound at another rate, with no seam between them."""
+    import av
+
+    resampler = av.AudioResampler(format="flt", layout="mono", rate=sample_rate)
+    for chunk in chunks:
+        if chunk.sample_rate == sample_rate:
+            yield chunk
+        elif frames := resampler.resample(_frame(chunk.samples, chunk.sample_rate)) if len(chunk.samples) else []:
+            yield Audio(_samples_of(frames), sample_rate)
+    if last := resampler.resample(None):
+        yield Audio(_samples_of(last), sample_rate)
+
+
 def load(source: Path | BinaryIO, sample_rate: int | None = None) -> Audio:
     """A sound of our own, read in this process, as mono; `sample_rate` None keeps the file's own.
 
@@ -138,11 +152,14 @@ def load(source: Path | BinaryIO, sample_rate: int | None = None) -> Audio:
     return Audio(np.concatenate(parts), decoder.rate)
 
 
-def encode(chunks: Iterable[Audio], format_name: str, sample_rate: int, tags: Tags = NO_TAGS) -> Iterator[bytes]:
+def encode(
+    chunks: Iterable[Audio], format_name: str, sample_rate: int, tags: Tags = NO_TAGS, bit_rate: int | None = None
+) -> Iterator[bytes]:
     """The bytes of a file in one of `FORMATS`, as soon as the chunks give them; one header, at the start.
 
     Lengths in the header stay unknown, since they are; formats that must know them (m4a) come out at the end. aac and
-    pcm have no place for `tags`. Raises SpeechError `unknown_format`.
+    pcm have no place for `tags`. `bit_rate`: a constant one, in bits a second, of a compressed format. Raises
+    SpeechError `unknown_format`.
     """
     if format_of(format_name).codec == "pcm_s16le":
         if format_name == "wav":
@@ -150,7 +167,10 @@ def encode(chunks: Iterable[Audio], format_name: str, sample_rate: int, tags: Ta
         for chunk in chunks:
             yield pcm16(chunk.samples)
     else:
-        yield from _encode_compressed(chunks, format_of(format_name), sample_rate, tags)
+        chosen = format_of(format_name)
+        if bit_rate:
+            chosen = replace(chosen, bit_rate=bit_rate, options=())
+        yield from _encode_compressed(chunks, chosen, sample_rate, tags)
 
 
 def save(audio: Audio, path: Path, format_name: str | None = None, tags: Tags = NO_TAGS) -> None:

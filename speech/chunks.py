@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 
 from speech.audio import Audio, join
-from speech.engines.base import Chunk
+from speech.engines.base import Chunk, ConversionRequest, SpokenLine, VoiceConverter
+from speech.plan import ConversionStep, Plan
 from speech.processing import ProcessingOptions, process
 from speech.text.sentences import Sentence
 
@@ -42,3 +44,20 @@ def processed(chunks: Iterable[Chunk], options: ProcessingOptions) -> Iterator[C
             made = process(join(waiting), options)
             yield Chunk(made.samples, made.sample_rate, chunk.ends, any(piece.is_cut for piece in waiting))
             waiting = []
+
+
+def converted(chunks: Iterable[Chunk], converter: VoiceConverter, plan: Plan, step: ConversionStep) -> Iterator[Chunk]:
+    """Each sentence of `chunks` said again, pauses included."""
+    waiting: list[Chunk] = []
+    sentences = iter(plan.sentences)
+    for chunk in chunks:
+        waiting.append(chunk)
+        if not chunk.ends:
+            continue
+        sound = join(waiting)
+        text = " ".join(sentence.text for sentence in islice(sentences, chunk.ends))
+        lines = (SpokenLine(text, 0.0, sound.duration_s),)
+        request = ConversionRequest(step.voice, plan.language, lines, step.parameters)
+        made = converter.convert(sound, request, lambda done, total: None).audio
+        yield Chunk(made.samples, made.sample_rate, chunk.ends, any(piece.is_cut for piece in waiting))
+        waiting = []

@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 from typing import Self, cast
 
-from speech.audio import join
-from speech.chunks import as_chunks, processed, with_pauses
+from speech.asr import Heard, HearingOptions, Segment
+from speech.audio import Audio
+from speech.chunks import as_chunks, converted, processed, with_pauses
 from speech.engines.base import (
     Chunk,
-    ConversionRequest,
     ConverterInfo,
     Engine,
     EngineInfo,
     EngineOptions,
     Loadable,
     SpeechRequest,
-    SpokenLine,
     VoiceConverter,
 )
 from speech.engines.pool import EnginePool, PoolStats
 from speech.engines.records import Installation
 from speech.engines.registry import Registry
 from speech.errors import SpeechError
+from speech.listening import WhisperListener
 from speech.models import ModelStore
 from speech.plan import ConversionAsked, ConversionStep, EngineChoice, Plan
 from speech.processing import ProcessingOptions
@@ -40,6 +39,7 @@ from speech.voices import Voice
 
 AUTO = "auto"  # as a default engine: the best one that is installed
 _CONVERTER = "converter "  # before the name of a converter in the pool
+_LISTENER = "listener"
 
 
 @dataclass(frozen=True)
@@ -269,7 +269,7 @@ class Synthesizer:
                     yield from with_pauses(processed(as_chunks(chunks), steps), plan.sentences)
                 else:
                     with self.converter(plan.conversion.info.name) as converter:
-                        said = _converted(as_chunks(chunks), converter, plan, plan.conversion)
+                        said = converted(as_chunks(chunks), converter, plan, plan.conversion)
                         yield from with_pauses(processed(said, steps), plan.sentences)
             finally:
                 chunks.close()
@@ -284,6 +284,26 @@ class Synthesizer:
         """Take into memory what `voice` is spoken with; returns its device. Raises what `EnginePool.acquire` raises."""
         with self.pool.acquire(voice.loaded_as):
             return self.pool.stats().devices[voice.loaded_as]
+
+    def hear(self, audio: Audio, options: HearingOptions) -> Heard:
+        """What is said in a recording. Raises what `WhisperTranscriber.hear` and `EnginePool.acquire` raise."""
+        steps = self._heard(audio, options)
+        return Heard(cast(str, next(steps)), cast("Generator[Segment, None, None]", steps))
+
+    def _heard(self, audio: Audio, options: HearingOptions) -> Generator[str | Segment, None, None]:
+        """The language, then the segments; the pool is held until the last, or until this is closed."""
+        with self.pool.acquire(_LISTENER) as listener:
+            heard = cast(WhisperListener, listener).hear(audio, options)
+            yield heard.language
+            yield from heard.segments
+
+    def check_listening(self) -> None:
+        """Whether recordings can be written down here. Raises SpeechError as `WhisperListener.check` does."""
+        self._listener.check()
+
+    @cached_property
+    def _listener(self) -> WhisperListener:
+        return WhisperListener(self.store, self._options.threads)
 
     def close(self) -> None:
         self.pool.close()
@@ -326,6 +346,8 @@ class Synthesizer:
         return self._converters[name]
 
     def _loadable(self, name: str) -> Loadable:
+        if name == _LISTENER:
+            return self._listener
         if name.startswith(_CONVERTER):
             return self._converter(name.removeprefix(_CONVERTER))
         engine, _, weights = name.partition(" ")
@@ -347,23 +369,6 @@ class Synthesizer:
         voice = voice_of(converter, asked.voice, self._may_see)
         parameters = checked_with_choices(asked.converter, converter.info.parameters, asked.parameters)
         return ConversionStep(converter.info, voice, parameters)
-
-
-def _converted(chunks: Iterable[Chunk], converter: VoiceConverter, plan: Plan, step: ConversionStep) -> Iterator[Chunk]:
-    """Each sentence of `chunks` said again, pauses included."""
-    waiting: list[Chunk] = []
-    sentences = iter(plan.sentences)
-    for chunk in chunks:
-        waiting.append(chunk)
-        if not chunk.ends:
-            continue
-        sound = join(waiting)
-        text = " ".join(sentence.text for sentence in islice(sentences, chunk.ends))
-        lines = (SpokenLine(text, 0.0, sound.duration_s),)
-        request = ConversionRequest(step.voice, plan.language, lines, step.parameters)
-        made = converter.convert(sound, request, lambda done, total: None).audio
-        yield Chunk(made.samples, made.sample_rate, chunk.ends, any(piece.is_cut for piece in waiting))
-        waiting = []
 
 
 def match_language(language: str, info: EngineInfo | ConverterInfo) -> str:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Annotated, Any, TypeVar, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError, WithJsonSchema
+from pydantic.fields import FieldInfo
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
@@ -74,12 +75,17 @@ def validated(model: type[B], values: dict[str, Any], *, strict: bool) -> B:
     try:
         return model.model_validate(values, strict=strict)
     except ValidationError as error:
-        raise Problem("invalid_request", errors=field_errors(error.errors(), list(model.model_fields))) from error
+        raise Problem("invalid_request", errors=field_errors(error.errors(), list(_fields(model)))) from error
 
 
 def _lists(model: type[Body]) -> frozenset[str]:
     """Fields that a form may name several times."""
-    return frozenset(name for name, info in model.model_fields.items() if get_origin(info.annotation) is list)
+    return frozenset(name for name, info in _fields(model).items() if get_origin(info.annotation) is list)
+
+
+def _fields(model: type[Body]) -> dict[str, FieldInfo]:
+    """By the name that a client sends."""
+    return {info.alias or name: info for name, info in model.model_fields.items()}
 
 
 async def _values(request: Request, content_type: str, kinds: tuple[str, ...], lists: frozenset[str]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.problems import answer
@@ -20,6 +21,9 @@ from app.observability.metrics import UNROUTED
 log = logging.getLogger(__name__)
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})  # RFC 9110 §9.2.1
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+EXPOSED = ("X-Request-ID", "X-Sample-Rate", "X-Papagaio-Engine", "X-Papagaio-Voice", "X-Papagaio-Language")
+HEADER_NAMES = re.compile(r"[A-Za-z0-9, _-]{1,1000}")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # Bootstrap draws its icons from data: images; sound made in the page is a blob. The hash is of the one style sheet
 # that WaveSurfer 8.0.1 writes into its shadow root, at the height that the page gives it.
@@ -35,8 +39,11 @@ DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
 class Guards:
     """Pure ASGI, outermost of the application's own middleware; an unexpected exception ends here as `internal`."""
 
-    def __init__(self, app: ASGIApp, allowed_hosts: Collection[str], max_body_bytes: int) -> None:
+    def __init__(
+        self, app: ASGIApp, allowed_hosts: Collection[str], max_body_bytes: int, allowed_origins: Collection[str] = ()
+    ) -> None:
         self.app = app
+        self.allowed_origins = frozenset(allowed_origins)
         self.allowed_hosts = frozenset(host.lower() for host in allowed_hosts)
         self.max_body_bytes = max_body_bytes
 
@@ -61,7 +68,12 @@ class Guards:
         request_id = offered if REQUEST_ID.fullmatch(offered) else token_hex(8)
         scope.setdefault("state", {})["request_id"] = request_id
         exchange = Exchange(scope, receive, send, request_id, self.max_body_bytes)
+        exchange.headers |= self._shared(scope)
         problem = self._refusal(scope, exchange)
+        if problem is None and "access-control-request-method" in (headers := Headers(scope=scope)):
+            if exchange.headers:
+                await Response(status_code=204, headers=_preflight(headers))(scope, receive, exchange.send)
+                return
         if problem is None:
             problem = await self._run(scope, exchange)
         if problem is not None and not exchange.started:
@@ -82,14 +94,22 @@ class Guards:
                 return Problem("internal")
         return self._too_large() if exchange.refused else None
 
+    def _shared(self, scope: Scope) -> dict[str, str]:
+        """What lets a page of an allowed origin read the answer (https://fetch.spec.whatwg.org/#http-cors-protocol)."""
+        origin = Headers(scope=scope).get("origin", "")
+        if origin not in self.allowed_origins:
+            return {}
+        return {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": ", ".join(EXPOSED)}
+
     def _refusal(self, scope: Scope, exchange: Exchange) -> Problem | None:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
         if "*" not in self.allowed_hosts and _name(host) not in self.allowed_hosts:
             return Problem("host_not_allowed", host=host[:80], choices=sorted(self.allowed_hosts))
         origin = headers.get("origin")
-        if scope["method"] not in SAFE_METHODS and origin is not None and not _same_site(origin, host, scope["scheme"]):
-            return Problem("cross_site_refused", origin=origin[:80], host=host)
+        is_own = origin is None or origin in self.allowed_origins or _same_site(origin, host, scope["scheme"])
+        if scope["method"] not in SAFE_METHODS and not is_own:
+            return Problem("cross_site_refused", origin=str(origin)[:80], host=host)
         if exchange.declared_bytes > self.max_body_bytes:
             return self._too_large()
         return None
@@ -110,6 +130,7 @@ class Exchange:
         self.declared_bytes = int(declared) if declared.isascii() and declared.isdigit() else 0
         self.started = False
         self.refused = False
+        self.headers: dict[str, str] = {}  # of the answer, beside those that every answer has
 
     async def receive(self) -> Message:
         message = await self._receive()
@@ -127,6 +148,9 @@ class Exchange:
             self._state["status"] = message["status"]
             headers = MutableHeaders(scope=message)
             headers["X-Request-ID"] = self._request_id
+            headers.update(self.headers)
+            if self.headers:
+                headers.add_vary_header("Origin")
             for name, value in self._state.get("rate_limit", {}).items():
                 headers.setdefault(name, value)
             headers["X-Content-Type-Options"] = "nosniff"
@@ -134,6 +158,15 @@ class Exchange:
             headers["Cross-Origin-Opener-Policy"] = "same-origin"
             headers["Content-Security-Policy"] = _policy(self._path)
         await self._send(message)
+
+
+def _preflight(headers: Headers) -> dict[str, str]:
+    asked = headers.get("access-control-request-headers", "")
+    return {
+        "Access-Control-Allow-Methods": ", ".join(METHODS),
+        "Access-Control-Allow-Headers": asked if HEADER_NAMES.fullmatch(asked) else "",
+        "Access-Control-Max-Age": "600",
+    }
 
 
 def _policy(path: str) -> str:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
 
+from app.api.capacity import Capacity
+from app.api.client_settings import ClientSettings
 from app.callers import LOCAL, Caller
 from app.security.limits import Limits, Rule
 from app.settings import Settings
@@ -53,6 +55,8 @@ class Services:
     limits: Limits
     urls: UrlGuard  # by which every link of a user is fetched
     metrics: Metrics
+    capacity: Capacity  # of sounds made while they are sent
+    client_settings: ClientSettings  # of clients of other contracts
     driver: Driver | None = None  # of the workers, when this service keeps them
     caller: Caller = LOCAL  # for whom what has an owner is read and written
 

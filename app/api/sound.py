@@ -42,7 +42,7 @@ async def download(
     name = format.lower()
     if name not in FORMATS:
         raise Problem("unknown_format", format=format[:80], choices=list(FORMATS))
-    job = ready(await _ended(services, job_id, timeout))
+    job = ready(await ended(services, job_id, timeout))
     path = _path(services, job)
     filename = f"dubbed_{job.id}.{name}"
     if name == "wav":
@@ -78,7 +78,7 @@ def _rate_of(services: Services, job: Job) -> int:
     return services.synthesizer.engines()[job.params["engine"]].sample_rate
 
 
-async def _ended(services: Services, job_id: str, timeout_s: float | None) -> Job:
+async def ended(services: Services, job_id: str, timeout_s: float | None) -> Job:
     """The job when it has ended, or as it is when nobody wants to wait. Raises Problem `job_wait_expired`."""
     wake = Wake(services.database, services.settings.poll_s)
     deadline = time.monotonic() + (timeout_s or 0)

@@ -6,11 +6,13 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from app.host import wire
+from speech.asr import Heard, HearingOptions, Segment
+from speech.audio import Audio
 from speech.engines.base import Chunk
 from speech.engines.pool import PoolStats
 from speech.errors import SpeechError
@@ -26,6 +28,7 @@ CONNECT_S = 2.0
 SILENCE_S = 300.0  # without a byte, after which a host is taken for hanging; a large model loads in less
 STATE_S = 2.0
 LOOK_S = 0.05
+T = TypeVar("T")
 NOTHING = PoolStats(0, 0, 0, (), 0, {})
 
 
@@ -70,11 +73,31 @@ class HostedSynthesizer(Synthesizer):
     def speak(self, plan: Plan) -> Generator[Chunk, None, None]:
         """Raises what the host's engine raises; SpeechError `engine_host_absent` when no host is there,
         `engine_host_died` when it ended in the middle, `engine_host_silent` when it hangs."""
+        return self._taken("/speak", wire.dump_plan(plan), wire.chunks)
+
+    def hear(self, audio: Audio, options: HearingOptions) -> Heard:
+        """Raises as `speak` does."""
+        steps = self._heard_of(wire.dump_recording(audio, options))
+        return Heard(cast(str, next(steps)), cast("Generator[Segment, None, None]", steps))
+
+    def _heard_of(self, body: bytes) -> Generator[str | Segment, None, None]:
+        """The language, then the segments."""
+        frames = self._taken("/hear", body, wire.frames)
+        try:
+            for kind, data in frames:
+                yield json.loads(data)["language"] if kind == b"L" else wire.load_segment(data)
+        finally:
+            frames.close()
+
+    def _taken(
+        self, path: str, body: bytes, read: Callable[[Iterator[bytes]], Iterator[T]]
+    ) -> Generator[T, None, None]:
+        """What `read` makes of the answer of a host."""
         import httpx2
 
-        host, response = self._opened("/speak", wire.dump_plan(plan))
+        host, response = self._opened(path, body)
         try:
-            yield from wire.chunks(response.iter_raw())
+            yield from read(response.iter_raw())
         except httpx2.ReadTimeout as error:
             raise SpeechError("engine_host_silent", host=host.name, seconds=round(SILENCE_S)) from error
         except (httpx2.TransportError, EOFError) as error:

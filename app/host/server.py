@@ -1,8 +1,8 @@
 """The engine host's side: a small application over the engines of this process, on a Unix socket or an address.
 
-`POST /speak` takes a plan and answers frames of sound (`app.host.wire`); closing the connection stops the work.
-`POST /load` takes a voice and answers once what speaks it is in memory. `GET /state` says what is loaded and what it
-holds.
+`POST /speak` takes a plan and answers frames of sound (`app.host.wire`), `POST /hear` a recording, and answers what is
+said in it; closing the connection stops the work. `POST /load` takes a voice and answers once what speaks it is in
+memory. `GET /state` says what is loaded and what it holds.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -26,13 +27,12 @@ from app.host.responses import MadeResponse
 from speech.errors import SpeechError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Awaitable, Callable
 
     from starlette.applications import Starlette
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from speech.engines.base import Chunk
     from speech.synthesis import Synthesizer
 
 log = logging.getLogger(__name__)
@@ -53,23 +53,21 @@ def host_app(synthesizer: Synthesizer, secret: str = "") -> Starlette:
             return None
         return JSONResponse({"code": "engine_secret_wrong", "values": {}}, 401)
 
-    async def speak(request: Request) -> Response:
-        if (answer := refused(request)) is not None:
-            return answer
-        body = await request.body()
-        return await run_in_threadpool(_spoken, synthesizer, body)
+    def work(does: Callable[[Synthesizer, bytes], Response]) -> Callable[[Request], Awaitable[Response]]:
+        async def answered(request: Request) -> Response:
+            if (answer := refused(request)) is not None:
+                return answer
+            body = await request.body()
+            return await run_in_threadpool(does, synthesizer, body)
 
-    async def load(request: Request) -> Response:
-        if (answer := refused(request)) is not None:
-            return answer
-        body = await request.body()
-        return await run_in_threadpool(_loaded, synthesizer, body)
+        return answered
 
     async def state(request: Request) -> Response:
         return refused(request) or JSONResponse(await run_in_threadpool(_state, synthesizer))
 
-    posts = [Route("/speak", speak, methods=["POST"]), Route("/load", load, methods=["POST"])]
-    return Starlette(routes=[*posts, Route("/state", state)])
+    does = {"/speak": _spoken, "/hear": _heard, "/load": _loaded}
+    routes = [Route(path, work(each), methods=["POST"]) for path, each in does.items()]
+    return Starlette(routes=[*routes, Route("/state", state)])
 
 
 def _spoken(synthesizer: Synthesizer, body: bytes) -> Response:
@@ -88,7 +86,7 @@ def _spoken(synthesizer: Synthesizer, body: bytes) -> Response:
     except BaseException:
         sound.close()
         raise
-    return MadeResponse(_frames(first, sound), sound, wire.MEDIA_TYPE)
+    return MadeResponse(_ended(map(wire.chunk_frame, chain([first], sound))), sound, wire.MEDIA_TYPE)
 
 
 def _loaded(synthesizer: Synthesizer, body: bytes) -> Response:
@@ -100,11 +98,22 @@ def _loaded(synthesizer: Synthesizer, body: bytes) -> Response:
         return JSONResponse(wire.error_document(error), 422)
 
 
-def _frames(first: Chunk, rest: Generator[Chunk, None, None]) -> Iterator[bytes]:
+def _heard(synthesizer: Synthesizer, body: bytes) -> Response:
+    from starlette.responses import JSONResponse
+
     try:
-        yield wire.chunk_frame(first)
-        for chunk in rest:
-            yield wire.chunk_frame(chunk)
+        heard = synthesizer.hear(*wire.load_recording(body))
+    except SpeechError as error:
+        return JSONResponse(wire.error_document(error), 422)
+    language = wire.frame(b"L", _json({"language": heard.language}))
+    frames = chain([language], map(wire.segment_frame, heard.segments))
+    return MadeResponse(_ended(frames), heard.segments, wire.MEDIA_TYPE)
+
+
+def _ended(frames: Iterator[bytes]) -> Iterator[bytes]:
+    """With the end, or with what has failed."""
+    try:
+        yield from frames
     except SpeechError as error:
         yield wire.frame(b"E", _json(wire.error_document(error)))
         return

@@ -1,8 +1,10 @@
-"""What goes between a service and an engine host: a plan as JSON one way, frames of sound the other.
+"""What goes between a service and an engine host: a plan as JSON one way, frames of sound the other; or a recording
+one way, and what is said in it the other.
 
 A frame is a letter and a little-endian unsigned length of 32 bits, then so many bytes. `C`: a Chunk, which is a JSON
-header, a line feed, and its samples in 32 bit float; `E`: an error as JSON, nothing follows; `Z`: the end. A body that
-stops without `E` or `Z` is of a host that died.
+header, a line feed, and its samples in 32 bit float; `L`: the language that is heard, as JSON; `S`: a Segment as JSON;
+`E`: an error as JSON, nothing follows; `Z`: the end. A body that stops without `E` or `Z` is of a host that died. A
+recording is a JSON header, a line feed, and its samples in 32 bit float.
 """
 
 from __future__ import annotations
@@ -10,9 +12,12 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterator
+from dataclasses import asdict
 from functools import cache
 from typing import Any
 
+from speech.asr import HearingOptions, Segment, Word
+from speech.audio import Audio
 from speech.engines.base import Chunk
 from speech.errors import SpeechError
 from speech.plan import Plan
@@ -84,10 +89,47 @@ def error_document(error: SpeechError) -> dict[str, Any]:
     return {"code": error.code, "values": values}
 
 
+def dump_recording(audio: Audio, options: HearingOptions) -> bytes:
+    import numpy as np
+
+    head = json.dumps({"sample_rate": audio.sample_rate, "options": asdict(options)})
+    return head.encode() + b"\n" + np.asarray(audio.samples, "<f4").tobytes()
+
+
+def load_recording(data: bytes) -> tuple[Audio, HearingOptions]:
+    """Raises SpeechError `bad_plan`."""
+    import numpy as np
+
+    head, _, samples = data.partition(b"\n")
+    try:
+        told = json.loads(head)
+        options: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in told["options"].items()}
+        return Audio(np.frombuffer(samples, "<f4"), told["sample_rate"]), HearingOptions(**options)
+    except (ValueError, KeyError, TypeError) as error:
+        raise SpeechError("bad_plan", reason=str(error)[:300]) from error
+
+
+def segment_frame(segment: Segment) -> bytes:
+    return frame(b"S", json.dumps(asdict(segment), ensure_ascii=False).encode())
+
+
+def load_segment(data: bytes) -> Segment:
+    told = json.loads(data)
+    words = tuple(Word(**word) for word in told.pop("words"))
+    return Segment(**told | {"tokens": tuple(told["tokens"])}, words=words)
+
+
 def chunks(blocks: Iterator[bytes]) -> Iterator[Chunk]:
     """The chunks of a body. Raises the host's SpeechError, and EOFError where the body stops short."""
     import numpy as np
 
+    for _, data in frames(blocks):
+        head, _, samples = data.partition(b"\n")
+        yield Chunk(np.frombuffer(samples, "<f4"), **json.loads(head))
+
+
+def frames(blocks: Iterator[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    """Letter and bytes of every frame up to the end. Raises as `chunks` does."""
     pending = bytearray()
 
     def take(count: int) -> bytes:
@@ -108,5 +150,4 @@ def chunks(blocks: Iterator[bytes]) -> Iterator[Chunk]:
         if kind == b"E":
             told = json.loads(data)
             raise SpeechError(told["code"], **told["values"])
-        head, _, samples = data.partition(b"\n")
-        yield Chunk(np.frombuffer(samples, "<f4"), **json.loads(head))
+        yield kind, data

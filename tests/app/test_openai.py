@@ -61,7 +61,7 @@ def test_openai_model_names_speak_and_say_with_what(service: Service) -> None:
         ({"speed": 3.0}, 422, None),
         ({"language": "ja"}, 422, None),
         ({"instructions": "Whisper."}, 422, "instructions"),
-        ({"stream_format": "sse"}, 422, "stream_format"),
+        ({"stream_format": "ws"}, 422, "stream_format"),
         ({"emotion": "sad"}, 422, "emotion"),
     ],
 )

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import base64
+import json
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field
+from starlette.responses import JSONResponse
 
 from app.api.bodies import JSON, Body, body_of, documented
+from app.api.compat import elevenlabs
+from app.api.compat.speaking import message_of, plan_of
 from app.api.services import Services, Wired
-from app.api.streaming import SoundResponse
+from app.api.streaming import Sound, SoundResponse
 from app.errors import FieldError, Problem
-from speech.audio import format_of
+from speech.errors import SpeechError
+from speech.listening import NAME as LISTENER
 from speech.plan import Plan
 from speech.request_checks import MAX_SEED
 
@@ -24,7 +30,13 @@ router = APIRouter(tags=["openai"])
 MODEL_ALIASES = ("tts-1", "tts-1-hd", "gpt-4o-mini-tts")
 # Five of OpenAI's voices have a Kokoro voice of the same name; the others are refused like any unknown voice.
 VOICE_ALIASES = {"alloy": "af_alloy", "echo": "am_echo", "fable": "bm_fable", "nova": "af_nova", "onyx": "am_onyx"}
-CREATED = {"kokoro": 1737936000}  # when the weights were published: Kokoro-82M v1.0 on 2025-01-27 (its model card)
+# Those of transcription, for whisper-base.
+LISTENING_ALIASES = ("whisper-1", "gpt-transcribe", "gpt-4o-transcribe", "gpt-4o-mini-transcribe")
+# When the weights were published: Kokoro-82M v1.0 on 2025-01-27 (its model card), Whisper on 2022-09-21 (its paper).
+CREATED = {"kokoro": 1737936000, LISTENER: 1663718400}
+PCM_RATE = 24000  # Hz, of which a client of raw samples is told nothing
+EVENTS = "text/event-stream"
+TOKENS_PER_S = 20  # of sound, in the usage that the contract wants; of the text each character is one
 
 
 class VoiceName(BaseModel):
@@ -72,6 +84,15 @@ class AudioVoices(BaseModel):
     voices: list[Named]
 
 
+class Labelled(BaseModel):
+    value: str
+    label: str
+
+
+class LabelledVoices(BaseModel):
+    voices: list[Labelled]
+
+
 @router.post(
     "/v1/audio/speech",
     summary="Speak a text and stream the sound while it is made",
@@ -81,18 +102,39 @@ class AudioVoices(BaseModel):
 )
 def speech(services: Wired, body: Annotated[SpeechBody, Depends(body_of(SpeechBody, JSON))]) -> SoundResponse:
     plan = _plan(services, body)
-    return SoundResponse(services.synthesizer, plan, format_of(body.response_format), body.response_format)
+    rate = PCM_RATE if body.response_format == "pcm" else 0
+    sound = Sound(services, plan, body.response_format, sample_rate=rate)
+    if body.stream_format == "sse":
+        sound.headers.pop("Content-Length", None)
+        sound.blocks = _events(sound.blocks, sound, len(body.input))
+        return SoundResponse(sound, EVENTS)
+    return SoundResponse(sound)
 
 
-@router.get("/v1/models", summary="Engines, in OpenAI's words")
-def models(services: Wired) -> ModelList:
-    return ModelList(data=[Model(id=name, created=CREATED.get(name, 0)) for name in _model_names(services)])
+def event(document: Mapping[str, Any]) -> bytes:
+    """One server-sent event, as OpenAI's streams write it: no name beside its `type`."""
+    return b"data: " + json.dumps(document, ensure_ascii=False).encode() + b"\n\n"
+
+
+def _events(blocks: Iterator[bytes], sound: Sound, characters: int) -> Iterator[bytes]:
+    for block in blocks:
+        yield event({"type": "speech.audio.delta", "audio": base64.b64encode(block).decode()})
+    made = round(sound.duration_s * TOKENS_PER_S)
+    usage = {"input_tokens": characters, "output_tokens": made, "total_tokens": characters + made}
+    yield event({"type": "speech.audio.done", "usage": usage})
+
+
+@router.get("/v1/models", summary="Engines, in OpenAI's words", response_model=ModelList)
+def models(services: Wired, request: Request) -> ModelList | JSONResponse:
+    if elevenlabs.KEY_HEADER in request.headers:  # a client of ElevenLabs', whose path it is too
+        return JSONResponse(elevenlabs.models(services))
+    return ModelList(data=[Model(id=name, created=CREATED.get(name, 0)) for name in _all_names(services)])
 
 
 @router.get("/v1/models/{model_id}", summary="One engine, in OpenAI's words")
 def model(services: Wired, model_id: str) -> Model:
-    if model_id not in _model_names(services):
-        raise Problem("unknown_model_name", model=model_id, choices=_model_names(services))
+    if model_id not in _all_names(services):
+        raise Problem("unknown_model_name", model=model_id, choices=_all_names(services))
     return Model(id=model_id, created=CREATED.get(model_id, 0))
 
 
@@ -101,6 +143,15 @@ def audio_models(services: Wired) -> AudioModels:
     return AudioModels(
         models=[Named(id=name, name=info.title) for name, info in services.synthesizer.usable_engines().items()]
     )
+
+
+@router.get("/v1/audio/voices/{model_id}", summary="Voices of an engine, as SillyTavern's tts-webui asks")
+def audio_voices_of(services: Wired, model_id: str) -> LabelledVoices:
+    if model_id not in _model_names(services):
+        raise Problem("unknown_model_name", model=model_id[:80], choices=_model_names(services))
+    synthesizer = services.synthesizer
+    voices = synthesizer.voices() if model_id in MODEL_ALIASES else synthesizer.voices_of(model_id)
+    return LabelledVoices(voices=[Labelled(value=v.voice_id, label=f"{v.title} ({v.language})") for v in voices])
 
 
 @router.get("/v1/audio/voices", summary="Voices, as Open WebUI asks")
@@ -112,11 +163,10 @@ def audio_voices(services: Wired) -> AudioVoices:
 def envelope(problem: Problem, document: Mapping[str, Any]) -> dict[str, Any]:
     """OpenAI's error body around our texts; every field that was wrong is named in the message."""
     fields = document["errors"]
-    message = "; ".join(f"{error['field']}: {error['message']}" for error in fields) or document["detail"]
     kind = "server_error" if problem.status >= 500 else "invalid_request_error"
     return {
         "error": {
-            "message": message,
+            "message": message_of(document),
             "type": kind,
             "param": fields[0]["field"] if fields else None,
             "code": problem.code,
@@ -128,6 +178,23 @@ def _model_names(services: Services) -> list[str]:
     return [*services.synthesizer.usable_engines(), *MODEL_ALIASES]
 
 
+def _all_names(services: Services) -> list[str]:
+    return [*_model_names(services), *(listening_names() if is_listening(services) else ())]
+
+
+def listening_names() -> tuple[str, ...]:
+    return (LISTENER, *LISTENING_ALIASES)
+
+
+def is_listening(services: Services) -> bool:
+    """Whether recordings can be written down here."""
+    try:
+        services.synthesizer.check_listening()
+    except SpeechError:
+        return False
+    return True
+
+
 def _plan(services: Services, body: SpeechBody) -> Plan:
     _refuse_inapplicable(body)
     if body.model in services.synthesizer.engines() and body.model not in services.synthesizer.usable_engines():
@@ -136,25 +203,20 @@ def _plan(services: Services, body: SpeechBody) -> Plan:
         raise Problem("unknown_model_name", model=body.model, choices=_model_names(services))
     asked = body.voice if isinstance(body.voice, str) else body.voice.id
     voice = VOICE_ALIASES.get(asked, asked)
-    engine = services.synthesizer.choose_engine(None if body.model in MODEL_ALIASES else body.model, voice).engine
-    parameters = {"speed": body.speed} if body.speed != 1.0 else {}
-    return services.synthesizer.plan(
+    return plan_of(
+        services,
         body.input,
-        engine=engine,
+        voice,
+        engine=None if body.model in MODEL_ALIASES else body.model,
         language=body.language,
-        voice=voice,
-        parameters=parameters,
+        values={"speed": body.speed} if body.speed != 1.0 else {},
         seed=body.seed,
-        reading=services.reading(body.wrapping),
+        wrapping=body.wrapping,
     )
 
 
 def _refuse_inapplicable(body: SpeechBody) -> None:
-    """Raises Problem `invalid_request` for what the contract has and the engines do not."""
-    errors = []
+    """Raises Problem `invalid_request` for what the contract has and the engines have not."""
     if body.instructions:
-        errors.append(FieldError("instructions", "field_not_applicable", {"reason": f"model = {body.model}"}))
-    if body.stream_format == "sse":
-        errors.append(FieldError("stream_format", "field_choice", {"value": "sse", "choices": ["audio"]}))
-    if errors:
-        raise Problem("invalid_request", errors=errors)
+        error = FieldError("instructions", "field_not_applicable", {"reason": f"model = {body.model}"})
+        raise Problem("invalid_request", errors=[error])

@@ -1,0 +1,209 @@
+"""OpenAI's transcriptions and translations: recordings written down by whisper in the engine host."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends
+from pydantic import Field
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from app.api.bodies import MULTIPART, Body, Upload, body_of, documented
+from app.api.compat.openai import EVENTS, event, listening_names
+from app.api.services import Services, Wired
+from app.api.uploads import plain_name
+from app.errors import FieldError, Problem
+from app.host.responses import MadeResponse
+from speech.asr import SAMPLE_RATE, Heard, HearingOptions, Segment
+from speech.audio import Audio
+from speech.captions import srt, vtt
+from speech.errors import SpeechError
+
+router = APIRouter(tags=["openai"])
+
+LONGEST_S = 3600.0
+SUFFIXES = {"srt": "application/x-subrip", "vtt": "text/vtt"}
+Tag = Annotated[str, Field(min_length=2, max_length=35)]
+# What whisper calls the languages that it hears most of; it has a hundred, and the others are given by their tags.
+LANGUAGE_NAMES = {
+    "ar": "arabic",
+    "cs": "czech",
+    "de": "german",
+    "en": "english",
+    "es": "spanish",
+    "fr": "french",
+    "hi": "hindi",
+    "hu": "hungarian",
+    "it": "italian",
+    "ja": "japanese",
+    "ko": "korean",
+    "nl": "dutch",
+    "pl": "polish",
+    "pt": "portuguese",
+    "ru": "russian",
+    "tr": "turkish",
+    "zh": "chinese",
+}
+
+
+class ToHear(Body):
+    """What both routes take."""
+
+    file: Upload
+    model: str
+    prompt: Annotated[str, Field(max_length=4000)] = ""
+    temperature: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+
+class Transcribe(ToHear):
+    """`languages[]`: those it may be in, `keywords[]`: words that are likely. `chunking_strategy` changes nothing:
+    whisper's windows of 30 s are cut where nobody speaks in any case."""
+
+    language: Tag | None = None
+    languages: Annotated[list[Tag], Field(alias="languages[]", max_length=20)] = []
+    keywords: Annotated[list[Annotated[str, Field(max_length=100)]], Field(alias="keywords[]", max_length=100)] = []
+    response_format: Literal["json", "text", "srt", "verbose_json", "vtt"] = "json"
+    timestamp_granularities: Annotated[
+        list[Literal["word", "segment"]], Field(alias="timestamp_granularities[]", max_length=2)
+    ] = []
+    stream: bool = False
+    chunking_strategy: Literal["auto"] | None = None
+
+
+class Translate(ToHear):
+    response_format: Literal["json", "text", "srt", "verbose_json", "vtt"] = "json"
+
+
+@router.post(
+    "/v1/audio/transcriptions",
+    summary="Write down what is said in a recording",
+    response_class=Response,
+    openapi_extra=documented(Transcribe, MULTIPART),
+)
+def transcriptions(services: Wired, body: Annotated[Transcribe, Depends(body_of(Transcribe, MULTIPART))]) -> Response:
+    _refuse_inapplicable(body)
+    options = HearingOptions(
+        language=body.language or "",
+        candidates=tuple(body.languages),
+        prompt=body.prompt,
+        expected=tuple(body.keywords),
+        temperature=body.temperature,
+        with_words="word" in body.timestamp_granularities,
+    )
+    with ExitStack() as stack:
+        heard, duration_s = _heard(services, body, options, stack)
+        if body.stream:
+            return MadeResponse(_events(heard), stack.pop_all(), EVENTS)
+        segments = list(heard.segments)
+    kinds = body.timestamp_granularities or ["segment"]
+    return _answer(body.response_format, "transcribe", heard.language, duration_s, segments, kinds)
+
+
+@router.post(
+    "/v1/audio/translations",
+    summary="Write down in English what is said in a recording",
+    response_class=Response,
+    openapi_extra=documented(Translate, MULTIPART),
+)
+def translations(services: Wired, body: Annotated[Translate, Depends(body_of(Translate, MULTIPART))]) -> Response:
+    with ExitStack() as stack:
+        options = HearingOptions(prompt=body.prompt, temperature=body.temperature, to_english=True)
+        heard, duration_s = _heard(services, body, options, stack)
+        segments = list(heard.segments)
+    return _answer(body.response_format, "translate", "en", duration_s, segments, ["segment"])
+
+
+def _refuse_inapplicable(body: Transcribe) -> None:
+    errors = []
+    if body.language and body.languages:
+        errors.append(FieldError("languages[]", "fields_exclusive", {"names": ["language", "languages[]"]}))
+    if body.timestamp_granularities and body.response_format != "verbose_json":
+        reason = {"reason": f"response_format = {body.response_format}"}
+        errors.append(FieldError("timestamp_granularities[]", "field_not_applicable", reason))
+    if body.stream and body.response_format not in ("json", "text"):
+        errors.append(
+            FieldError("stream", "field_not_applicable", {"reason": f"response_format = {body.response_format}"})
+        )
+    if errors:
+        raise Problem("invalid_request", errors=errors)
+
+
+def _heard(services: Services, body: ToHear, options: HearingOptions, stack: ExitStack) -> tuple[Heard, float]:
+    """What is said, and the seconds that the recording lasts; `stack` gives everything back.
+
+    Raises Problem `unknown_model_name`, `over_capacity`, `transcription_too_long`, and what listening raises.
+    """
+    if body.model not in listening_names():
+        raise Problem("unknown_model_name", model=body.model, choices=list(listening_names()))
+    services.synthesizer.check_listening()
+    stack.callback(services.capacity.take().close)
+    audio = _read(body.file)
+    heard = services.synthesizer.hear(audio, options)
+    stack.callback(heard.segments.close)
+    return heard, audio.duration_s
+
+
+def _read(upload: Upload) -> Audio:
+    from speech.recordings import read_recording
+
+    with TemporaryDirectory(prefix="papagaio-") as folder:
+        path = Path(folder) / plain_name(upload.filename)
+        with path.open("xb") as file:
+            shutil.copyfileobj(upload.file, file, 1 << 20)
+        try:
+            return read_recording(path, SAMPLE_RATE, LONGEST_S).audio
+        except SpeechError as error:
+            if error.code == "recording_too_long":
+                raise Problem("transcription_too_long", file=path.name, maximum_s=round(LONGEST_S)) from error
+            raise
+
+
+def _events(heard: Heard) -> Iterator[bytes]:
+    said: list[str] = []
+    for segment in heard.segments:
+        yield event({"type": "transcript.text.delta", "delta": f" {segment.text}" if said else segment.text})
+        said.append(segment.text)
+    yield event({"type": "transcript.text.done", "text": " ".join(said)})
+
+
+def _answer(
+    form: str, task: str, language: str, duration_s: float, segments: Sequence[Segment], kinds: Sequence[str]
+) -> Response:
+    text = " ".join(segment.text for segment in segments)
+    captions: dict[str, Callable[[Sequence[Segment]], str]] = {"srt": srt, "vtt": vtt}
+    if form in captions:
+        return PlainTextResponse(captions[form](segments), media_type=SUFFIXES[form])
+    if form == "text":
+        return PlainTextResponse(text + "\n")
+    usage = {"type": "duration", "seconds": round(duration_s)}
+    if form == "json":
+        return JSONResponse({"text": text, "usage": usage})
+    more: dict[str, Any] = {}
+    if "segment" in kinds:
+        more["segments"] = [_segment(number, segment) for number, segment in enumerate(segments)]
+    if "word" in kinds:
+        words = [word for segment in segments for word in segment.words]
+        more["words"] = [{"word": word.text, "start": word.start_s, "end": word.end_s} for word in words]
+    named = LANGUAGE_NAMES.get(language, language)
+    document = {"task": task, "language": named, "duration": round(duration_s, 3), "text": text, "usage": usage}
+    return JSONResponse(document | more)
+
+
+def _segment(number: int, segment: Segment) -> dict[str, Any]:
+    return {
+        "id": number,
+        "seek": segment.seek,
+        "start": segment.start_s,
+        "end": segment.end_s,
+        "text": segment.text,
+        "tokens": list(segment.tokens),
+        "temperature": segment.temperature,
+        "avg_logprob": segment.average_log_probability,
+        "compression_ratio": segment.compression_ratio,
+        "no_speech_prob": segment.no_speech_probability,
+    }

@@ -1,0 +1,80 @@
+"""What the contracts of other people share: a plan from whatever words each has for voice, model and settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.api.services import Services
+from app.errors import Problem
+from speech.engines.base import EngineInfo, Parameter
+from speech.plan import Plan
+
+WAV_RATE = 24000  # Hz, which clients of XTTS's servers take for granted
+
+
+def plan_of(
+    services: Services,
+    text: str,
+    voice: str,
+    *,
+    engine: str | None = None,
+    language: str = "",
+    values: Mapping[str, float | bool] | None = None,
+    seed: int | None = None,
+    wrapping: str = "auto",
+) -> Plan:
+    """`engine` None: the voice's, or the default one. A seed is passed over where the same text sounds the same anyway.
+
+    Raises what `Synthesizer.check` and `Synthesizer.plan` raise.
+    """
+    synthesizer = services.synthesizer
+    chosen = synthesizer.choose_engine(engine, voice).engine
+    synthesizer.registry.engine(chosen)
+    info = synthesizer.engines()[chosen]
+    return synthesizer.plan(
+        text,
+        engine=chosen,
+        language=language,
+        voice=voice,
+        parameters=values or {},
+        seed=seed if info.is_seeded else None,
+        reading=services.reading(wrapping),
+    )
+
+
+def fitting(info: EngineInfo, values: Mapping[str, float | bool]) -> dict[str, float | bool]:
+    """Those of `values` that the engine has, each moved to the nearest that it can: the ranges of a contract are those
+    of its own server."""
+    found: dict[str, float | bool] = {}
+    for parameter in info.parameters:
+        if parameter.name in values:
+            found[parameter.name] = _nearest(parameter, values[parameter.name])
+    return found
+
+
+def _nearest(parameter: Parameter, value: float | bool) -> float | bool:
+    if parameter.is_switch:
+        return bool(value)
+    low = value if parameter.minimum is None else max(value, parameter.minimum)
+    within = low if parameter.maximum is None else min(low, parameter.maximum)
+    return round(within) if isinstance(parameter.default, int) else float(within)
+
+
+def usable_engine(services: Services, name: str) -> str:
+    """Raises Problem `unknown_model_name`."""
+    usable = list(services.synthesizer.usable_engines())
+    if name not in usable:
+        raise Problem("unknown_model_name", model=name[:80], choices=usable)
+    return name
+
+
+def detail_envelope(problem: Problem, document: Mapping[str, Any]) -> dict[str, Any]:
+    """The error body of servers that are built on FastAPI and say what is wrong in one text."""
+    return {"detail": message_of(document)}
+
+
+def message_of(document: Mapping[str, Any]) -> str:
+    """Every wrong field, or what is wrong."""
+    fields = document["errors"]
+    return "; ".join(f"{error['field']}: {error['message']}" for error in fields) or document["detail"]
