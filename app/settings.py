@@ -68,7 +68,7 @@ class Settings(BaseSettings):
     )
     # One engine's `precisions` and `checkpoints` under the names they had first.
     kokoro_precision: Literal["int8", "fp32"] | None = Field(None, description="precisions of kokoro")
-    xtts_precision: Literal["fp32", "bf16", "int8"] | None = Field(None, description="precisions of xtts")
+    xtts_precision: Literal["auto", "fp32", "bf16", "int8"] | None = Field(None, description="precisions of xtts")
     xtts_dir: Path | None = Field(None, description="checkpoints of xtts")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where engines run that can use a GPU")
     warm_engines: tuple[str, ...] = Field((), description="engines loaded at the start, and kept when idle")

@@ -7,15 +7,14 @@ wheel, so no ffmpeg binary is needed).
 from __future__ import annotations
 
 import io
-import os
 import struct
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 from speech.errors import SpeechError
+from speech.files import replacing
 
 if TYPE_CHECKING:  # numpy costs a quarter of the service's start, and only sound needs it
     import numpy as np
@@ -174,21 +173,14 @@ def encode(
 
 
 def save(audio: Audio, path: Path, format_name: str | None = None, tags: Tags = NO_TAGS) -> None:
-    """Write a whole file or nothing: to a temporary name beside it, then renamed.
+    """Write a whole file or nothing.
 
     `format_name` None takes the format from the file's suffix. Raises SpeechError `unknown_format`.
     """
     name = format_name or path.suffix.lstrip(".").lower()
     format_of(name)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(to_bytes(audio, name, tags))
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    with replacing(path) as temporary:
+        temporary.write_bytes(to_bytes(audio, name, tags))
 
 
 def to_bytes(audio: Audio, format_name: str, tags: Tags = NO_TAGS) -> bytes:

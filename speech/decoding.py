@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from speech.errors import SpeechError
+from speech.told_length import HEAD_BYTES, told_s
 
 # Demuxers for files that hold sound and name no other file or address (playlists do).
 CONTAINERS = (
@@ -58,7 +59,7 @@ class Told:
     are_opposite: bool = False  # channels would have cancelled, so that one of them was taken
     peak: float = 0.0  # of the loudest sample as it was
     offset: float = 0.0  # mean that was taken out
-    lost_s: float = 0.0  # of damaged packets, silent in what was read
+    lost_s: float = 0.0  # of damaged packets, silent in what was read; and of the end of a file that was cut
     decoded_s: float = 0.0
 
 
@@ -82,7 +83,7 @@ class Decoder:
             mixes, gain = self._look()
             for block in self._decoded(self.told.track, self.longest_s):
                 yield self._mixed(block, mixes) * gain
-            if self.told.lost_s > self.told.decoded_s:
+            if self.told.lost_s - self._cut_s > self.told.decoded_s:
                 lost_s = round(self.told.lost_s, 1)
                 raise SpeechError("audio_mostly_lost", lost_s=lost_s, read_s=round(self.told.decoded_s, 1))
         except (av.FFmpegError, OSError, ValueError) as error:
@@ -94,6 +95,7 @@ class Decoder:
         return self.sample_rate or self._own_rate
 
     _own_rate: int = 0
+    _cut_s: float = 0.0  # that never were in this file: what is there may be whole
 
     def _look(self) -> tuple[dict[int, Mix], float]:
         """How each number of channels is mixed, and the gain; `told` gets the track."""
@@ -147,8 +149,8 @@ class Decoder:
 
         if not container.streams.audio:
             raise SpeechError("audio_unreadable", reason="no audio stream")
-        told_s = (container.duration or 0) / av.time_base
-        if container.format.name in _TELL_THEIR_LENGTH and told_s > self.longest_s:
+        length_s = (container.duration or 0) / av.time_base
+        if container.format.name in _TELL_THEIR_LENGTH and length_s > self.longest_s:
             raise SpeechError("audio_too_long")
 
     def _decoded(self, track: int, longest_s: float, is_look: bool = False) -> Iterator[Any]:
@@ -162,7 +164,7 @@ class Decoder:
                 reader = _Packets(container, stream)
                 yield from self._blocks(reader, stream, longest_s, is_look)
                 if start == 0:
-                    self._tell_missing(container, reader)
+                    self._tell_missing(container, stream, reader)
                 start = (
                     None if is_look and self.told.decoded_s >= longest_s else self._next_file(container, reader, start)
                 )
@@ -184,16 +186,29 @@ class Decoder:
                 raise SpeechError("audio_too_long")
         yield from resampler.rest()
 
-    def _tell_missing(self, container: Any, reader: _Packets) -> None:
-        """What damage has taken from the end, as far as the file tells how long it is."""
-        import av
+    def _tell_missing(self, container: Any, stream: Any, reader: _Packets) -> None:
+        """What damage has taken from the end, and what a file that was cut is short of what its head tells."""
+        head, size_bytes = self._head()
+        whole_s = told_s(container, stream, head, size_bytes)
+        is_counted = container.format.name in ("ogg", "flac")
+        damaged = reader.bytes_lost * self.told.decoded_s / max(1, reader.bytes_read) - self.told.lost_s
+        missing = (whole_s or 0.0) - self.told.decoded_s - self.told.lost_s
+        lost = missing if is_counted else damaged
+        if reader.pending_s or lost > _SHORTEST_LOSS_S:
+            self.told.lost_s += max(reader.pending_s, lost)
+            missing -= max(reader.pending_s, lost)
+        if missing > _SHORTEST_LOSS_S:
+            self._cut_s = missing
+            self.told.lost_s += missing
 
-        told_s = (container.duration or 0) / av.time_base
-        missing = told_s - self.told.decoded_s - self.told.lost_s
-        if container.format.name not in ("ogg", "flac"):
-            missing = reader.bytes_lost * self.told.decoded_s / max(1, reader.bytes_read) - self.told.lost_s
-        if reader.pending_s or missing > _SHORTEST_LOSS_S:
-            self.told.lost_s += max(reader.pending_s, missing)
+    def _head(self) -> tuple[bytes, int]:
+        """The first HEAD_BYTES, and how many there are of all."""
+        if isinstance(self.source, Path):
+            with self.source.open("rb") as file:
+                return file.read(HEAD_BYTES), self.source.stat().st_size
+        self.source.seek(0)
+        head = self.source.read(HEAD_BYTES)
+        return head, self.source.seek(0, io.SEEK_END)
 
     def _next_file(self, container: Any, reader: _Packets, start: int) -> int | None:
         """Where a second file begins that somebody has put behind the first; None where there is none."""

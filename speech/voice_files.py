@@ -8,13 +8,13 @@ are tensors of FLAC bytes beside the engine's.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from speech.errors import SpeechError
+from speech.files import write_whole
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -157,19 +157,6 @@ def _write(path: Path, document: str, tensors: Mapping[str, NDArray], most_bytes
     if len(data) > most_bytes:
         raise _too_large(path, len(data), most_bytes)
     write_whole(path, data)
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """A file that is there with all its bytes on the disk, or as it was."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _opened(path: Path) -> Any:

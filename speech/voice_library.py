@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from speech.audio import Audio, load, save, to_bytes
 from speech.engines.registry import Registry
 from speech.errors import SpeechError
+from speech.files import write_whole
 from speech.voice_files import (
     VoiceClip,
     VoiceDocument,
@@ -28,7 +29,6 @@ from speech.voice_files import (
     read_tensors,
     write_document,
     write_voice,
-    write_whole,
 )
 from speech.voice_folder import CLIP_FILE, CLIPS, DOCUMENT, PARTS, SAMPLES, VOICE_ID, WEIGHTS, SpokenClip, VoiceFolder
 

@@ -6,8 +6,6 @@ Every line is a clip with the `version` of its format. Lines without one are old
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path, PurePosixPath
@@ -15,6 +13,7 @@ from typing import Any
 
 from speech.analysis.findings import Finding
 from speech.errors import SpeechError
+from speech.files import write_whole
 
 VERSION = 1
 
@@ -72,16 +71,7 @@ class Manifest:
         rows = [
             json.dumps({"version": VERSION, **asdict(clip)}, ensure_ascii=False, allow_nan=False) for clip in self.clips
         ]
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write("".join(row + "\n" for row in rows))
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+        write_whole(path, "".join(row + "\n" for row in rows))
 
     @classmethod
     def load(cls, path: Path) -> Manifest:

@@ -10,9 +10,9 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from app.api.bodies import JSON, URLENCODED, Body, body_of, documented
-from app.api.job_views import iso
 from app.api.queries import known_query
 from app.api.services import Services, Wired
+from app.api.times import iso
 from app.callers import Role, Scope
 from app.errors import Problem
 from app.security import tokens

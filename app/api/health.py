@@ -69,6 +69,7 @@ class EngineHealth(BaseModel):
     is_default: bool
     loaded: bool
     device: str | None  # what it runs on, or would; null where only its load can tell
+    precision: str | None  # that it chose for its weights when it loaded them; null where it has no choice
     device_requested: str
     sample_rate: int
     languages: list[str]
@@ -144,7 +145,11 @@ def metrics(services: Wired) -> Response:
 def engines_health(services: Wired) -> EnginesHealth:
     hosts = _hosts(services)
     devices = {name: device for host in hosts if host.pool for name, device in host.pool.devices.items()}
-    views = [_engine_health(services, info, devices.get(name)) for name, info in services.synthesizer.engines().items()]
+    precisions = {name: one for host in hosts if host.pool for name, one in host.pool.precisions.items()}
+    views = [
+        _engine_health(services, info, devices.get(name), precisions.get(name))
+        for name, info in services.synthesizer.engines().items()
+    ]
     has_default = any(view.is_default and view.available for view in views)
     usable = services.synthesizer.usable_engines()
     has_all = all(view.available for view in views if view.name in usable)
@@ -247,7 +252,7 @@ def _pull(missing: list[str]) -> str:
     return "; ".join(f"papagaio models pull {name}" for name in missing)
 
 
-def _engine_health(services: Services, info: EngineInfo, device: str | None) -> EngineHealth:
+def _engine_health(services: Services, info: EngineInfo, device: str | None, precision: str | None) -> EngineHealth:
     missing = _missing(services, info.name)
     lack = services.synthesizer.lack(info.name)
     return EngineHealth(
@@ -259,6 +264,7 @@ def _engine_health(services: Services, info: EngineInfo, device: str | None) -> 
         is_default=info.name == services.synthesizer.default_engine().engine,
         loaded=device is not None,
         device=device or (info.devices[0] if len(info.devices) == 1 else None),
+        precision=precision or None,
         device_requested=services.synthesizer.asked_device,
         sample_rate=info.sample_rate,
         languages=list(info.languages),

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from app.api.times import iso
 from app.jobs import kinds
+from app.jobs.events import Event, EventLog
 from app.jobs.job import Job
 from app.statuses import STATUS
 from app.texts import LANGUAGES, render
 
 Status = Literal["pending", "processing", "paused", "completed", "failed", "cancelled"]
 # What the result of a job with sound has and a client sees under the same name.
-TOLD = ("device", "pieces_cut_short", "licence", "licence_url", "is_commercial", "parameters_without_effect")
+TOLD = (
+    "device",
+    "precision",
+    "pieces_cut_short",
+    "licence",
+    "licence_url",
+    "is_commercial",
+    "parameters_without_effect",
+)
 
 
 class JobError(BaseModel):
@@ -24,13 +33,19 @@ class JobError(BaseModel):
 
 
 class JobView(BaseModel):
-    """What every job has; a kind without a view of its own is seen as this. `result`: as its task returned it."""
+    """What every job has; a kind without a view of its own is seen as this. `result`: as its task returned it.
+
+    While it runs, `stage` is what it does, a code of the texts, and `left_s` the seconds that are left, as estimated
+    here; null where nobody can tell.
+    """
 
     id: str
     kind: str
     mode: str | None = None
     status: Status
     progress: float
+    stage: str | None = None
+    left_s: float | None = None
     can_pause: bool
     pause_requested: bool
     cancel_requested: bool
@@ -102,6 +117,7 @@ class SoundView(JobView):
     file_size_output: int | None = None
     ref_text: str | None = None
     device: str | None = None
+    precision: str | None = None  # that the engine chose for its weights
     pieces_cut_short: int | None = None  # that ended at the engine's limit: their last words may be missing
     licence: str | None = None
     licence_url: str | None = None
@@ -199,8 +215,16 @@ class JobList(BaseModel):
     jobs: list[AnyJob]
 
 
-def view_of(job: Job, language: str) -> JobView:
-    """A job as its kind is seen. `language` is one of the catalogue's: the one `error_message` is in."""
+def views_of(events: EventLog, found: Sequence[Job], language: str) -> list[JobView]:
+    """Jobs as they are seen, with how far those are that run."""
+    told = events.newest_progress([job.id for job in found if job.status == "processing"])
+    return [view_of(job, language, told.get(job.id)) for job in found]
+
+
+def view_of(job: Job, language: str, told: Event | None = None) -> JobView:
+    """A job as its kind is seen. `language` is one of the catalogue's, of `error_message`; `told` is its newest
+    `job.progress`, which may be of an earlier attempt."""
+    now = told.data if told is not None and told.created_at >= (job.started_at or 0.0) else {}
     error = _error(job)
     kind = VIEWS.get(job.kind, JobView)
     common = {
@@ -208,6 +232,8 @@ def view_of(job: Job, language: str) -> JobView:
         "kind": job.kind,
         "status": job.status,
         "progress": job.progress,
+        "stage": now.get("note") or None,
+        "left_s": now.get("left_s"),
         "can_pause": job.can_pause,
         "pause_requested": job.pause_requested_at is not None,
         "cancel_requested": job.cancel_requested_at is not None,
@@ -221,11 +247,6 @@ def view_of(job: Job, language: str) -> JobView:
         "error_message": error.details[language] if error else None,
     }
     return kind.model_validate(kind.fields_of(job) | common)
-
-
-def iso(moment: float | None) -> str | None:
-    """Seconds since the epoch as RFC 3339 in UTC."""
-    return None if moment is None else datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
 
 
 def _same(job: Job, kind: type[JobView]) -> dict[str, Any]:

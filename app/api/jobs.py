@@ -13,10 +13,11 @@ from starlette.responses import PlainTextResponse
 
 from app.api.bodies import body_of, documented
 from app.api.job_requests import NewJob, params_of
-from app.api.job_views import AnyJob, JobList, iso, view_of
+from app.api.job_views import AnyJob, JobList, view_of, views_of
 from app.api.languages import Language
 from app.api.queries import known_query
 from app.api.services import Services, Wired
+from app.api.times import iso
 from app.errors import Problem
 from app.jobs.job import Job
 from app.jobs.kinds import SPEECH
@@ -59,12 +60,12 @@ def list_jobs(
 ) -> JobList:
     wanted = "pending" if status == "queued" else status
     total, jobs = services.jobs.list(limit=limit, offset=offset, status=wanted, warm_key=engine and engine.lower())
-    return JobList(total=total, jobs=[view_of(job, language) for job in jobs])
+    return JobList(total=total, jobs=views_of(services.events, jobs, language))
 
 
 @router.get("/{job_id}", summary="One job")
 def one_job(services: Wired, language: Language, job_id: str) -> AnyJob:
-    return view_of(find_job(services, job_id), language)
+    return views_of(services.events, [find_job(services, job_id)], language)[0]
 
 
 @router.get("/{job_id}/formats", summary="Formats to download in")

@@ -16,6 +16,7 @@ from app.api.bodies import JSON, MULTIPART, Body, Upload, body_of, documented
 from app.api.languages import Language
 from app.api.queries import known_query
 from app.api.services import Services, Wired
+from app.api.times import iso
 from app.api.uploads import plain_name
 from app.api.voices import SAMPLE_SEED, SAMPLE_TEXTS
 
@@ -210,7 +211,7 @@ def rvc_usage(services: Wired, days: Annotated[int, Query(ge=1, le=365)] = 30) -
     for model_id, name, purpose, at in used:
         by_model.setdefault(model_id, []).append((name, purpose, at))
     found = [_usage_of(model_id, rows) for model_id, rows in by_model.items()]
-    per_day = Counter(_iso(at)[:10] for *_, at in used)
+    per_day = Counter(iso(at)[:10] for *_, at in used)
     return RvcUsage(
         days=days,
         total=len(used),
@@ -235,7 +236,7 @@ def _usage_of(model_id: str, rows: list[tuple[str, str, float]]) -> ModelUsage:
         jobs=counted["job"],
         conversions=counted["conversion"],
         previews=counted["preview"],
-        last_used_at=_iso(max(at for *_, at in rows)),
+        last_used_at=iso(max(at for *_, at in rows)),
     )
 
 
@@ -252,13 +253,13 @@ def _view(model: StoredModel, reader: str) -> RvcModelView:
         description=model.description,
         pth_file=model.pth_file,
         index_file=model.index_file,
-        created_at=_iso(model.created_at),
+        created_at=iso(model.created_at),
         file_size_mb=_mb(model.size_bytes),
         validation=Validation.model_validate(
             {
                 "status": status if verdict.is_usable else "invalid",
                 "reasons": reasons,
-                "checked_at": _iso(model.checked_at),
+                "checked_at": iso(model.checked_at),
             }
         ),
         version=about.get("version"),
@@ -266,14 +267,10 @@ def _view(model: StoredModel, reader: str) -> RvcModelView:
         has_f0=about.get("has_f0"),
         index_features=about.get("index_features"),
         usage_count=model.uses,
-        last_used_at=_iso(model.last_used_at) if model.last_used_at else None,
+        last_used_at=iso(model.last_used_at),
         rating=model.rating,
         review=model.review,
     )
-
-
-def _iso(at: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
 
 
 def _mb(size: int) -> float:

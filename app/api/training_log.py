@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from app.api.job_views import iso
+from app.api.times import iso
 from app.jobs.events import Event
 from app.texts import catalogue, render
 

@@ -114,7 +114,7 @@ def check(service: DatasetService, options: argparse.Namespace, console: Console
 
 def report(service: DatasetService, options: argparse.Namespace, console: Console) -> int:
     """The figures; beside them `report.html`, or all of it as JSON."""
-    from train.dataset.records import write_whole
+    from speech.files import write_whole
     from train.dataset.report import page
     from train.dataset.report import report as figures
 

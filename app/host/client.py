@@ -129,7 +129,8 @@ class HostedSynthesizer(Synthesizer):
             return pools[0] if pools else NOTHING
         devices = {name: device for pool in pools for name, device in pool.devices.items()}
         totals = (sum(pool.hits for pool in pools), sum(pool.loads for pool in pools), sum(p.evictions for p in pools))
-        return PoolStats(*totals, tuple(devices), sum(pool.memory_bytes for pool in pools), devices)
+        precisions = {name: precision for pool in pools for name, precision in pool.precisions.items()}
+        return PoolStats(*totals, tuple(devices), sum(pool.memory_bytes for pool in pools), devices, precisions)
 
     def hosts(self) -> list[HostState]:
         """What every host says of itself, now."""

@@ -9,8 +9,10 @@ from pathlib import Path
 
 from app.errors import Problem
 from app.jobs.lease import Lease
-from app.storage.files import Files, flush
+from app.jobs.pace import Pace
+from app.storage.files import Files
 from speech.audio import Audio, to_bytes
+from speech.files import flush
 
 PROGRESS_S = 0.2  # between stored steps; a page redraws no faster
 SAMPLE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -29,6 +31,7 @@ class JobContext:
         self.stop_reason: str | None = None  # "cancelled", "paused", "shutdown" or "lost" (to another attempt)
         self._lease = lease
         self._told_at = float("-inf")
+        self._pace = Pace(lease.job.params.get("estimate_s"))
         self._to_publish: list[Callable[[], object]] = []
 
     def progress(self, done: int, total: int, note: str = "") -> None:
@@ -38,7 +41,9 @@ class JobContext:
             return
         self._told_at = now
         percent = min(100.0, max(0.0, 100.0 * done / total)) if total > 0 else 0.0
-        self._hold(self._lease.progress(percent, {"done": done, "total": total, "note": note}))
+        left_s = self._pace.left_s(percent, now)
+        told = {"done": done, "total": total, "note": note, "left_s": None if left_s is None else round(left_s, 1)}
+        self._hold(self._lease.progress(percent, told))
 
     def metric(self, step: int, values: Mapping[str, float]) -> None:
         """Tell measured values of a step."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,6 +75,16 @@ class EventLog:
             query = query.where(job_events.c.user_id == self._caller.user_id)
         with self._database.read() as connection:
             return [Event(**row) for row in connection.execute(query).mappings()]
+
+    def newest_progress(self, job_ids: Sequence[str]) -> dict[str, Event]:
+        """The last `job.progress` of each job that has one."""
+        if not job_ids:
+            return {}
+        mine = (job_events.c.kind == "job.progress") & job_events.c.job_id.in_(job_ids)
+        newest = select(func.max(job_events.c.id)).where(mine).group_by(job_events.c.job_id)
+        query = select(job_events).where(job_events.c.id.in_(newest))
+        with self._database.read() as connection:
+            return {row["job_id"]: Event(**row) for row in connection.execute(query).mappings()}
 
     def last_id(self) -> int:
         """The newest id; 0 when nothing has happened."""

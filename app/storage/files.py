@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from app.errors import Problem
+from speech.files import flush
 
 JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 TOKEN = re.compile(r"[0-9a-f]{8,64}")
@@ -123,15 +124,6 @@ class Files:
         for entry in _entries(self._folder(job_id)):
             if match := OF_ATTEMPT.fullmatch(entry.name):
                 yield Path(entry), match[2], match[1] == "out"
-
-
-def flush(path: Path) -> None:
-    """Bring a file or a folder's entries to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

@@ -72,6 +72,7 @@ def synthesize(
     whole = _as_wav(growing, context.temporary(".wav"), plan.sample_rate, data_bytes, tags)
     context.publish(whole, OUTPUT)
     duration_s = data_bytes / 2 / plan.sample_rate
+    used = synthesizer.pool_stats()
     return {
         "output": OUTPUT,
         "size_bytes": data_bytes + len(wav_header(plan.sample_rate, data_bytes, tags)),
@@ -88,7 +89,8 @@ def synthesize(
         "parameters": dict(plan.parameters),
         "parameters_without_effect": list(plan.info.without_effect),
         "seed": plan.seed,
-        "device": synthesizer.pool_stats().devices.get(plan.voice.loaded_as),
+        "device": used.devices.get(plan.voice.loaded_as),
+        "precision": used.precisions.get(plan.voice.loaded_as) or None,
         "licence": plan.info.licence,
         "licence_url": plan.info.licence_url or None,
         "is_commercial": plan.is_commercial,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from speech.audio import Audio
 from speech.models import ModelStore
@@ -133,6 +133,14 @@ class Loadable(Protocol):
 
     def memory_bytes(self) -> int:
         """Bytes the loaded weights hold (0 when unloaded); the pool budgets with it."""
+
+
+@runtime_checkable
+class Precise(Protocol):
+    """A Loadable that chooses the precision of its weights when it loads them."""
+
+    @property
+    def precision(self) -> str: ...
 
 
 class Engine(Loadable, Protocol):

@@ -17,6 +17,7 @@ from speech.errors import SpeechError
 # Precision to the CPU instructions (https://docs.pytorch.org/docs/stable/cpu.html) of which one is needed.
 PRECISIONS = {"fp32": (), "bf16": ("avx512_bf16", "amx_bf16"), "int8": ("avx2",)}
 PART_OUTPUTS = 64  # outputs that a part has a multiple of
+AUTO = "auto"  # the fastest of those that are near float32, as measured when the weights are loaded
 ROWS = 8  # for which the kernels' layout is chosen; others work with it as well
 
 
@@ -109,11 +110,16 @@ class Split:
 KINDS: dict[str, type[Float32] | type[Int8]] = {"fp32": Float32, "bf16": BFloat16, "int8": Int8}
 
 
+def usable_precisions(device: str = "cpu") -> list[str]:
+    """What this device can compute with."""
+    if device != "cpu":  # int8 is packed for a CPU's kernels
+        return ["fp32", "bf16"] if torch.cuda.is_bf16_supported() else ["fp32"]
+    has = torch.cpu.get_capabilities()
+    return [name for name, needed in PRECISIONS.items() if not needed or any(has.get(one) for one in needed)]
+
+
 def check_precision(precision: str, device: str = "cpu") -> None:
     """Raises SpeechError `xtts_precision` for a name that is none, or that this device cannot compute with."""
-    has = torch.cpu.get_capabilities()
-    usable = [name for name, needed in PRECISIONS.items() if not needed or any(has.get(one) for one in needed)]
-    if device != "cpu":  # int8 is packed for a CPU's kernels
-        usable = ["fp32", "bf16"] if torch.cuda.is_bf16_supported() else ["fp32"]
-    if precision not in usable:
-        raise SpeechError("xtts_precision", precision=precision, choices=usable)
+    choices = [AUTO, *usable_precisions(device)]
+    if precision not in choices:
+        raise SpeechError("xtts_precision", precision=precision, choices=choices)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from speech.engines import device, memory
-from speech.engines.base import Loadable
+from speech.engines.base import Loadable, Precise
 from speech.errors import SpeechError
 
 
@@ -36,6 +36,7 @@ class PoolStats:
     loaded: tuple[str, ...]
     memory_bytes: int
     devices: Mapping[str, str]  # of those that are loaded
+    precisions: Mapping[str, str] = field(default_factory=dict)  # of those that chose theirs
 
 
 class EnginePool:
@@ -112,7 +113,9 @@ class EnginePool:
         with self._lock:
             loaded = tuple(name for name, slot in self._slots.items() if slot.is_loaded)
             devices = {name: self._slots[name].device for name in loaded}
-            return PoolStats(self._hits, self._loads, self._evictions, loaded, self._held(), devices)
+            engines = {name: self._slots[name].engine for name in loaded}
+            precisions = {name: engine.precision for name, engine in engines.items() if isinstance(engine, Precise)}
+            return PoolStats(self._hits, self._loads, self._evictions, loaded, self._held(), devices, precisions)
 
     def _enter(self, name: str) -> _Slot:
         with self._lock:

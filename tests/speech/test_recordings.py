@@ -186,6 +186,31 @@ def test_seconds_that_were_lost_are_told_and_silent(tmp_path: Path) -> None:
     assert short.told.lost_s + short.told.decoded_s == pytest.approx(LASTS_S, abs=0.5)
 
 
+@pytest.mark.parametrize("kind", ["WAV", "AIFF", "AU", "FLAC", "MP3"])
+def test_the_end_that_a_cut_file_misses_is_told(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"whole.{kind.lower()}"
+    soundfile.write(path, voice(), RATE, format=kind)
+    assert read_recording(path, RATE).told.lost_s == pytest.approx(0, abs=0.1)
+    data = path.read_bytes()
+    for share in (0.7, 0.2):
+        cut_path = tmp_path / f"cut.{kind.lower()}"
+        cut_path.write_bytes(data[: round(len(data) * share)])
+        try:
+            made = read_recording(cut_path, RATE)
+        except SpeechError as error:
+            assert (kind, share, error.code) == ("FLAC", 0.2, "recording_mostly_lost")
+            continue
+        assert made.told.lost_s == pytest.approx(LASTS_S * (1 - share), abs=0.5)
+        assert made.audio.duration_s == pytest.approx(LASTS_S * share, abs=0.5)
+        assert [finding.code for finding in of_reading(made.told)] == ["packets_lost"]
+
+
+def test_a_length_that_the_writer_did_not_know_is_no_loss(tmp_path: Path) -> None:
+    path = tmp_path / "streamed.wav"
+    path.write_bytes(b"".join(encode([Audio(voice(), RATE)], "wav", RATE)))
+    assert read_recording(path, RATE).told.lost_s == 0
+
+
 def test_a_codec_that_crashes_or_hangs_is_one_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save(Audio(voice(), RATE), tmp_path / "a.wav")
     package = tmp_path / "speech_that_crashes" / "av"

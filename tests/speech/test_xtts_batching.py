@@ -266,3 +266,27 @@ def test_a_folder_becomes_a_loop(checkpoint: Checkpoint, voices: list[Latents]) 
     states = heard(loop.submit(Utterance((20, 21), voices[0], GREEDY, "one", 6, 6)))
     loop.close()
     assert states.shape == (6, 64) and np.isfinite(states.numpy()).all()
+
+
+def test_utterances_wait_for_memory_and_one_always_runs(decoder: Decoder, voices: list[Latents]) -> None:
+    utterances = [Utterance((20,), voices[0], GREEDY, name, 60, 60) for name in "abc"]
+    weights = decoder.matrices.size_bytes
+    most = weights + 2 * decoder.most_bytes(utterances[0]) - 1
+    loop = DecodingLoop(decoder, LoopOptions(slots=4, threads=1, memory_bytes=most))
+    tickets = [loop.submit(each) for each in utterances]
+    until(lambda: bool(tickets[0].tokens))
+    assert loop.size_bytes > weights
+    ran = 0
+    while not all(ticket.is_over for ticket in tickets):
+        ran = max(ran, loop.counts()[0])
+    assert ran == 1 and [len(ticket.tokens) for ticket in tickets] == [60, 60, 60]
+    loop.close()
+
+
+def test_what_an_utterance_may_hold_is_what_it_comes_to_hold(decoder: Decoder, voices: list[Latents]) -> None:
+    utterance = Utterance((20, 21), voices[0], GREEDY, "one", 100, 100)
+    row = decoder.start(utterance)
+    while row.ended_by is None:
+        decoder.step([row])
+    assert abs(row.key_values.size_bytes - decoder.most_bytes(utterance)) <= decoder.most_bytes(utterance) / 4
+    assert row.key_values.size_bytes <= decoder.most_bytes(utterance) * 1.01

@@ -12,7 +12,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from bench.xtts_reference import CASES, UTTERANCES, case_settings  # noqa: E402
-from speech.engines.packed_linear import check_precision  # noqa: E402
+from speech.engines.packed_linear import Float32, check_precision, usable_precisions  # noqa: E402
 from speech.engines.xtts.checkpoint import Latents, open_checkpoint, read_speakers  # noqa: E402
 from speech.engines.xtts.decoding import Decoder, Row, Utterance  # noqa: E402
 from speech.engines.xtts.gpt import Gpt, load_gpt  # noqa: E402
@@ -208,3 +208,29 @@ def test_an_unknown_precision_is_refused(gpt: Gpt) -> None:
     with pytest.raises(SpeechError) as caught:
         Decoder(gpt, "int2")
     assert caught.value.code == "xtts_precision" and "fp32" in caught.value.values["choices"]
+
+
+def test_auto_takes_a_usable_precision_near_float32_and_says_which(gpt: Gpt, voices: dict[str, Latents]) -> None:
+    decoder = Decoder(gpt, "auto")
+    assert decoder.precision in usable_precisions() and decoder.precision != "int8"
+    utterance = of_case(0, voices)
+    chosen, same = (one.step([one.start(utterance)])[0] for one in (decoder, Decoder(gpt, decoder.precision)))
+    assert torch.equal(chosen, same)
+
+
+def test_of_two_precisions_the_faster_is_taken(gpt: Gpt, monkeypatch: pytest.MonkeyPatch) -> None:
+    from speech.engines.xtts import weights
+
+    class Slow(Float32):
+        def __call__(self, x: torch.Tensor) -> torch.Tensor:
+            for _ in range(20):
+                super().__call__(x)
+            return super().__call__(x)
+
+    block = gpt.gpt.h[0]
+    monkeypatch.setitem(weights.KINDS, "fp32", Slow)
+    monkeypatch.setitem(weights.KINDS, "bf16", Float32)
+    assert weights._fastest(block, ["fp32", "bf16", "int8"]) == "bf16"
+    monkeypatch.setitem(weights.KINDS, "fp32", Float32)
+    monkeypatch.setitem(weights.KINDS, "bf16", Slow)
+    assert weights._fastest(block, ["fp32", "bf16", "int8"]) == "fp32"

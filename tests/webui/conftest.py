@@ -24,7 +24,7 @@ from speech.models import ModelStore
 
 HERE = Path(__file__).parent
 REHEARSING = str(HERE / "rehearsing_service.py")
-START_S = 30.0
+START_S = 90.0
 
 
 @pytest.fixture(scope="session")

@@ -25,9 +25,10 @@ from pathlib import Path
 from typing import Any
 
 from speech.errors import SpeechError
+from speech.files import write_whole
 from train.dataset.folder import DatasetFolder
 from train.dataset.options import BuildOptions
-from train.dataset.records import Sample, row_of, save_lines, write_whole
+from train.dataset.records import Sample, row_of, save_lines
 from train.dataset.words import spoken
 from train.progress import Reporter
 

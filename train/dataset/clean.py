@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from speech.analysis.quality import snr_db
 from speech.audio import Audio
+from speech.files import replacing
 from train.dataset import sound
 from train.dataset.folder import DatasetFolder
 from train.dataset.options import CleanOptions
@@ -49,16 +49,15 @@ def _clean(source: Path, target: Path, options: CleanOptions) -> None:
     """Piece by piece, each with a second of its neighbours, so that hours of it need no memory."""
     import soundfile
 
-    temporary = target.with_suffix(".part.wav")
     length = sound.duration_s(source)
-    with soundfile.SoundFile(temporary, "w", soundfile.info(source).samplerate, 1, "PCM_16") as file:
+    sample_rate = soundfile.info(source).samplerate
+    with replacing(target) as temporary, soundfile.SoundFile(temporary, "w", sample_rate, 1, "PCM_16") as file:
         at = 0.0
         while at < length:
             first = max(0.0, at - AROUND_S)
             piece = cleaned(sound.part(source, first, at + PIECE_S + AROUND_S), options)
             file.write(piece.slice(at - first, at - first + min(PIECE_S, length - at)).samples)
             at += PIECE_S
-    os.replace(temporary, target)
 
 
 def cleaned(audio: Audio, options: CleanOptions) -> Audio:

@@ -28,19 +28,10 @@ from pathlib import Path
 from typing import Any
 
 from speech.errors import SpeechError
+from speech.files import write_whole
 from train.dataset.edits import Edit, applied, edit_from
 from train.dataset.options import DatasetOptions, changed, load_options
-from train.dataset.records import (
-    Sample,
-    Source,
-    load_lines,
-    row_of,
-    sample_from,
-    save_lines,
-    source_from,
-    with_source,
-    write_whole,
-)
+from train.dataset.records import Sample, Source, load_lines, row_of, sample_from, save_lines, source_from, with_source
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 LANGUAGES = ("pt-BR", "en")  # whose words and numbers are known here

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path, PurePosixPath
@@ -13,6 +12,7 @@ from typing import Any, Literal
 from speech.analysis.findings import Finding
 from speech.asr import Word
 from speech.errors import SpeechError
+from speech.files import write_whole
 
 Decision = Literal["keep", "review", "drop"]
 DECISIONS: tuple[Decision, ...] = ("keep", "review", "drop")
@@ -115,21 +115,6 @@ def with_source(sources: Iterable[Source], source: Source) -> tuple[Source, ...]
 def save_lines(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     """The whole file or nothing."""
     write_whole(path, "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in rows))
-
-
-def write_whole(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
 
 
 def load_lines(path: Path) -> Iterator[dict[str, Any]]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from speech.audio import Audio
 from speech.errors import SpeechError
+from speech.files import replacing
 from speech.recordings import RecordingStream
 
 BLOCK_S = 1.0
@@ -21,20 +20,14 @@ def convert(source: Path, target: Path, sample_rate: int, longest_s: float) -> f
     """
     import soundfile
 
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".wav")
-    os.close(handle)
-    temporary, count = Path(name), 0
+    count = 0
     try:
-        with soundfile.SoundFile(temporary, "w", sample_rate, 1, "PCM_16") as file:
+        with replacing(target) as temporary, soundfile.SoundFile(temporary, "w", sample_rate, 1, "PCM_16") as file:
             for samples in RecordingStream(source, sample_rate, longest_s):
                 count += len(samples)
                 file.write(samples.clip(-1, 1))
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, target)
     except soundfile.LibsndfileError as error:
         raise SpeechError("recording_unreadable", file=source.name, reason=str(error)) from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return count / sample_rate
 
 

@@ -11,9 +11,10 @@ from typing import Any
 
 from speech.analysis.transcripts import difference
 from speech.asr import Word
+from speech.files import write_whole
 from train.dataset.folder import DatasetFolder
 from train.dataset.options import TranscribeOptions
-from train.dataset.records import Sample, StageLog, write_whole
+from train.dataset.records import Sample, StageLog
 from train.dataset.words import Known, compression_ratio, lexicon, oov_share, plain, read_subtitles, subtitles_between
 from train.dataset.workers import Question, RecognizerSpec, WorkerPool, threads_each, worker_count
 from train.progress import Reporter, Stopped

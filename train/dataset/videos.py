@@ -10,8 +10,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from speech.errors import SpeechError
+from speech.files import write_whole
 from train.dataset.folder import NAME
-from train.dataset.records import Source, write_whole
+from train.dataset.records import Source
 
 COLUMNS = ("id", "youtube_url", "speaker", "emotion", "language", "split", "notes")
 SPLITS = ("", "train", "val")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from speech.engines.xtts.adapters import FORMAT, WEIGHTS, Adapter
 from speech.errors import SpeechError
+from speech.files import write_whole
 from train.lora import LowRank
 
 BESIDE = ("config.json", "vocab.json", "speakers_xtts.pth")  # of the base checkpoint, which the engine needs too
@@ -34,7 +34,7 @@ def save_adapter(path: Path, adapter: Adapter) -> None:
 
     tensors = {f"{name}.{half}": factor for name, both in adapter.factors.items() for half, factor in _named(both)}
     meta = {"format": FORMAT, "scale": repr(adapter.scale), "base": adapter.base}
-    _write(path, save(tensors, meta))
+    write_whole(path, save(tensors, meta))
 
 
 def put(adapters: Mapping[str, LowRank], adapter: Adapter) -> None:
@@ -66,16 +66,3 @@ def write_checkpoint_folder(
 
 def _named(both: tuple[Tensor, Tensor]) -> list[tuple[str, Tensor]]:
     return [("up", both[0].contiguous()), ("down", both[1].contiguous())]
-
-
-def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.new")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    temporary.replace(path)

@@ -30,7 +30,9 @@ __all__ = ["DecodingLoop", "LoopOptions", "Ticket", "Utterance", "load_loop"]
 class LoopOptions:
     """`slots` rows at once; the first block of each after `first_block` tokens, then one every `block`.
 
-    Rows join with at most `joining_positions` of prompts a step (one always may), so that others hardly wait.
+    Rows join with at most `joining_positions` of prompts a step (one always may), so that others hardly wait. They also
+    wait while the weights with the keys and values that all might come to hold are more than `memory_bytes`; one
+    always runs.
     """
 
     slots: int = 9
@@ -38,6 +40,7 @@ class LoopOptions:
     block: int = 10
     joining_positions: int = 256
     threads: int | None = None  # that decoding may use, all by default; the vocoder's have their share of the cores
+    memory_bytes: int | None = None
     idle_s: float = 10.0  # after which an idle loop's thread ends; the next submit starts one
 
 
@@ -120,8 +123,14 @@ class DecodingLoop:
 
     @property
     def size_bytes(self) -> int:
-        """Of the packed weights."""
-        return self._decoder.matrices.size_bytes
+        """Of the packed weights, and of the keys and values that are held now."""
+        with self._changed:
+            rows = [row.key_values for row in self._running.values()]
+        return self._decoder.matrices.size_bytes + self._decoder.kept_bytes() + sum(row.size_bytes for row in rows)
+
+    @property
+    def precision(self) -> str:
+        return self._decoder.precision
 
     def submit(self, utterance: Utterance) -> Ticket:
         """Take a turn. Raises SpeechError `engine_not_loaded` after `close`."""
@@ -193,10 +202,19 @@ class DecodingLoop:
                 positions += len(ticket.utterance.text_ids)
                 if joining and positions > self._options.joining_positions:
                     break
+                if not self._has_memory([*self._running, *joining], ticket):
+                    break
                 joining.append(self._waiting[request_id].popleft())
                 self._waiting.move_to_end(request_id)
                 self._drop_empty(request_id)
         return joining
+
+    def _has_memory(self, others: Sequence[Ticket], newcomer: Ticket) -> bool:
+        most = self._options.memory_bytes
+        if most is None or not others:
+            return True
+        rows = sum(self._decoder.most_bytes(ticket.utterance) for ticket in (*others, newcomer))
+        return self._decoder.matrices.size_bytes + rows <= most
 
     def _next_request(self, joining: Sequence[Ticket]) -> str | None:
         free = self._options.slots - len(self._running) - len(joining)

@@ -126,6 +126,22 @@ class Decoder:
             release()
         self._voices: OrderedDict[bytes, KeyValues] = OrderedDict()
 
+    @property
+    def precision(self) -> str:
+        return self.matrices.precision
+
+    def most_bytes(self, utterance: Utterance) -> int:
+        """Of keys and values that an utterance may come to hold."""
+        config = self.gpt.config
+        tokens = min(utterance.max_tokens, self.gpt.max_new_tokens)
+        positions = len(utterance.text_ids) + tokens + utterance.latents.gpt.shape[1]
+        capacity = -(-positions // BLOCK) * BLOCK
+        return 2 * config.layers * config.width * capacity * self.gpt.mel_embedding.weight.itemsize
+
+    def kept_bytes(self) -> int:
+        """Of keys and values of voices, kept for the next utterance."""
+        return sum(voice.size_bytes for voice in list(self._voices.values()))
+
     @torch.inference_mode()
     def start(self, utterance: Utterance) -> Row:
         """A row with its voice in place, before its first step.

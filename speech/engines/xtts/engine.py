@@ -28,7 +28,12 @@ if TYPE_CHECKING:
     from speech.engines.xtts.vocoder import Vocoder
 
 AHEAD = 8  # utterances of one request in the loop at once; those after them wait for the first to be heard
-FEWER = {"fp32": 1, "bf16": 2, "int8": 3}  # bytes in memory than in the file, about: not every part is packed
+FEWER = {
+    "auto": 1,
+    "fp32": 1,
+    "bf16": 2,
+    "int8": 3,
+}  # bytes in memory than in the file, about: not every part is packed
 UNSPACED = ("zh", "ja")  # written without spaces between sentences
 SAMPLING = ("temperature", "top_k", "top_p", "repetition_penalty", "length_penalty")
 FILES = ("config.json", "vocab.json")
@@ -69,6 +74,11 @@ class XttsEngine:
 
     def memory_bytes(self) -> int:
         return self._loaded.size_bytes if self._loaded else 0
+
+    @property
+    def precision(self) -> str:
+        """That the weights have; "" while they are not loaded."""
+        return self._loaded.loop.precision if self._loaded else ""
 
     def voices(self) -> tuple[Voice, ...]:
         return (*self._studio().values(), *(self._listed.voices() if self._listed else ()))
@@ -162,7 +172,7 @@ class Loaded:
         cache = options.cache_dir / "xtts" if options.cache_dir else None
         self.latents = VoiceLatents(checkpoint, cache)
         # Last: its weights are packed in the background, on every core.
-        loop_options = LoopOptions(threads=options.threads)
+        loop_options = LoopOptions(threads=options.threads, memory_bytes=options.memory_bytes)
         self.loop: DecodingLoop = load_loop(checkpoint, device, options.precision, loop_options)
 
     @property

@@ -51,7 +51,7 @@ RECORD = EngineRecord(
         command=INSTALL_COMMAND,
         requirements="requirements-xtts.txt",
         packages_mb=(250, 1041),
-        weights={precision: (MODEL,) for precision in ("fp32", "bf16", "int8")},
+        weights={precision: (MODEL,) for precision in ("auto", "fp32", "bf16", "int8")},
         is_announced=False,
     ),
     voice_source="reference",

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from speech.engines.memory import give_back
-from speech.engines.packed_linear import KINDS, Float32, Int8, Split, check_precision
+from speech.engines.packed_linear import AUTO, KINDS, Float32, Int8, Split, check_precision, usable_precisions
 from speech.engines.team import Team
 from speech.engines.threads import common_threads, use_threads
 from speech.engines.xtts.gpt import Block, Gpt, Matmul
@@ -36,10 +36,11 @@ class PackedMatrices:
     def __init__(self, gpt: Gpt, precision: str, release: Callable[[], None], threads: int = 1) -> None:
         """Raises SpeechError `xtts_precision`."""
         check_precision(precision)
-        kind = KINDS[precision]
         blocks = [block for block in gpt.gpt.h if isinstance(block, Block)]
+        self.precision = _fastest(blocks[0]) if precision == AUTO else precision
+        kind = KINDS[self.precision]
         self._team = _chosen_team(blocks[0], kind, threads)
-        log.info("xtts_decoding precision=%s cores_a_matrix=%d", precision, self.cores)
+        log.info("xtts_decoding precision=%s cores_a_matrix=%d", self.precision, self.cores)
 
         def packed(block: Block) -> Sequence[Matmul]:
             made = _packed(block, kind, self._team)
@@ -81,19 +82,38 @@ def _packed(block: Block, kind: type[Float32] | type[Int8], team: Team | None) -
     return made
 
 
-def _chosen_team(block: Block, kind: type[Float32] | type[Int8], threads: int) -> Team | None:
-    """The team with which a block is fastest: all cores, half or a quarter of them; None where one alone is."""
-    sizes = [size for size in dict.fromkeys((threads, threads // 2, threads // 4)) if size > 1]
-    if not sizes:
-        return None
-    before, teams = torch.get_num_threads(), [Team(size) for size in sizes]
-    ways = [_packed(block, kind, team) for team in (None, *teams)]
+def _fastest(block: Block, choices: Sequence[str] = ()) -> str:
+    """fp32, or bf16 where the processor has instructions for it and a block is faster with it.
+
+    int8 is never chosen for somebody: it is heard in long texts.
+    """
+    names = [name for name in choices or usable_precisions() if name != "int8"]
+    if len(names) < 2:
+        return names[0]
+    times = _times([_packed(block, KINDS[name], None) for name in names], block)
+    exact, *others = zip(times, names)
+    seconds, name = min(others)
+    return name if seconds < LEAST_GAIN * exact[0] else exact[1]
+
+
+def _times(ways: Sequence[Sequence[Matmul]], block: Block) -> list[float]:
+    """Median seconds of each way, tried in turn."""
+    before = torch.get_num_threads()
     use_threads(1)
     try:
         rounds = [[_seconds(way, block) for way in ways] for _ in range(1 + TRIALS)][1:]
     finally:
         use_threads(before)
-    alone, *together = (median(times) for times in zip(*rounds))
+    return [median(times) for times in zip(*rounds)]
+
+
+def _chosen_team(block: Block, kind: type[Float32] | type[Int8], threads: int) -> Team | None:
+    """The team with which a block is fastest: all cores, half or a quarter of them; None where one alone is."""
+    sizes = [size for size in dict.fromkeys((threads, threads // 2, threads // 4)) if size > 1]
+    if not sizes:
+        return None
+    teams = [Team(size) for size in sizes]
+    alone, *together = _times([_packed(block, kind, team) for team in (None, *teams)], block)
     fastest = min(range(len(teams)), key=together.__getitem__)
     chosen = teams[fastest] if together[fastest] < LEAST_GAIN * alone else None
     for team in teams:
@@ -124,10 +144,11 @@ class OwnMatrices:
 
     def __init__(self, gpt: Gpt, precision: str = "fp32") -> None:
         """Raises SpeechError `xtts_precision`."""
-        if precision not in ("fp32", "bf16"):
-            raise SpeechError("xtts_precision", precision=precision, choices=["fp32", "bf16"])
+        if precision not in (AUTO, "fp32", "bf16"):
+            raise SpeechError("xtts_precision", precision=precision, choices=[AUTO, "fp32", "bf16"])
+        self.precision = "fp32" if precision == AUTO else precision  # on a GPU nobody has measured the other
         blocks = [block for block in gpt.gpt.h if isinstance(block, Block)]
-        if precision == "bf16":
+        if self.precision == "bf16":
             for block in blocks:
                 block.attn.bfloat16()
                 block.mlp.bfloat16()

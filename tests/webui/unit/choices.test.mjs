@@ -106,7 +106,9 @@ test("voices are filtered by word, language and gender together", () => {
 test("a job follows its own events only, and never leaves its end", () => {
   const job = { id: "job_1", status: "pending", progress: 0 };
   const at = { kind: "job.progress", job_id: "job_1", progress: 40 };
-  assert.deepEqual(afterEvent(job, at), { id: "job_1", status: "processing", progress: 40 });
+  const running = { id: "job_1", status: "processing", progress: 40, stage: null, left_s: null };
+  assert.deepEqual(afterEvent(job, at), running);
+  assert.deepEqual(afterEvent(job, { ...at, note: "clone.stage.aligning", left_s: 9 }), { ...running, stage: "clone.stage.aligning", left_s: 9 });
   assert.equal(afterEvent(job, { ...at, job_id: "job_2" }), job);
   const done = { ...job, status: "completed", progress: 100 };
   assert.equal(afterEvent(done, at), done);

@@ -2,15 +2,15 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { choicesOf, isOfPauses, isUsed, usedOf } from "../../../app/webui/js/pages/clone-clips.js";
-import { Pace } from "../../../app/webui/js/pages/clone-fit.js";
 import { judged } from "../../../app/webui/js/pages/clone-microphone.js";
-import { aboutTime, requestOf } from "../../../app/webui/js/pages/clone-name.js";
+import { requestOf } from "../../../app/webui/js/pages/clone-name.js";
 import { formOf, totalS } from "../../../app/webui/js/pages/clone-record.js";
 import { rowsOf } from "../../../app/webui/js/pages/clone-report.js";
 import { readingFor } from "../../../app/webui/js/reading.js";
 import { CLONE, SPEAK } from "../../../app/webui/js/drafts.js";
 import { createStore } from "../../../app/webui/js/store.js";
 import { speaks } from "../../../app/webui/js/catalog.js";
+import { aboutTime } from "../../../app/webui/js/widgets/progress.js";
 import { levelDb, peakOf, SILENCE_DB, wavOf } from "../../../app/webui/js/wav.js";
 
 const CLIPS = [
@@ -84,25 +84,6 @@ test("takes are sent in their order, with their text only where there is one; th
   assert.equal(formOf({ ...clone, text: " Olá " }).get("text"), " Olá ");
   assert.equal(totalS(clone.takes), 4);
   assert.equal(totalS([...takes, { ...takes[0], durationS: null }]), null);
-});
-
-test("what remains is told only after enough was seen, and anew after a pause and in another stage", () => {
-  const pace = new Pace();
-  pace.saw(10, 100);
-  assert.equal(pace.remainingS(), null);
-  pace.saw(12, 120);
-  assert.equal(pace.remainingS(), null); // too small a share
-  pace.saw(20, 120);
-  assert.equal(pace.remainingS(), 160);
-  pace.forget();
-  assert.equal(pace.remainingS(), null);
-  pace.saw(20, 500);
-  pace.saw(60, 504);
-  assert.equal(pace.remainingS(), null); // too short a time
-  pace.saw(70, 520, "next stage");
-  assert.equal(pace.remainingS(), null);
-  pace.saw(80, 530, "next stage");
-  assert.equal(pace.remainingS(), 20);
 });
 
 test("an estimate is said in seconds or in minutes", () => {

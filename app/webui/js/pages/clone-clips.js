@@ -1,66 +1,63 @@
 /** Step 2: the recordings as clips, each to be heard, corrected, left out. */
 
-import { all, el, icon, replace } from "../dom.js";
-import { alert, hasEnded, progressBar, statusBadge } from "./job-view.js";
+import { html, live, nothing, repeat } from "../lit.js";
+import { all, createView } from "../view.js";
+import { jobBadge, jobProgress } from "../widgets/job.js";
+import { hearButton } from "../widgets/player-bar.js";
+import { progress } from "../widgets/progress.js";
+import { alert } from "../widgets/states.js";
+import { hasEnded } from "./job-view.js";
 import { watchJob } from "./job-watch.js";
 
 const GOOD_S = 30; // of usable speech; less makes a voice less like its speaker
 
 /** @type {(place: HTMLElement, app: import("../app.js").App, wizard: import("./clone.js").Wizard) => () => void} */
 export function mountClips(place, app, wizard) {
-  const player = new Audio();
-  const errors = el("div");
-  const body = el("div");
-  replace(place, body, errors);
-  let shown = "";
+  const begun = /** @type {import("./job-view.js").Job} */ (wizard.job);
+  const known = { job: begun, error: "" };
+  const view = createView(place, () => html`${bodyOf(app, wizard, known.job)} ${known.error ? alert(known.error) : nothing}`);
   const watch = watchJob(
     app,
-    /** @type {import("./job-view.js").Job} */ (wizard.job),
-    (job, progress) => {
-      replace(errors);
-      if (job.status === "completed" && shown !== "completed") replace(body, clipsView(app, wizard, job, player));
-      else if (!hasEnded(job)) replace(body, working(app, wizard, job, progress?.note ?? ""));
-      else if (shown !== job.status) replace(body, failed(app, wizard, job));
-      shown = job.status;
+    begun,
+    (job) => {
+      Object.assign(known, { job, error: "" });
+      if (job.status === "completed") changesOf(app, job);
+      view.redraw();
     },
-    (error) => replace(errors, alert(error.message)),
+    (error) => {
+      known.error = error.message;
+      view.redraw();
+    },
   );
-  return all(watch.close, () => player.pause());
+  view.draw();
+  return all(watch.close, app.sound.subscribe(view.redraw), app.store.watch(({ clone }) => clone, view.redraw), view.close);
 }
 
-/** @param {import("../app.js").App} app @param {import("./clone.js").Wizard} wizard @param {import("./job-view.js").Job} job @param {string} note */
-function working({ api, texts }, wizard, job, note) {
+/** @param {import("../app.js").App} app @param {import("./clone.js").Wizard} wizard @param {import("./job-view.js").Job} job */
+function bodyOf(app, wizard, job) {
+  if (job.status === "completed") return clipsView(app, wizard, job);
+  return hasEnded(job) ? failed(app, wizard, job) : working(app, wizard, job);
+}
+
+/** @param {import("../app.js").App} app @param {import("./clone.js").Wizard} wizard @param {import("./job-view.js").Job} job */
+function working({ api, texts }, wizard, job) {
   const cancel = async () => {
     await api.cancelJob(job.id).catch(() => {});
     wizard.go({ new: "1" });
   };
-  return el(
-    "section",
-    { class: "card", data: { jobId: job.id, status: job.status } },
-    el("h2", {}, texts.t("page.clone.listening")),
-    el("p", { class: "fine", role: "status" }, texts.has(note) ? texts.t(note) : texts.t("page.clone.listening_wait")),
-    el("div", { class: "result-head" }, statusBadge(texts, job), progressBar(texts, job)),
-    el(
-      "div",
-      { class: "action-row" },
-      el(
-        "button",
-        { type: "button", class: "btn btn-sm btn-quiet", on: { click: cancel } },
-        texts.t("page.job.cancel"),
-      ),
-    ),
-  );
+  return html`<section class="card" data-job-id=${job.id} data-status=${job.status}>
+    <h2>${texts.t("page.clone.listening")}</h2>
+    ${jobBadge(texts, job)}
+    ${job.status === "processing" ? jobProgress(texts, job) : progress(texts, { percent: null, stage: texts.t("page.clone.listening_wait") })}
+    <div class="action-row"><button type="button" class="btn btn-sm btn-quiet" @click=${cancel}>${texts.t("page.job.cancel")}</button></div>
+  </section>`;
 }
 
 /** The takes are still there: only the intake failed. @param {import("../app.js").App} app @param {import("./clone.js").Wizard} wizard @param {import("./job-view.js").Job} job */
 function failed({ texts }, wizard, job) {
-  const back = el(
-    "button",
-    { type: "button", class: "btn btn-sm btn-danger", on: { click: () => wizard.go({ new: "1" }) } },
-    texts.t("page.clone.back_to_takes"),
-  );
-  const text = job.status === "failed" ? job.error_message ?? "" : texts.t("page.status.cancelled");
-  return el("section", { data: { jobId: job.id, status: job.status } }, alert(text, back));
+  const back = html`<button type="button" class="btn btn-sm btn-quiet" @click=${() => wizard.go({ new: "1" })}>${texts.t("page.clone.back_to_takes")}</button>`;
+  const text = job.status === "failed" ? (job.error_message ?? "") : texts.t("page.status.cancelled");
+  return html`<section data-job-id=${job.id} data-status=${job.status}>${alert(text, back)}</section>`;
 }
 
 /** @typedef {Readonly<Record<string, Readonly<{ text?: string, use?: boolean }>>>} Changes */
@@ -99,162 +96,93 @@ export function changesOf({ store }, job) {
   return store.state().clone.clips;
 }
 
-/**
- * @param {import("../app.js").App} app
- * @param {import("./clone.js").Wizard} wizard
- * @param {import("./job-view.js").Job} job
- * @param {HTMLAudioElement} player
- */
-function clipsView(app, wizard, job, player) {
+/** @param {import("../app.js").App} app @param {import("./clone.js").Wizard} wizard @param {import("./job-view.js").Job} job */
+function clipsView(app, wizard, job) {
   const { store, texts } = app;
   const { clips } = job.result;
-  changesOf(app, job);
-  const totals = el("div", { class: "clip-totals", role: "status" });
-  const next = el(
-    "button",
-    { type: "button", class: "btn btn-primary btn-lg", on: { click: () => wizard.go({ job: job.id, step: "name" }) } },
-    texts.t("page.clone.next"),
-  );
-  const tell = () => {
-    const { count, seconds } = usedOf(clips, store.state().clone.clips);
-    const values = { used: count, clips: clips.length, time: texts.clock(seconds) };
-    next.disabled = count === 0;
-    replace(
-      totals,
-      el("strong", {}, texts.t("page.clone.totals", values)),
-      seconds < GOOD_S && el("p", { class: "finding", data: { severity: "warning" } }, texts.t("page.clone.short")),
-    );
-  };
-  const change = (/** @type {string} */ clipId, /** @type {{ text?: string, use?: boolean }} */ values) => {
-    const { clips: changes } = store.state().clone;
-    store.dispatch({ type: "clone", values: { clips: { ...changes, [clipId]: { ...changes[clipId], ...values } } } });
-    tell();
-  };
-  tell();
-  const back = el(
-    "button",
-    { type: "button", class: "btn btn-quiet", on: { click: () => wizard.go({ new: "1" }) } },
-    texts.t("page.clone.back_to_takes"),
-  );
-  return el(
-    "section",
-    { class: "clips-view", data: { jobId: job.id, status: job.status } },
-    el("p", {}, texts.t("page.clone.check_how")),
-    el(
-      "div",
-      { class: "card table-card" },
-      clipTable(
-        texts,
-        clips.map((/** @type {any} */ clip) => clipRow(app, job, clip, player, change)),
-      ),
-    ),
-    el("div", { class: "wizard-foot" }, totals, back, next),
-  );
+  const { count, seconds } = usedOf(clips, store.state().clone.clips);
+  const values = { used: count, clips: clips.length, time: texts.clock(seconds) };
+  const short = html`<p class="finding" data-severity="warning">${texts.t("page.clone.short")}</p>`;
+  return html`<section class="clips-view" data-job-id=${job.id} data-status=${job.status}>
+    <h2>${texts.t("page.clone.check")}</h2>
+    <p>${texts.t("page.clone.check_how")}</p>
+    <div class="card table-card">${clipTable(app, job)}</div>
+    <div class="wizard-foot">
+      <div class="clip-totals" role="status"><strong>${texts.t("page.clone.totals", values)}</strong>${seconds < GOOD_S ? short : nothing}</div>
+      <button type="button" class="btn btn-quiet" @click=${() => wizard.go({ new: "1" })}>${texts.t("page.clone.back_to_takes")}</button>
+      <button type="button" class="btn btn-primary btn-lg" ?disabled=${count === 0} @click=${() => wizard.go({ job: job.id, step: "name" })}>${texts.t("page.clone.next")}</button>
+    </div>
+  </section>`;
 }
 
-/** @param {import("../texts.js").Texts} texts @param {HTMLElement[]} rows */
-function clipTable(texts, rows) {
-  const heads = ["use", "hear", "said", "measured", "findings"].map((name) =>
-    el("th", { scope: "col" }, texts.t(`page.clone.column.${name}`)),
-  );
-  return el(
-    "table",
-    { class: "table jobs clips" },
-    el("thead", {}, el("tr", {}, heads)),
-    el("tbody", {}, rows),
-  );
+/** @param {import("../app.js").App} app @param {import("./job-view.js").Job} job */
+function clipTable(app, job) {
+  const heads = ["use", "hear", "said", "measured", "findings"];
+  return html`<table class="table jobs clips">
+    <thead>
+      <tr>${heads.map((name) => html`<th scope="col">${app.texts.t(`page.clone.column.${name}`)}</th>`)}</tr>
+    </thead>
+    <tbody>
+      ${repeat(job.result.clips, (/** @type {any} */ clip) => clip.clip_id, (clip) => clipRow(app, job, clip))}
+    </tbody>
+  </table>`;
 }
 
-/**
- * @param {import("../app.js").App} app
- * @param {import("./job-view.js").Job} job
- * @param {any} clip
- * @param {HTMLAudioElement} player
- * @param {(clipId: string, values: { text?: string, use?: boolean }) => void} change
- */
-function clipRow(app, job, clip, player, change) {
-  const { store, texts } = app;
+/** @param {import("../app.js").App} app @param {import("./job-view.js").Job} job @param {any} clip */
+function clipRow(app, job, clip) {
+  const { api, store, texts } = app;
   const id = clip.clip_id;
-  const label = (/** @type {string} */ name) => ({ label: texts.t(`page.clone.column.${name}`) });
-  const changes = store.state().clone.clips;
-  const used = isUsed(clip, changes);
-  const row = el("tr", { data: { clip: id, usable: clip.is_usable, used } });
-  const choose = (/** @type {any} */ event) => {
-    row.dataset.used = String(event.target.checked);
-    change(id, { use: event.target.checked });
-  };
-  const box = el("input", {
-    type: "checkbox",
-    class: "form-check-input",
-    checked: used,
-    disabled: !clip.is_usable,
-    "aria-label": texts.t("page.clone.use_clip", { clip: id }),
-    on: { change: choose },
-  });
-  const words = el("textarea", {
-    class: "form-control",
-    rows: 2,
-    lang: clip.language,
-    disabled: !clip.is_usable,
-    value: changes[id]?.text ?? clip.text,
-    "aria-label": texts.t("page.clone.said_in", { clip: id }),
-    on: { input: (/** @type {any} */ event) => change(id, { text: event.target.value }) },
-  });
-  row.append(
-    el("td", { data: label("use") }, box),
-    el("td", { data: label("hear") }, hearButton(app, job, clip, player)),
-    el("td", { class: "clip-words", data: label("said") }, words),
-    el("td", { class: "fine", data: label("measured") }, measured(texts, clip)),
-    el("td", { data: label("findings") }, findings(texts, clip)),
-  );
-  return row;
-}
-
-/** One clip is heard at a time. @param {import("../app.js").App} app @param {import("./job-view.js").Job} job @param {any} clip @param {HTMLAudioElement} player */
-function hearButton({ api, announce, texts }, job, clip, player) {
-  const label = texts.t("page.clone.hear", { name: clip.clip_id });
-  const address = new URL(api.clipUrl(job.id, clip.clip_id), location.href).href;
-  const button = el("button", {
-    type: "button",
-    class: "btn btn-sm btn-quiet",
-    "aria-label": label,
-    title: label,
-    data: { hear: clip.clip_id },
-  });
-  const draw = () => {
-    const isPlaying = player.src === address && !player.paused && !player.ended;
-    button.dataset.state = isPlaying ? "playing" : "idle";
-    replace(button, icon(isPlaying ? "stop" : "play"));
-  };
-  ["play", "pause", "ended"].forEach((type) => player.addEventListener(type, draw));
-  button.addEventListener("click", () => {
-    if (button.dataset.state === "playing") return player.pause();
-    player.src = address;
-    player.play().catch((/** @type {Error} */ error) => error.name !== "AbortError" && announce(error.message));
-  });
-  draw();
-  return button;
+  const { clips: changes } = store.state().clone;
+  const change = (/** @type {{ text?: string, use?: boolean }} */ values) =>
+    store.dispatch({ type: "clone", values: { clips: { ...changes, [id]: { ...changes[id], ...values } } } });
+  const column = (/** @type {string} */ name) => texts.t(`page.clone.column.${name}`);
+  const text = changes[id]?.text ?? clip.text;
+  const hear = hearButton(app, { key: `${job.id} ${id}`, title: text || id, src: api.clipUrl(job.id, id), label: texts.t("page.clone.hear", { name: id }) });
+  return html`<tr data-clip=${id} data-usable=${clip.is_usable} data-used=${isUsed(clip, changes)}>
+    <td data-label=${column("use")}>
+      <input
+        type="checkbox"
+        class="form-check-input"
+        ?disabled=${!clip.is_usable}
+        aria-label=${texts.t("page.clone.use_clip", { clip: id })}
+        .checked=${live(isUsed(clip, changes))}
+        @change=${(/** @type {any} */ event) => change({ use: event.target.checked })}
+      />
+    </td>
+    <td data-label=${column("hear")}>${hear}</td>
+    <td class="clip-words" data-label=${column("said")}>
+      <textarea
+        class="form-control"
+        rows="2"
+        lang=${clip.language}
+        ?disabled=${!clip.is_usable}
+        aria-label=${texts.t("page.clone.said_in", { clip: id })}
+        .value=${live(text)}
+        @input=${(/** @type {any} */ event) => change({ text: event.target.value })}
+      ></textarea>
+    </td>
+    <td class="fine" data-label=${column("measured")}>${measured(texts, clip)}</td>
+    <td data-label=${column("findings")}>${findings(texts, clip)}</td>
+  </tr>`;
 }
 
 /** @param {import("../texts.js").Texts} texts @param {any} clip */
 function measured(texts, { duration_s, measures }) {
-  const values = [
+  const khz = measures.bandwidth_hz === undefined ? undefined : measures.bandwidth_hz / 1000;
+  const values = /** @type {[string, number | undefined, number][]} */ ([
     ["duration", duration_s, 1],
     ["level", measures.rms_db, 0],
     ["noise", measures.snr_db, 0],
-    ["bandwidth", measures.bandwidth_hz === undefined ? undefined : measures.bandwidth_hz / 1000, 1],
-  ];
+    ["bandwidth", khz, 1],
+  ]);
   return values
     .filter(([, value]) => Number.isFinite(value))
-    .map(([name, value, digits]) => {
-      const number = texts.number(/** @type {number} */ (value), /** @type {number} */ (digits));
-      return el("div", {}, texts.t(`page.clone.measure.${name}`, { value: number }));
-    });
+    .map(([name, value = 0, digits]) => html`<div>${texts.t(`page.clone.measure.${name}`, { value: texts.number(value, digits) })}</div>`);
 }
 
 /** What is wrong with a clip, and what helps. @param {import("../texts.js").Texts} texts @param {any} clip */
 function findings(texts, clip) {
-  if (clip.findings.length === 0) return el("span", { class: "fine" }, texts.t("page.clone.no_finding"));
+  if (clip.findings.length === 0) return html`<span class="fine">${texts.t("page.clone.no_finding")}</span>`;
   return clip.findings.map((/** @type {any} */ finding) => findingLine(texts, finding, isOfPauses(clip, finding)));
 }
 
@@ -269,13 +197,11 @@ export function findingLine(texts, { code, severity, values }, ofPauses = false)
   const shown = Object.fromEntries(
     Object.entries(values).map(([name, value]) => [name, typeof value === "number" ? shortNumber(texts, value) : value]),
   );
-  return el(
-    "div",
-    { class: "finding", data: { severity, code } },
-    el("strong", {}, texts.t(`page.clone.severity.${severity}`)),
-    ` ${ofPauses ? texts.t("page.clone.noisy_pauses", shown) : texts.t(`clone.finding.${code}`, shown)} `,
-    texts.has(`clone.hint.${code}`) && el("span", { class: "fine" }, texts.t(`clone.hint.${code}`)),
-  );
+  const hint = texts.has(`clone.hint.${code}`) ? html`<span class="fine">${texts.t(`clone.hint.${code}`)}</span>` : nothing;
+  return html`<div class="finding" data-severity=${severity} data-code=${code}>
+    <strong>${texts.t(`page.clone.severity.${severity}`)}</strong>
+    ${ofPauses ? texts.t("page.clone.noisy_pauses", shown) : texts.t(`clone.finding.${code}`, shown)} ${hint}
+  </div>`;
 }
 
 /** @param {import("../texts.js").Texts} texts @param {number} value */

@@ -1,7 +1,9 @@
 /** The microphone of step 1: a button, a clock and a level. */
 
-import { el, icon, replace } from "../dom.js";
+import { icon } from "../icons.js";
+import { html, nothing } from "../lit.js";
 import { canRecord, Recorder } from "../recorder.js";
+import { createView } from "../view.js";
 
 const LONGEST_S = 300; // as the service takes at most
 const QUIET_DB = -45;
@@ -21,35 +23,32 @@ function reasonOf(texts, error) {
   return reason ? texts.t(`page.clone.microphone.${reason}`) : error.message;
 }
 
+/** @typedef {{ status: "idle" | "asking" | "recording", level: import("../recorder.js").Level | null, problem: string }} Heard */
+
 /**
- * Leaving the page ends a recording and keeps it.
+ * Leaving the page ends a recording and keeps it. It draws itself into `node`, so that twenty levels a second draw
+ * nothing else.
  * @param {import("../app.js").App} app
  * @param {(name: string, blob: Blob, durationS: number) => void} add
  */
-export function microphone(app, add) {
+export function createMicrophone(app, add) {
   const { store, texts } = app;
+  const node = document.createElement("div");
+  node.className = "microphone";
   if (!canRecord()) {
-    const node = el("p", { class: "fine", role: "note" }, texts.t("page.clone.microphone.insecure"));
+    createView(node, () => html`<p class="fine" role="note">${texts.t("page.clone.microphone.insecure")}</p>`);
     return { node, isRecording: () => false, finish: async () => {}, close: () => {} };
   }
   /** @type {Recorder | null} */
   let recorder = null;
-  const view = drawn(texts);
-
-  const show = (/** @type {string} */ state) => {
-    view.button.dataset.record = state;
-    view.button.classList.toggle("btn-danger", state === "recording");
-    view.button.classList.toggle("btn-primary", state !== "recording");
-    const word = texts.t(`page.clone.record.${state}`);
-    replace(view.button, icon({ idle: "mic", asking: "wait", recording: "stop" }[state] ?? "mic"), word);
-    view.live.hidden = state !== "recording";
+  /** @type {Heard} */
+  const known = { status: "idle", level: null, problem: "" };
+  const change = (/** @type {Partial<Heard>} */ values) => {
+    Object.assign(known, values);
+    view.redraw();
   };
   const heard = (/** @type {import("../recorder.js").Level} */ level) => {
-    view.meter.value = Math.max(FLOOR_DB, level.db);
-    replace(view.clock, texts.clock(level.durationS));
-    const verdict = judged(level);
-    const said = texts.t(`page.clone.level.${verdict}`);
-    if (view.word.textContent !== said) replace(view.word, said);
+    change({ level });
     if (level.durationS >= LONGEST_S) void finish();
   };
   const finish = async () => {
@@ -59,42 +58,47 @@ export function microphone(app, add) {
     const { blob, durationS } = await done.stop();
     const number = store.state().clone.takes.length + 1;
     if (durationS > 0) add(`${texts.t("page.clone.take_name", { number })}.wav`, blob, durationS);
-    show("idle");
+    change({ status: "idle", level: null });
   };
   const start = async () => {
     const mine = new Recorder(heard);
     recorder = mine;
-    replace(view.problem);
-    show("asking");
+    change({ status: "asking", problem: "" });
     try {
       await mine.start();
-      if (recorder === mine) show("recording");
+      if (recorder === mine) change({ status: "recording" });
     } catch (error) {
       mine.close();
       recorder = null;
-      show("idle");
-      replace(view.problem, reasonOf(texts, /** @type {Error} */ (error)));
+      change({ status: "idle", problem: reasonOf(texts, /** @type {Error} */ (error)) });
     }
   };
-  view.button.addEventListener("click", () => void (recorder ? finish() : start()));
-  show("idle");
-  return { node: view.node, isRecording: () => recorder !== null, finish, close: () => void finish() };
+  const view = createView(node, () => drawn(texts, known, () => void (recorder ? finish() : start())));
+  const close = () => {
+    view.close();
+    void finish();
+  };
+  return { node, isRecording: () => recorder !== null, finish, close };
 }
 
-/** @param {import("../texts.js").Texts} texts */
-function drawn(texts) {
-  const button = el("button", { type: "button", class: "btn btn-primary", data: { record: "idle" } });
-  const clock = el("span", { class: "record-clock" }, texts.clock(0));
-  const meter = el("meter", {
-    min: FLOOR_DB,
-    max: 0,
-    low: QUIET_DB,
-    high: -3,
-    optimum: -20,
-    "aria-label": texts.t("page.clone.level"),
-  });
-  const word = el("span", { class: "fine" });
-  const live = el("div", { class: "record-live", hidden: true }, clock, meter, word);
-  const problem = el("p", { class: "field-error", role: "alert" });
-  return { node: el("div", { class: "microphone" }, button, live, problem), button, clock, meter, word, live, problem };
+/** @param {import("../texts.js").Texts} texts @param {Heard} known @param {() => void} turn */
+function drawn(texts, { status, level, problem }, turn) {
+  const isOn = status === "recording";
+  const verdict = level && judged(level);
+  const drawing = { idle: "mic", asking: "wait", recording: "stop" }[status];
+  return html`<button type="button" class="btn ${isOn ? "btn-danger" : "btn-primary"}" data-record=${status} @click=${turn}>${icon(drawing)}${texts.t(`page.clone.record.${status}`)}</button>
+    <div class="record-live" ?hidden=${!isOn}>
+      <span class="record-clock">${texts.clock(level?.durationS ?? 0)}</span>
+      <meter
+        min=${FLOOR_DB}
+        max="0"
+        low=${QUIET_DB}
+        high="-3"
+        optimum="-20"
+        aria-label=${texts.t("page.clone.level")}
+        .value=${Math.max(FLOOR_DB, level?.db ?? FLOOR_DB)}
+      ></meter>
+      <span class="fine">${verdict ? texts.t(`page.clone.level.${verdict}`) : nothing}</span>
+    </div>
+    <p class="field-error" role="alert">${problem}</p>`;
 }

@@ -1,48 +1,65 @@
 /** Step 3: a name, how much effort, and that the speaker agreed. */
 
-import { el, icon, on, replace } from "../dom.js";
+import { icon } from "../icons.js";
+import { html, live, nothing } from "../lit.js";
+import { all, createView } from "../view.js";
+import { createErrors, errorLine, field, options } from "../widgets/field.js";
+import { aboutTime } from "../widgets/progress.js";
+import { alert } from "../widgets/states.js";
 import { changesOf, choicesOf } from "./clone-clips.js";
-import { clearErrors, errorLine, showErrors } from "./form.js";
-import { alert } from "./job-view.js";
 
 const GENDERS = ["unknown", "female", "male"];
 const STATEMENT = "clone.consent_statement";
+
+/**
+ * What the parts of the form get.
+ * @typedef {object} Form
+ * @property {import("../app.js").App} app
+ * @property {import("./clone.js").Wizard} wizard
+ * @property {import("../widgets/field.js").Errors} errors
+ * @property {(values: Partial<import("../drafts.js").CloneDraft>) => void} set
+ * @property {() => boolean} isSending
+ */
 
 /** @type {(place: HTMLElement, app: import("../app.js").App, wizard: import("./clone.js").Wizard) => () => void} */
 export function mountNaming(place, app, wizard) {
   const { store, texts } = app;
   const job = /** @type {import("./job-view.js").Job} */ (wizard.job);
-  if (job.status !== "completed") {
-    const back = el(
-      "button",
-      { type: "button", class: "btn btn-sm btn-danger", on: { click: () => wizard.go({ job: job.id }) } },
-      texts.t("page.clone.back_to_clips"),
-    );
-    replace(place, alert(texts.t("error.intake_not_ready", { job_id: job.id, status: job.status }), back));
-    return () => {};
-  }
-  const set = (/** @type {Partial<import("../drafts.js").CloneDraft>} */ values) =>
+  if (job.status !== "completed") return createView(place, () => notReady(app, wizard, job)).close;
+  let isSending = false;
+  const redraw = () => view.redraw();
+  const errors = createErrors(app, redraw);
+  const set = (/** @type {Partial<import("../drafts.js").CloneDraft>} */ values) => {
     store.dispatch({ type: "clone", values });
-  const button = el("button", { type: "submit", class: "btn btn-primary btn-lg" }, texts.t("page.clone.begin"));
-  const form = drawForm(app, wizard, set, button);
-  replace(place, form);
-  const submit = async () => {
-    clearErrors(form);
-    if (!store.state().clone.consent) return showErrors(form, app, unconsented(texts));
-    button.disabled = true;
+    Object.keys(values).forEach(errors.corrected);
+  };
+  const submit = async (/** @type {any} */ event) => {
+    event.preventDefault();
+    const form = event.currentTarget;
+    if (isSending) return;
+    errors.clear();
+    if (!store.state().clone.consent) return errors.show(unconsented(texts), form);
+    isSending = true;
     try {
       const fit = await app.api.fit(requestOf(store.state().clone, job, changesOf(app, job), texts.t(STATEMENT)));
       wizard.go({ job: fit.id });
     } catch (error) {
-      showErrors(form, app, /** @type {any} */ (error));
+      errors.show(/** @type {any} */ (error), form);
     } finally {
-      button.disabled = false;
+      isSending = false;
+      redraw();
     }
   };
-  return on(form, "submit", (event) => {
-    event.preventDefault();
-    void submit();
-  });
+  /** @type {Form} */
+  const form = { app, wizard, errors, set, isSending: () => isSending };
+  const view = createView(place, () => drawForm(form, submit));
+  return all(store.watch(({ clone }) => clone, redraw), view.close);
+}
+
+/** @param {import("../app.js").App} app @param {import("./clone.js").Wizard} wizard @param {import("./job-view.js").Job} job */
+function notReady({ texts }, wizard, job) {
+  const back = html`<button type="button" class="btn btn-sm btn-quiet" @click=${() => wizard.go({ job: job.id })}>${texts.t("page.clone.back_to_clips")}</button>`;
+  return alert(texts.t("error.intake_not_ready", { job_id: job.id, status: job.status }), back);
 }
 
 /**
@@ -71,117 +88,120 @@ function unconsented(texts) {
   return { message, errors: [{ field: "consent", message }] };
 }
 
-/**
- * @param {import("../app.js").App} app
- * @param {import("./clone.js").Wizard} wizard
- * @param {(values: Partial<import("../drafts.js").CloneDraft>) => void} set
- * @param {HTMLElement} button
- */
-function drawForm({ store, texts }, wizard, set, button) {
-  const draft = store.state().clone;
-  const typed = (/** @type {"name" | "description" | "gender"} */ name) => (/** @type {any} */ event) =>
-    set({ [name]: event.target.value });
-  const field = (/** @type {"name" | "description" | "gender"} */ name, /** @type {HTMLElement} */ control) =>
-    el(
-      "div",
-      { class: "field" },
-      el("label", { for: name }, texts.t(`page.clone.field.${name}`)),
-      control,
-      errorLine(name),
-    );
-  const common = (/** @type {"name" | "description" | "gender"} */ name) => ({
-    id: name,
-    value: draft[name],
-    "aria-describedby": `${name}-error`,
-    on: { input: typed(name) },
+/** @param {Form} form @param {(event: any) => void} submit */
+function drawForm(form, submit) {
+  const { app, wizard, errors, isSending } = form;
+  const { texts } = app;
+  return html`<form class="clone-name" novalidate @submit=${submit}>
+    <h2>${texts.t("page.clone.name_it")}</h2>
+    <section class="card">${nameField(form)} ${genderField(form)} ${descriptionField(form)}</section>
+    <section class="card">${effortChoice(form)} ${consentBox(form)}</section>
+    <div class="wizard-foot">
+      ${errors.drawWhole()}
+      <button type="button" class="btn btn-quiet" @click=${() => wizard.go({ job: wizard.job?.id ?? "" })}>${texts.t("page.clone.back_to_clips")}</button>
+      <button type="submit" class="btn btn-primary btn-lg" ?disabled=${isSending()}>${texts.t("page.clone.begin")}</button>
+    </div>
+  </form>`;
+}
+
+/** @param {Form} form */
+function nameField({ app, errors, set }) {
+  return field({
+    name: "name",
+    label: app.texts.t("page.clone.field.name"),
+    errors,
+    control: ({ id, invalid, describedBy }) => html`<input
+      id=${id}
+      class="form-control"
+      maxlength="80"
+      autocomplete="off"
+      aria-invalid=${invalid}
+      aria-describedby=${describedBy}
+      .value=${live(app.store.state().clone.name)}
+      @input=${(/** @type {any} */ event) => set({ name: event.target.value })}
+    />`,
   });
-  const genders = GENDERS.map((gender) => el("option", { value: gender }, texts.t(`page.gender.${gender}`)));
-  return el(
-    "form",
-    { class: "clone-name", novalidate: true },
-    el(
-      "section",
-      { class: "card" },
-      field("name", el("input", { ...common("name"), class: "form-control", maxlength: 80, autocomplete: "off" })),
-      field("gender", el("select", { ...common("gender"), class: "form-select" }, genders)),
-      field("description", el("textarea", { ...common("description"), class: "form-control", rows: 2 })),
-    ),
-    el("section", { class: "card" }, effortChoice(texts, wizard.efforts, draft.effort, set), consentBox(texts, draft, set)),
-    el(
-      "div",
-      { class: "wizard-foot" },
-      el("div", { data: { problem: "" } }),
-      el(
-        "button",
-        { type: "button", class: "btn btn-quiet", on: { click: () => wizard.go({ job: wizard.job?.id ?? "" }) } },
-        texts.t("page.clone.back_to_clips"),
-      ),
-      button,
-    ),
-  );
 }
 
-/**
- * @param {import("../texts.js").Texts} texts
- * @param {any[]} efforts
- * @param {string} chosen
- * @param {(values: Partial<import("../drafts.js").CloneDraft>) => void} set
- */
-function effortChoice(texts, efforts, chosen, set) {
-  return el(
-    "fieldset",
-    { class: "field efforts" },
-    el("legend", {}, texts.t("page.clone.field.effort")),
-    efforts.flatMap(({ effort, estimate_s, description }) => [
-      el("input", {
-        type: "radio",
-        class: "btn-check",
-        name: "effort",
-        id: `effort-${effort}`,
-        value: effort,
-        checked: effort === chosen,
-        on: { change: () => set({ effort }) },
-      }),
-      el(
-        "label",
-        { class: "preset-card", for: `effort-${effort}` },
-        icon("wait"),
-        el("span", {}, description, el("span", { class: "fine" }, aboutTime(texts, estimate_s))),
-      ),
-    ]),
-    errorLine("effort"),
-  );
+/** @param {Form} form */
+function genderField({ app, errors, set }) {
+  const { store, texts } = app;
+  const pairs = /** @type {[string, string][]} */ (GENDERS.map((gender) => [gender, texts.t(`page.gender.${gender}`)]));
+  return field({
+    name: "gender",
+    label: texts.t("page.clone.field.gender"),
+    errors,
+    control: ({ id, invalid, describedBy }) => html`<select
+      id=${id}
+      class="form-select"
+      aria-invalid=${invalid}
+      aria-describedby=${describedBy}
+      @change=${(/** @type {any} */ event) => set({ gender: event.target.value })}
+    >
+      ${options(pairs, store.state().clone.gender)}
+    </select>`,
+  });
 }
 
-/** An estimate, said no more exactly than it is. @param {import("../texts.js").Texts} texts @param {number} seconds */
-export function aboutTime(texts, seconds) {
-  const isShort = seconds < 90;
-  const count = isShort ? Math.max(5, Math.round(seconds / 5) * 5) : Math.round(seconds / 60);
-  return texts.t(isShort ? "page.clone.about_seconds" : "page.clone.about_minutes", { count: texts.number(count) });
+/** @param {Form} form */
+function descriptionField({ app, errors, set }) {
+  return field({
+    name: "description",
+    label: app.texts.t("page.clone.field.description"),
+    errors,
+    control: ({ id, invalid, describedBy }) => html`<textarea
+      id=${id}
+      class="form-control"
+      rows="2"
+      aria-invalid=${invalid}
+      aria-describedby=${describedBy}
+      .value=${live(app.store.state().clone.description)}
+      @input=${(/** @type {any} */ event) => set({ description: event.target.value })}
+    ></textarea>`,
+  });
 }
 
-/** @param {import("../texts.js").Texts} texts @param {import("../drafts.js").CloneDraft} draft @param {(values: Partial<import("../drafts.js").CloneDraft>) => void} set */
-function consentBox(texts, draft, set) {
-  return el(
-    "fieldset",
-    { class: "field" },
-    el("legend", {}, texts.t("page.clone.field.consent")),
-    el(
-      "div",
-      { class: "form-check" },
-      el("input", {
-        id: "consent",
-        type: "checkbox",
-        class: "form-check-input",
-        checked: draft.consent,
-        required: true,
-        "aria-describedby": "consent-hint consent-error",
-        on: { change: (/** @type {any} */ event) => set({ consent: event.target.checked }) },
-      }),
-      el("label", { class: "form-check-label", for: "consent" }, texts.t(STATEMENT)),
-    ),
-    el("p", { id: "consent-hint", class: "fine" }, texts.t("page.clone.consent_hint")),
-    errorLine("consent"),
-    errorLine("consent_statement"),
-  );
+/** @param {Form} form */
+function effortChoice({ app, wizard, errors, set }) {
+  const { store, texts } = app;
+  const chosen = store.state().clone.effort;
+  return html`<fieldset class="field efforts">
+    <legend>${texts.t("page.clone.field.effort")}</legend>
+    ${wizard.efforts.map(
+      ({ effort, estimate_s, description }) => html`<input
+          type="radio"
+          class="btn-check"
+          name="effort"
+          id="effort-${effort}"
+          value=${effort}
+          .checked=${live(effort === chosen)}
+          @change=${() => set({ effort })}
+        />
+        <label class="preset-card" for="effort-${effort}">${icon("wait")}<span>${description}<span class="fine">${aboutTime(texts, estimate_s)}</span></span></label>`,
+    )}
+    ${errorLine("effort", errors)}
+  </fieldset>`;
+}
+
+/** @param {Form} form */
+function consentBox({ app, errors, set }) {
+  const { store, texts } = app;
+  return html`<fieldset class="field">
+    <legend>${texts.t("page.clone.field.consent")}</legend>
+    <div class="form-check">
+      <input
+        id="consent"
+        type="checkbox"
+        class="form-check-input"
+        required
+        aria-invalid=${errors.of("consent") ? "true" : nothing}
+        aria-describedby="consent-hint consent-error"
+        .checked=${live(store.state().clone.consent)}
+        @change=${(/** @type {any} */ event) => set({ consent: event.target.checked })}
+      />
+      <label class="form-check-label" for="consent">${texts.t(STATEMENT)}</label>
+    </div>
+    <p id="consent-hint" class="fine">${texts.t("page.clone.consent_hint")}</p>
+    ${errorLine("consent", errors)} ${errorLine("consent_statement", errors)}
+  </fieldset>`;
 }

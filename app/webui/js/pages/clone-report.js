@@ -1,10 +1,12 @@
 /** Step 5: how near the voice comes to its speaker, to be heard and read; and what to do with it. */
 
-import { all, el, icon, replace } from "../dom.js";
+import { icon } from "../icons.js";
+import { html, nothing, render } from "../lit.js";
+import { loadPage } from "../load.js";
+import { confirm } from "../widgets/confirm.js";
+import { toast } from "../widgets/toast.js";
 import { findingLine } from "./clone-clips.js";
 import { consentLine } from "./consent.js";
-import { confirm } from "../widgets/confirm.js";
-import { alert } from "./job-view.js";
 
 const SIDES = ["stock", "fitted", "recording"];
 const SCORES = ["overall", "p808"];
@@ -22,58 +24,35 @@ export function mountReport(place, app, wizard, query) {
  * @returns {() => void}
  */
 export function showReport(place, app, voiceId, wizard) {
-  let isGone = false;
   // The voice may be newer than what Speak knows.
   app.catalog.forget();
-  const load = async () => {
-    try {
-      const voice = await app.api.voice(voiceId);
-      const report = voice.has_report ? await app.api.voiceReport(voiceId) : null;
-      if (!isGone) replace(place, reportView(app, wizard, voice, report));
-    } catch (error) {
-      const again = el(
-        "button",
-        { type: "button", class: "btn btn-sm btn-danger", on: { click: load } },
-        app.texts.t("page.retry"),
-      );
-      if (!isGone) replace(place, alert(/** @type {Error} */ (error).message, again));
-    }
+  const ask = async () => {
+    const voice = await app.api.voice(voiceId);
+    return { voice, report: voice.has_report ? await app.api.voiceReport(voiceId) : null };
   };
-  void load();
-  return all(
-    () => void (isGone = true),
-    () => place.querySelectorAll("audio").forEach((audio) => audio.pause()),
-  );
+  return loadPage(place, app, ask, ({ voice, report }) => void render(reportView(app, wizard, voice, report), place)).close;
 }
 
 /** @param {import("../app.js").App} app @param {import("./clone.js").Wizard} wizard @param {import("../api.js").Voice} voice @param {any} report */
 function reportView(app, wizard, voice, report) {
   const { texts } = app;
   const languages = report?.languages ?? [];
-  return el(
-    "div",
-    { class: "report", data: { voiceId: voice.id } },
-    el(
-      "section",
-      { class: "card" },
-      el("h2", {}, voice.title),
-      el("p", { class: "fine" }, factsOf(texts, voice)),
-      voice.description && el("p", {}, voice.description),
-      consentLine(texts, voice.consent),
-      actions(app, wizard, voice),
-    ),
-    listening(app, voice),
-    el(
-      "section",
-      { class: "card" },
-      el("h2", {}, texts.t("page.report.measured")),
-      el("p", { class: "fine" }, texts.t(languages.length > 0 ? "page.report.judges" : "page.report.unmeasured")),
-      report?.compared_up_to_hz &&
-        el("p", { class: "fine" }, texts.t("clone.report.narrow", { khz: texts.number(report.compared_up_to_hz / 1000, 1) })),
-      languages.map((/** @type {any} */ each) => languageTable(texts, each)),
-      notes(texts, report),
-    ),
-  );
+  const narrow = report?.compared_up_to_hz
+    ? html`<p class="fine">${texts.t("clone.report.narrow", { khz: texts.number(report.compared_up_to_hz / 1000, 1) })}</p>`
+    : nothing;
+  return html`<div class="report" data-voice-id=${voice.id}>
+    <section class="card">
+      <h2>${voice.title}</h2>
+      <p class="fine">${factsOf(texts, voice)}</p>
+      ${voice.description ? html`<p>${voice.description}</p>` : nothing} ${consentLine(texts, voice.consent)} ${actions(app, wizard, voice)}
+    </section>
+    ${listening(app, voice)}
+    <section class="card">
+      <h2>${texts.t("page.report.measured")}</h2>
+      <p class="fine">${texts.t(languages.length > 0 ? "page.report.judges" : "page.report.unmeasured")}</p>
+      ${narrow} ${languages.map((/** @type {any} */ each) => languageTable(texts, each))} ${notes(texts, report)}
+    </section>
+  </div>`;
 }
 
 /** @param {import("../texts.js").Texts} texts @param {import("../api.js").Voice} voice */
@@ -87,54 +66,34 @@ function factsOf(texts, voice) {
 /** @param {import("../app.js").App} app @param {import("./clone.js").Wizard} wizard @param {import("../api.js").Voice} voice */
 function actions(app, wizard, voice) {
   const { texts } = app;
-  const problem = el("div");
   const drop = async () => {
-    if (await deleteVoice(app, voice, problem)) app.go("voices");
+    if (await deleteVoice(app, voice)) app.go("voices");
   };
   const button = (/** @type {string} */ style, /** @type {string} */ name, /** @type {() => void} */ click, /** @type {string} */ text) =>
-    el("button", { type: "button", class: `btn btn-sm ${style}`, data: { voice: name }, on: { click } }, text);
-  return [
-    el(
-      "div",
-      { class: "action-row start" },
-      button("btn-primary", "use", () => app.go("speak", { voice: voice.id }), texts.t("page.voices.use")),
-      exportLink(app, voice),
-      button("btn-quiet", "delete", drop, texts.t("page.voices.delete")),
-      button("btn-quiet", "another", wizard.restart, texts.t("page.clone.restart")),
-    ),
-    problem,
-  ];
+    html`<button type="button" class="btn btn-sm ${style}" data-voice=${name} @click=${click}>${text}</button>`;
+  return html`<div class="action-row start">
+    ${button("btn-primary", "use", () => app.go("speak", { voice: voice.id }), texts.t("page.voices.use"))} ${exportLink(app, voice)}
+    ${button("btn-quiet", "delete", drop, texts.t("page.voices.delete"))}
+    ${button("btn-quiet", "another", wizard.restart, texts.t("page.clone.restart"))}
+  </div>`;
 }
 
 /** @param {import("../app.js").App} app @param {{ id: string }} voice */
 export function exportLink({ api, texts }, voice) {
-  return el(
-    "a",
-    {
-      class: "btn btn-sm btn-quiet",
-      href: api.voiceExportUrl(voice.id),
-      download: `${voice.id}.safetensors`,
-      data: { export: voice.id },
-    },
-    icon("download"),
-    texts.t("page.voices.export"),
-  );
+  return html`<a class="btn btn-sm btn-quiet" href=${api.voiceExportUrl(voice.id)} download="${voice.id}.safetensors" data-export=${voice.id}>${icon("download")}${texts.t("page.voices.export")}</a>`;
 }
 
-/**
- * Asks first; whether it is gone now.
- * @param {import("../app.js").App} app @param {{ id: string, title: string }} voice @param {HTMLElement} problem
- */
-export async function deleteVoice({ api, announce, catalog, texts }, voice, problem) {
+/** Asks first; whether it is gone now. @param {import("../app.js").App} app @param {{ id: string, title: string }} voice */
+export async function deleteVoice({ api, catalog, texts }, voice) {
   const question = texts.t("page.voices.delete_question", { title: voice.title });
   if (!(await confirm(texts, { question, action: texts.t("page.voices.delete") }))) return false;
   try {
     await api.deleteVoice(voice.id);
     catalog.forget();
+    toast(texts.t("page.voices.deleted", { title: voice.title }));
     return true;
   } catch (error) {
-    replace(problem, alert(/** @type {Error} */ (error).message));
-    announce(/** @type {Error} */ (error).message);
+    toast(/** @type {Error} */ (error).message, { kind: "bad" });
     return false;
   }
 }
@@ -142,26 +101,18 @@ export async function deleteVoice({ api, announce, catalog, texts }, voice, prob
 /** The same words by the stock voice, the cloned one and the speaker. @param {import("../app.js").App} app @param {import("../api.js").Voice} voice */
 function listening({ api, texts }, voice) {
   const known = SIDES.filter((name) => voice.samples?.includes(name));
-  if (known.length === 0) return null;
-  return el(
-    "section",
-    { class: "card" },
-    el("h2", {}, texts.t("page.report.listen")),
-    el(
-      "div",
-      { class: "sides" },
-      known.map((name) => {
-        const title = texts.t(`page.report.side.${name}`);
-        const src = api.keptSampleUrl(voice.id, name);
-        return el(
-          "div",
-          { data: { side: name } },
-          el("h3", {}, title),
-          el("audio", { controls: true, preload: "metadata", src, "aria-label": title }),
-        );
-      }),
-    ),
-  );
+  if (known.length === 0) return nothing;
+  const side = (/** @type {string} */ name) => {
+    const title = texts.t(`page.report.side.${name}`);
+    return html`<div data-side=${name}>
+      <h3>${title}</h3>
+      <audio controls preload="metadata" src=${api.keptSampleUrl(voice.id, name)} aria-label=${title}></audio>
+    </div>`;
+  };
+  return html`<section class="card">
+    <h2>${texts.t("page.report.listen")}</h2>
+    <div class="sides">${known.map(side)}</div>
+  </section>`;
 }
 
 /**
@@ -190,36 +141,26 @@ export function rowsOf(report) {
 function languageTable(texts, report) {
   const columns = ["measure", ...SIDES];
   const shown = (/** @type {number | null} */ value, /** @type {string} */ kind) => {
-    if (value === null) return el("span", { class: "fine" }, texts.t("page.report.unknown"));
+    if (value === null) return html`<span class="fine">${texts.t("page.report.unknown")}</span>`;
     return kind === "percent" ? `${texts.number(100 * value, 1)} %` : texts.number(value, 2);
   };
-  const row = (/** @type {ReturnType<typeof rowsOf>[number]} */ { key, judge, values, kind }) =>
-    el(
-      "tr",
-      { data: { measure: judge ?? key } },
-      el("th", { scope: "row" }, texts.t(`page.report.row.${key}`, { judge: judge ?? "" })),
-      // Only of likeness does the speaker have a value of their own.
-      values.map((value, at) => el("td", {}, at === 2 && kind !== "similarity" ? "–" : shown(value, kind))),
-    );
-  return el(
-    "div",
-    { class: "table-scroll", tabIndex: 0, role: "group", "aria-label": texts.languageName(report.language) },
-    el(
-      "table",
-      { class: "table report-table" },
-      el("caption", {}, texts.languageName(report.language)),
-      el(
-        "thead",
-        {},
-        el(
-          "tr",
-          {},
-          columns.map((name) => el("th", { scope: "col" }, texts.t(`page.report.column.${name}`))),
-        ),
-      ),
-      el("tbody", {}, rowsOf(report).map(row)),
-    ),
-  );
+  // Only of likeness does the speaker have a value of their own.
+  const cell = (/** @type {number | null} */ value, /** @type {number} */ at, /** @type {string} */ kind) =>
+    html`<td>${at === 2 && kind !== "similarity" ? "–" : shown(value, kind)}</td>`;
+  const row = (/** @type {ReturnType<typeof rowsOf>[number]} */ { key, judge, values, kind }) => html`<tr data-measure=${judge ?? key}>
+    <th scope="row">${texts.t(`page.report.row.${key}`, { judge: judge ?? "" })}</th>
+    ${values.map((value, at) => cell(value, at, kind))}
+  </tr>`;
+  const name = texts.languageName(report.language);
+  return html`<div class="table-scroll" tabindex="0" role="group" aria-label=${name}>
+    <table class="table report-table">
+      <caption>${name}</caption>
+      <thead>
+        <tr>${columns.map((column) => html`<th scope="col">${texts.t(`page.report.column.${column}`)}</th>`)}</tr>
+      </thead>
+      <tbody>${rowsOf(report).map(row)}</tbody>
+    </table>
+  </div>`;
 }
 
 /** What was not measured and why, and what was wrong with the recordings. @param {import("../texts.js").Texts} texts @param {any} report */
@@ -231,19 +172,11 @@ function notes(texts, report) {
   };
   const missing = new Set((report?.missing ?? []).map(reason));
   const warnings = report?.warnings ?? [];
-  return [
-    missing.size > 0 && [
-      el("h3", {}, texts.t("page.report.missing")),
-      el(
-        "ul",
-        {},
-        [...missing].map((text) => el("li", {}, text)),
-      ),
-    ],
-    warnings.length > 0 && [el("h3", {}, texts.t("page.report.warnings")), ...distinct(texts, warnings)],
-  ]
-    .filter(Boolean)
-    .flat();
+  const unmeasured = html`<h3>${texts.t("page.report.missing")}</h3>
+    <ul>${[...missing].map((text) => html`<li>${text}</li>`)}</ul>`;
+  const found = html`<h3>${texts.t("page.report.warnings")}</h3>
+    ${distinct(texts, warnings)}`;
+  return html`${missing.size > 0 ? unmeasured : nothing} ${warnings.length > 0 ? found : nothing}`;
 }
 
 /** Each kind of finding once. @param {import("../texts.js").Texts} texts @param {any[]} warnings */

@@ -1,14 +1,18 @@
 /** The Clone page: from recordings to a voice, in five steps. The address says which. */
 
-import { all, el, icon, replace } from "../dom.js";
 import { CLONE } from "../drafts.js";
+import { html, nothing, render, repeat } from "../lit.js";
+import { loadPage } from "../load.js";
 import { remember, remembered } from "../shell.js";
+import { focusOn } from "../view.js";
+import { alert, retryButton } from "../widgets/states.js";
 import { changesOf, mountClips, usedOf } from "./clone-clips.js";
 import { mountFit } from "./clone-fit.js";
+import { mountLacking } from "./clone-lacking.js";
 import { mountNaming } from "./clone-name.js";
 import { mountRecord } from "./clone-record.js";
 import { mountReport } from "./clone-report.js";
-import { alert, hasEnded } from "./job-view.js";
+import { hasEnded } from "./job-view.js";
 
 export const slices = [CLONE];
 export const STEPS = ["record", "check", "name", "fit", "report"];
@@ -28,32 +32,30 @@ const NOT_HERE = ["training_not_installed", "cloning_models_missing"];
  * @property {() => void} restart forget everything and begin anew
  */
 
-/** @type {(root: HTMLElement, app: import("../app.js").App, route: import("../router.js").Route) => () => void} */
-export function mount(root, app, { query }) {
-  const { texts } = app;
-  const steps = el("div");
-  const place = el("div", { class: "clone" }, el("div", { class: "loading", role: "status" }, texts.t("page.loading")));
-  const head = el("div", { class: "page-head" }, el("h1", {}, texts.t("page.nav.clone")), steps);
-  replace(root, head, place);
-  let leave = () => {};
-  let isGone = false;
+/** A step that the person went to here, not by an address or a reload: its heading gets the focus. */
+let hasMoved = false;
 
-  const open = async () => {
-    try {
-      const found = await stepOf(app, query);
-      if (isGone) return;
-      replace(steps, stepList(texts, found.step));
-      place.dataset.step = found.step;
-      leave = MOUNTS[found.step](place, app, { ...found, ...moves(app) }, query);
-    } catch (error) {
-      if (!isGone) replace(place, refused(app, /** @type {any} */ (error), open));
-    }
+/** @type {import("../pages.js").PageModule["mount"]} */
+export function mount(root, app, { query }) {
+  const ask = () => stepOf(app, query);
+  /** @param {Awaited<ReturnType<typeof stepOf>>} found @returns {() => void} */
+  const show = (found) => {
+    render(frame(app.texts, found.step), root);
+    const place = /** @type {HTMLElement} */ (root.querySelector(".clone"));
+    if (found.lacking) return mountLacking(place, app, found.lacking, page.again);
+    const leave = MOUNTS[found.step](place, app, { ...found, ...moves(app) }, query);
+    if (hasMoved) focusOn(root, ".clone h2, h1");
+    hasMoved = false;
+    return leave;
   };
-  void open();
-  return all(
-    () => void (isGone = true),
-    () => leave(),
-  );
+  const page = loadPage(root, app, ask, show, (error, again) => refused(app, error, again));
+  return page.close;
+}
+
+/** The heading, the steps, and the place of the step. @param {import("../texts.js").Texts} texts @param {string} step */
+function frame(texts, step) {
+  return html`<div class="page-head"><h1>${texts.t("page.nav.clone")}</h1>${STEPS.includes(step) ? stepList(texts, step) : nothing}</div>
+    <div class="clone" data-step=${step}></div>`;
 }
 
 /** @type {Record<string, (place: HTMLElement, app: import("../app.js").App, wizard: Wizard, query: Record<string, string>) => () => void>} */
@@ -69,6 +71,7 @@ const MOUNTS = {
 function moves(app) {
   const go = (/** @type {Record<string, string>} */ query) => {
     if (query.job || query.voice) remember("clone.job", query.job ?? "");
+    hasMoved = true;
     app.go("clone", query);
   };
   return {
@@ -85,9 +88,20 @@ function moves(app) {
  * Where the address leads, with what that step needs.
  * @param {import("../app.js").App} app
  * @param {Record<string, string>} query
- * @returns {Promise<Omit<Wizard, "go" | "restart"> & { step: string }>}
+ * @returns {Promise<Omit<Wizard, "go" | "restart"> & { step: string, lacking?: import("../api.js").ApiError }>}
  */
 async function stepOf(app, query) {
+  try {
+    return await wantedStep(app, query);
+  } catch (error) {
+    const refusal = /** @type {import("../api.js").ApiError} */ (error);
+    if (!NOT_HERE.includes(refusal.code)) throw error;
+    return { job: null, efforts: [], languages: [], step: "lacking", lacking: refusal };
+  }
+}
+
+/** @type {(app: import("../app.js").App, query: Record<string, string>) => Promise<Omit<Wizard, "go" | "restart"> & { step: string }>} */
+async function wantedStep(app, query) {
   const nothing = { job: null, efforts: [], languages: [] };
   if (query.voice) return { ...nothing, step: "report" };
   const job = query.job ? await app.api.job(query.job) : query.new ? null : await unfinished(app);
@@ -126,40 +140,18 @@ async function unfinished({ api }) {
 /** @param {import("../texts.js").Texts} texts @param {string} current */
 function stepList(texts, current) {
   const at = STEPS.indexOf(current);
-  return el(
-    "ol",
-    { class: "steps", "aria-label": texts.t("page.clone.steps") },
-    STEPS.map((step, index) =>
-      el(
-        "li",
-        { "aria-current": step === current ? "step" : null, data: { done: index < at } },
-        texts.t(`page.clone.step.${step}`),
-      ),
-    ),
-  );
+  return html`<ol class="steps" aria-label=${texts.t("page.clone.steps")}>
+    ${repeat(
+      STEPS,
+      (step) => step,
+      (step, index) => html`<li aria-current=${step === current ? "step" : nothing} data-done=${index < at}>${texts.t(`page.clone.step.${step}`)}</li>`,
+    )}
+  </ol>`;
 }
 
-/** @param {import("../app.js").App} app @param {import("../api.js").ApiError} error @param {() => void} again */
+/** @param {import("../app.js").App} app @param {Error} error @param {() => void} again */
 function refused({ go, texts }, error, again) {
-  const retry = el(
-    "button",
-    { type: "button", class: "btn btn-sm btn-danger", on: { click: again } },
-    texts.t("page.retry"),
-  );
-  if (NOT_HERE.includes(error.code)) {
-    return el(
-      "section",
-      { class: "card empty", role: "alert", data: { problem: error.code } },
-      icon("clone"),
-      el("h2", {}, texts.t("page.clone.not_here")),
-      el("p", {}, error.message),
-      retry,
-    );
-  }
-  const anew = el(
-    "button",
-    { type: "button", class: "btn btn-sm btn-quiet", on: { click: () => go("clone", { new: "1" }) } },
-    texts.t("page.clone.restart"),
-  );
-  return alert(error.message, el("div", { class: "action-row" }, retry, anew));
+  const anew = html`<button type="button" class="btn btn-sm btn-quiet" @click=${() => go("clone", { new: "1" })}>${texts.t("page.clone.restart")}</button>`;
+  return html`<h1>${texts.t("page.nav.clone")}</h1>
+    ${alert(error.message, html`<div class="action-row">${retryButton(texts, again)}${anew}</div>`)}`;
 }

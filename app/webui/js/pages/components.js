@@ -3,9 +3,11 @@
 import { icon } from "../icons.js";
 import { html, nothing, repeat } from "../lit.js";
 import { loadPage } from "../load.js";
-import { createView } from "../view.js";
+import { all, createView } from "../view.js";
+import { jobProgress } from "../widgets/job.js";
 import { progress } from "../widgets/progress.js";
 import { alert } from "../widgets/states.js";
+import { toast } from "../widgets/toast.js";
 import { hasEnded } from "./job-view.js";
 import { watchJob } from "./job-watch.js";
 
@@ -20,41 +22,51 @@ import { watchJob } from "./job-watch.js";
  * @property {boolean} can_install
  * @property {string | null} job_id
  *
- * @typedef {{ job: any, note: string, close: () => void }} Bringing
+ * @typedef {{ job: import("./job-view.js").Job, close: () => void }} Bringing
  */
 
-/** @type {(root: HTMLElement, app: import("../app.js").App) => () => void} */
+/** @type {import("../pages.js").PageModule["mount"]} */
 export function mount(root, app) {
-  /** @type {() => void} */
-  let close = () => {};
-  const page = loadPage(root, app, () => app.api.get("/components"), (found) => {
-    const view = new ComponentsView(root, app, found);
-    close = () => view.close();
-    return close;
-  });
-  return () => {
-    close();
-    page.close();
-  };
+  const { texts } = app;
+  return loadPage(root, app, () => app.api.get("/components"), (found) => {
+    const list = new ComponentList(app, found, () => view.redraw());
+    const view = createView(
+      root,
+      () => html`<div class="page-head"><h1>${texts.t("page.nav.components")}</h1></div>
+        <p>${texts.t("page.components.lead")}</p>
+        ${list.draw()}`,
+    );
+    return all(() => list.close(), view.close);
+  }).close;
 }
 
-class ComponentsView {
-  /** @param {HTMLElement} root @param {import("../app.js").App} app @param {Component[]} found */
-  constructor(root, app, found) {
+/** Components with what brings them: all of them, or the one that a page lacks. */
+export class ComponentList {
+  /**
+   * @param {import("../app.js").App} app @param {Component[]} found @param {() => void} redraw of the view that draws it
+   * @param {{ only?: string, brought?: () => void }} [options] `only`: the name of one; `brought`: after one came
+   */
+  constructor(app, found, redraw, { only, brought = () => {} } = {}) {
     this.app = app;
-    this.components = found;
+    this.redraw = redraw;
+    this.only = only;
+    this.brought = brought;
+    this.components = this.shownOf(found);
     /** @type {Set<string>} names of components whose licence was agreed to here */
     this.agreed = new Set();
     /** @type {Map<string, Bringing>} */
     this.bringing = new Map();
     this.failure = "";
-    this.view = createView(root, () => this.draw());
-    for (const { name, job_id } of found) if (job_id) void this.resume(name, job_id);
+    for (const { name, job_id } of this.components) if (job_id) void this.resume(name, job_id);
+  }
+
+  /** @param {Component[]} found */
+  shownOf(found) {
+    return found.filter(({ name }) => this.only === undefined || name === this.only);
   }
 
   close() {
     for (const { close } of this.bringing.values()) close();
-    this.view.close();
   }
 
   /** @param {string} name @param {string} jobId */
@@ -64,16 +76,15 @@ class ComponentsView {
 
   /** @param {string} name @param {any} first */
   follow(name, first) {
-    const bringing = { job: first, note: "", close: () => {} };
+    const bringing = { job: first, close: () => {} };
     this.bringing.set(name, bringing);
     const watched = watchJob(
       this.app,
       first,
-      (job, event) => {
+      (job) => {
         bringing.job = job;
-        bringing.note = event?.note || bringing.note;
         if (hasEnded(job)) void this.ended(name, job);
-        this.view.redraw();
+        this.redraw();
       },
       (error) => this.fail(error),
     );
@@ -85,17 +96,19 @@ class ComponentsView {
     this.bringing.get(name)?.close();
     this.bringing.delete(name);
     this.failure = job.status === "failed" ? job.error_message : "";
-    this.components = await this.app.api.get("/components");
+    this.components = this.shownOf(await this.app.api.get("/components"));
     this.app.catalog.forget();
     const title = this.components.find((one) => one.name === name)?.title ?? name;
-    if (job.status === "completed") this.app.announce(this.app.texts.t("page.components.done", { name: title }));
-    this.view.redraw();
+    this.redraw();
+    if (job.status !== "completed") return;
+    toast(this.app.texts.t("page.components.done", { name: title }));
+    this.brought();
   }
 
   /** @param {Error} error */
   fail(error) {
     this.failure = error.message;
-    this.view.redraw();
+    this.redraw();
   }
 
   /** @param {Component} component */
@@ -105,7 +118,7 @@ class ComponentsView {
     try {
       const job = await this.app.api.post(`/components/${component.name}/install`, { accept_licences: licences });
       this.follow(component.name, job);
-      this.view.redraw();
+      this.redraw();
     } catch (error) {
       this.fail(/** @type {Error} */ (error));
     }
@@ -121,13 +134,8 @@ class ComponentsView {
   }
 
   draw() {
-    const { texts } = this.app;
-    return html`
-      <div class="page-head"><h1>${texts.t("page.nav.components")}</h1></div>
-      <p>${texts.t("page.components.lead")}</p>
-      ${this.failure ? alert(this.failure) : nothing}
-      ${repeat(this.components, ({ name }) => name, (component) => this.drawOne(component))}
-    `;
+    return html`${this.failure ? alert(this.failure) : nothing}
+    ${repeat(this.components, ({ name }) => name, (component) => this.drawOne(component))}`;
   }
 
   /** @param {Component} component */
@@ -152,10 +160,10 @@ class ComponentsView {
   }
 
   /** @param {Bringing} bringing */
-  drawBringing({ job, note }) {
+  drawBringing({ job }) {
     const { texts } = this.app;
-    const stage = note ? texts.t(note) : texts.t("page.components.waiting");
-    return html`${progress(texts, { percent: job.status === "processing" ? job.progress : null, stage })}
+    const far = job.status === "processing" ? jobProgress(texts, job) : progress(texts, { percent: null, stage: texts.t("page.components.waiting") });
+    return html`${far}
       <button type="button" class="btn btn-quiet align-self-start" ?disabled=${job.cancel_requested} @click=${() => this.cancel(job.id)}>
         ${icon("cross")} ${texts.t("page.components.cancel")}
       </button>`;
@@ -170,7 +178,7 @@ class ComponentsView {
     const agree = (/** @type {any} */ event) => {
       if (event.target.checked) this.agreed.add(component.name);
       else this.agreed.delete(component.name);
-      this.view.redraw();
+      this.redraw();
     };
     return html`${component.terms.map(
         ({ title, url }) => html`<p class="fine"><a href=${url} target="_blank" rel="noopener">${title}</a></p>`,

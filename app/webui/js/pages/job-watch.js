@@ -1,29 +1,27 @@
 /** Follows one job: by the live log, and by asking while that is lost. */
 
-import { all } from "../dom.js";
+import { all } from "../view.js";
 import { afterEvent, hasEnded } from "./job-view.js";
 
 const POLL_MS = 2000;
 
 /**
- * `onChange` hears every new state of the job, first the one given, and with it the newest `job.progress` event.
+ * `onChange` hears every new state of the job, first the one given.
  * @param {import("../app.js").App} app
  * @param {import("./job-view.js").Job} first the job as the service gave it
- * @param {(job: import("./job-view.js").Job, progress: import("../events.js").ServiceEvent | null) => void} onChange
+ * @param {(job: import("./job-view.js").Job) => void} onChange
  * @param {(error: Error) => void} onError
  * @returns {{ set: (job: import("./job-view.js").Job) => void, close: () => void }} `set`: a newer state, from another answer
  */
 export function watchJob(app, first, onChange, onError) {
   let job = first;
-  /** @type {import("../events.js").ServiceEvent | null} */
-  let progress = null;
   let asked = 0;
   let isClosed = false;
 
   const set = (/** @type {import("./job-view.js").Job} */ next) => {
     if (isClosed || hasEnded(job)) return;
     job = next;
-    onChange(job, progress);
+    onChange(job);
   };
   // Answers may overtake each other: only the last one asked for counts.
   const ask = async () => {
@@ -39,7 +37,6 @@ export function watchJob(app, first, onChange, onError) {
   const unlisten = app.events.listen((event) => {
     if (event.job_id !== job.id || hasEnded(job)) return;
     if (event.kind === "job.progress") {
-      progress = event;
       // An older answer under way knows less.
       asked += job.status === "processing" ? 0 : 1;
       set(afterEvent(job, event));
@@ -49,7 +46,7 @@ export function watchJob(app, first, onChange, onError) {
     if (app.store.state().live !== "open" && !hasEnded(job)) void ask();
   }, POLL_MS);
 
-  onChange(job, progress);
+  onChange(job);
   // What happened between the answer and the first event told us nothing.
   if (!hasEnded(job)) void ask();
   return {

@@ -85,9 +85,7 @@ function createList(root, app, { first, titles, status, offset }) {
     try {
       const page = await api.jobs({ limit: PAGE, offset, status });
       if (mine !== loads) return;
-      const notes = new Map(jobs.map((/** @type {import("./job-view.js").Job} */ job) => [job.id, job.note]));
-      jobs = page.jobs.map((/** @type {import("./job-view.js").Job} */ job) => ({ ...job, note: notes.get(job.id) }));
-      total = page.total;
+      ({ jobs, total } = page);
       view.draw();
     } catch {
       // The banner says that the service is away; the list is asked for again when it is back.
@@ -101,7 +99,7 @@ function createList(root, app, { first, titles, status, offset }) {
       if (event.kind === "job.sample") return;
       if (event.kind !== "job.progress") void load();
       else {
-        jobs = jobs.map((/** @type {import("./job-view.js").Job} */ job) => (job.id === event.job_id ? { ...afterEvent(job, event), note: event.note } : job));
+        jobs = jobs.map((/** @type {import("./job-view.js").Job} */ job) => afterEvent(job, event));
         redraw();
       }
     },

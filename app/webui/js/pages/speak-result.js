@@ -38,7 +38,7 @@ export function createResult(app) {
     if (!seen || hasEnded(seen)) return;
     try {
       const fresh = await api.job(seen.id);
-      if (state.job.id === seen.id && !hasEnded(state.job)) show({ ...fresh, note: seen.note });
+      if (state.job.id === seen.id && !hasEnded(state.job)) show(fresh);
     } catch (error) {
       complain(error);
     }
@@ -92,7 +92,7 @@ export function createResult(app) {
   const unlisten = events.listen((event) => {
     if (!state.job || event.job_id !== state.job.id) return;
     const next = afterEvent(state.job, event);
-    if (next !== state.job) show({ ...next, note: event.note ?? next.note });
+    if (next !== state.job) show(next);
     else void refresh();
   });
   return {
@@ -159,7 +159,7 @@ function facts(texts, job, voice) {
     [texts.t("page.fact.duration"), texts.t("page.fact.seconds", { seconds: texts.number(job.duration ?? 0, 2) })],
     [texts.t("page.fact.rtf"), texts.number(job.real_time_factor ?? 0, 2)],
     [texts.t("page.fact.voice"), voice ? `${voice} (${job.voice_id})` : (job.voice_id ?? "–")],
-    [texts.t("page.fact.engine"), job.tts_engine_used ?? "–"],
+    [texts.t("page.fact.engine"), [job.tts_engine_used ?? "–", job.precision].filter(Boolean).join(", ")],
   ];
   // Of engines that vary, and of weights that do not allow every use.
   if (job.seed !== null && job.seed !== undefined) found.push([texts.t("page.fact.seed"), String(job.seed)]);

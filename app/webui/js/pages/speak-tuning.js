@@ -1,94 +1,111 @@
 /** Quality profile and speed, of the engine whose voice was chosen. */
 
-import { el, replace } from "../dom.js";
 import { engineOf } from "../catalog.js";
-import { errorLine } from "./form.js";
+import { html, live, nothing } from "../lit.js";
+import { field } from "../widgets/field.js";
 
 const SPEED = { min: 0.5, max: 2, step: 0.05 };
 
-/** @typedef {(values: Partial<import("../drafts.js").Draft>) => void} Set */
+/** @typedef {import("../api-types.js").ProfileView} Profile */
 
-/** @param {import("../app.js").App} app @param {import("../catalog.js").Catalog} studio @param {Set} set */
-export function tuning(app, studio, set) {
-  const { store } = app;
-  const root = el("div", { class: "tuning" });
-  const draw = async () => {
+/**
+ * @param {import("../app.js").App} app
+ * @param {import("../catalog.js").Catalog} studio
+ * @param {(values: Partial<import("../drafts.js").Draft>) => void} set
+ * @param {import("../widgets/field.js").Errors} errors
+ * @param {() => void} redraw
+ */
+export function createTuning(app, studio, set, errors, redraw) {
+  const { store, texts } = app;
+  /** @type {{ profiles: Profile[], error: string }} */
+  const known = { profiles: [], error: "" };
+  const change = (/** @type {Partial<typeof known>} */ values) => {
+    Object.assign(known, values);
+    redraw();
+  };
+  const load = async () => {
     const engine = engineOf(studio, store.state().draft);
     if (!engine) return;
     try {
       const profiles = await app.catalog.profiles(engine);
-      if (engine === engineOf(studio, store.state().draft)) drawFields(root, app, profiles, set);
+      if (engine === engineOf(studio, store.state().draft)) change({ profiles, error: "" });
     } catch (error) {
-      replace(root, el("p", { class: "field-error" }, /** @type {Error} */ (error).message));
+      change({ profiles: [], error: /** @type {Error} */ (error).message });
     }
   };
-  void draw();
-  const undo = store.watch(
+  void load();
+  // A profile belongs to an engine.
+  const close = store.watch(
     ({ draft }) => engineOf(studio, draft),
     () => {
-      if (!root.isConnected) undo();
-      else {
-        set({ profileId: null, speed: null });
-        void draw();
-      }
+      set({ profileId: null, speed: null });
+      void load();
     },
   );
-  return root;
+  const draw = () => {
+    if (known.error) return html`<div class="tuning"><p class="field-error" role="alert">${known.error}</p></div>`;
+    if (known.profiles.length === 0) return html`<div class="tuning"></div>`;
+    return html`<div class="tuning">${profileField(texts, store.state().draft, known.profiles, set, errors)} ${speedField(texts, store.state().draft, known.profiles, set, errors)}</div>`;
+  };
+  return { draw, close };
 }
 
-/** @param {HTMLElement} root @param {import("../app.js").App} app @param {any[]} profiles @param {Set} set */
-function drawFields(root, { store, texts }, profiles, set) {
-  const usual = profiles.find((one) => one.is_default) ?? profiles[0];
-  const chosen = () => profiles.find((one) => one.id === store.state().draft.profileId) ?? usual;
-  const shown = el("output", { for: "speed", class: "fine" });
-  const range = el("input", { id: "speed", type: "range", class: "form-range", ...SPEED });
-  const showSpeed = () => {
-    range.value = String(store.state().draft.speed ?? chosen().parameters.speed);
-    replace(shown, `${texts.number(Number(range.value), 2)}×`);
-  };
-  const slide = () => {
-    set({ speed: Number(range.value) });
-    showSpeed();
-  };
+/** The profile that the draft has, or the usual one. @param {import("../drafts.js").Draft} draft @param {Profile[]} profiles */
+function chosenOf(draft, profiles) {
+  return profiles.find(({ id }) => id === draft.profileId) ?? profiles.find((one) => one.is_default) ?? profiles[0];
+}
+
+/**
+ * @param {import("../texts.js").Texts} texts @param {import("../drafts.js").Draft} draft @param {Profile[]} profiles
+ * @param {(values: Partial<import("../drafts.js").Draft>) => void} set @param {import("../widgets/field.js").Errors} errors
+ */
+function profileField(texts, draft, profiles, set, errors) {
+  const chosen = chosenOf(draft, profiles);
   const choose = (/** @type {any} */ event) => {
     set({ profileId: event.target.value, speed: null });
-    showSpeed();
+    errors.corrected("quality_profile_id");
   };
-  range.addEventListener("input", slide);
-  const options = profiles.map((one) =>
-    el("option", { value: one.id, title: one.description }, profileName(texts, one)),
-  );
-  const select = el(
-    "select",
-    {
-      id: "quality_profile_id",
-      class: "form-select",
-      value: chosen().id,
-      on: { change: choose },
-    },
-    options,
-  );
-  showSpeed();
-  replace(
-    root,
-    el(
-      "div",
-      { class: "field" },
-      el("label", { for: "quality_profile_id" }, texts.t("page.speak.profile")),
-      select,
-      errorLine("quality_profile_id"),
-    ),
-    el(
-      "div",
-      { class: "field" },
-      el("div", { class: "field-head" }, el("label", { for: "speed" }, texts.t("page.speak.speed")), shown),
-      range,
-      errorLine("speed"),
-    ),
-  );
+  return field({
+    name: "quality_profile_id",
+    label: texts.t("page.speak.profile"),
+    errors,
+    control: ({ id, invalid, describedBy }) => html`<select id=${id} class="form-select" aria-invalid=${invalid} aria-describedby=${describedBy} @change=${choose}>
+      ${profiles.map((one) => html`<option value=${one.id} title=${one.description || nothing} .selected=${live(one.id === chosen.id)}>${profileName(texts, one)}</option>`)}
+    </select>`,
+  });
 }
 
-/** Built-in profiles have names in the reader's language; a person's own keep theirs. @param {import("../texts.js").Texts} texts @param {import("../api-types.js").ProfileView} profile */
+/**
+ * @param {import("../texts.js").Texts} texts @param {import("../drafts.js").Draft} draft @param {Profile[]} profiles
+ * @param {(values: Partial<import("../drafts.js").Draft>) => void} set @param {import("../widgets/field.js").Errors} errors
+ */
+function speedField(texts, draft, profiles, set, errors) {
+  const speed = Number(draft.speed ?? chosenOf(draft, profiles).parameters.speed);
+  const slide = (/** @type {any} */ event) => {
+    set({ speed: Number(event.target.value) });
+    errors.corrected("speed");
+  };
+  return field({
+    name: "speed",
+    label: texts.t("page.speak.speed"),
+    aside: html`<output for="speed" class="fine">${texts.number(speed, 2)}×</output>`,
+    errors,
+    control: ({ id, invalid, describedBy }) => html`<input
+      id=${id}
+      type="range"
+      class="form-range"
+      min=${SPEED.min}
+      max=${SPEED.max}
+      step=${SPEED.step}
+      .value=${live(String(speed))}
+      aria-invalid=${invalid}
+      aria-describedby=${describedBy}
+      @input=${slide}
+    />`,
+  });
+}
+
+/** Built-in profiles have names in the reader's language; a person's own keep theirs. @param {import("../texts.js").Texts} texts @param {Profile} profile */
 function profileName(texts, profile) {
   const code = `page.profile.${profile.id}`;
   return profile.is_built_in && texts.has(code) ? texts.t(code) : profile.name;

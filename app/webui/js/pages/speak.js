@@ -1,14 +1,16 @@
 /** The Speak page: a text, a voice, a button. */
 
-import { all, el, icon, on, replace } from "../dom.js";
-import { SPEAK } from "../drafts.js";
-import { address } from "../router.js";
 import { engineOf, MANY, nearestLanguage, speaks } from "../catalog.js";
-import { clearErrors, errorLine, showErrors } from "./form.js";
-import { alert } from "./job-view.js";
-import { readingBox } from "./speak-reading.js";
+import { SPEAK } from "../drafts.js";
+import { icon } from "../icons.js";
+import { html, live } from "../lit.js";
+import { loadPage } from "../load.js";
+import { address } from "../router.js";
+import { all, createView } from "../view.js";
+import { createErrors, field, options } from "../widgets/field.js";
+import { createReading } from "./speak-reading.js";
 import { createResult } from "./speak-result.js";
-import { tuning } from "./speak-tuning.js";
+import { createTuning } from "./speak-tuning.js";
 import { voiceChooser } from "./speak-voice.js";
 
 export const slices = [SPEAK];
@@ -40,29 +42,9 @@ export function countChars(text) {
   return [...text].length;
 }
 
-/** @type {(root: HTMLElement, app: import("../app.js").App, route: import("../router.js").Route) => () => void} */
+/** @type {import("../pages.js").PageModule["mount"]} */
 export function mount(root, app, { query }) {
-  let close = () => {};
-  let isGone = false;
-  replace(root, el("div", { class: "loading", role: "status" }, app.texts.t("page.loading")));
-  const load = async () => {
-    try {
-      const studio = await app.catalog.load();
-      if (!isGone) close = show(root, app, studio, query);
-    } catch (error) {
-      const again = el(
-        "button",
-        { type: "button", class: "btn btn-sm btn-danger", on: { click: load } },
-        app.texts.t("page.retry"),
-      );
-      if (!isGone) replace(root, alert(/** @type {Error} */ (error).message, again));
-    }
-  };
-  void load();
-  return () => {
-    isGone = true;
-    close();
-  };
+  return loadPage(root, app, app.catalog.load, (studio) => show(root, app, studio, query)).close;
 }
 
 /**
@@ -87,6 +69,8 @@ export function completed(draft, studio, reader, asked) {
   return { language, voiceId: first?.id ?? null, presetId: null };
 }
 
+/** @typedef {(values: Partial<import("../drafts.js").Draft>) => void} Set */
+
 /**
  * @param {HTMLElement} root
  * @param {import("../app.js").App} app
@@ -100,125 +84,109 @@ function show(root, app, studio, query) {
   // A voice in the address is chosen once; what the person chooses after it stays.
   if (query.voice) history.replaceState(null, "", address("speak"));
 
+  let isSending = false;
+  const redraw = () => view.redraw();
+  const errors = createErrors(app, redraw);
+  const reading = createReading(app, set, redraw);
+  const tuning = createTuning(app, studio, set, errors, redraw);
   const result = createResult(app);
-  const submit = async () => {
-    clearErrors(form);
-    button.disabled = true;
+  const submit = async (/** @type {HTMLFormElement} */ form) => {
+    if (isSending) return;
+    isSending = true;
+    errors.clear();
     try {
       const { draft } = store.state();
       await result.begin(requestOf(draft, engineOf(studio, draft)));
     } catch (error) {
-      showErrors(form, app, /** @type {any} */ (error));
+      errors.show(/** @type {any} */ (error), form);
     } finally {
-      button.disabled = false;
+      isSending = false;
+      redraw();
     }
   };
-  const { form, button } = drawForm(app, studio, set);
-  replace(root, el("h1", { class: "visually-hidden" }, texts.t("page.nav.speak")), form, result.node);
+  const asked = (/** @type {any} */ event) => {
+    if (event.type === "keydown" && !(event.key === "Enter" && (event.ctrlKey || event.metaKey))) return;
+    event.preventDefault();
+    void submit(event.currentTarget);
+  };
+  const view = createView(
+    root,
+    () => html`<h1 class="visually-hidden">${texts.t("page.nav.speak")}</h1>
+      <form class="speak" novalidate @submit=${asked} @keydown=${asked}>
+        <section class="card words">
+          ${textField(app, set, errors)}
+          <div class="words-foot">${languageField(app, studio, set, errors)} ${speakButton(texts, isSending)}</div>
+          ${reading.draw()}
+        </section>
+        <aside class="card voice">${voiceChooser(app, studio, set, errors)} ${tuning.draw()}</aside>
+        ${errors.drawWhole()}
+      </form>
+      ${result.node}`,
+  );
   result.resume();
 
+  const completeFor = (/** @type {string | null} */ language) =>
+    set(completed({ ...store.state().draft, language }, studio, texts.language()));
   return all(
     result.close,
-    on(form, "submit", (event) => {
-      event.preventDefault();
-      void submit();
-    }),
-    on(form, "keydown", (event) => {
-      if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
-      event.preventDefault();
-      if (!button.disabled) void submit();
-    }),
-    store.watch(
-      ({ draft }) => draft.language,
-      (language) => {
-        set(completed({ ...store.state().draft, language }, studio, texts.language()));
-      },
-    ),
+    tuning.close,
+    store.watch(({ draft }) => draft.language, completeFor),
+    store.watch(({ draft }) => draft, redraw),
+    view.close,
   );
 }
 
-/** @typedef {(values: Partial<import("../drafts.js").Draft>) => void} Set */
-
-/** @param {import("../app.js").App} app @param {import("../catalog.js").Catalog} studio @param {Set} set */
-function drawForm(app, studio, set) {
-  const { texts } = app;
-  const button = el(
-    "button",
-    { type: "submit", class: "btn btn-primary btn-lg speak-button" },
-    icon("play"),
-    texts.t("page.speak.button"),
-  );
-  const form = el(
-    "form",
-    { class: "speak", novalidate: true },
-    el(
-      "section",
-      { class: "card words" },
-      textField(app, set),
-      el(
-        "div",
-        { class: "words-foot" },
-        languageField(app, studio, set),
-        el("div", { class: "go" }, el("kbd", {}, texts.t("page.speak.shortcut")), button),
-      ),
-      readingBox(app, set),
-    ),
-    el("aside", { class: "card voice" }, voiceChooser(app, studio, set), tuning(app, studio, set)),
-    el("div", { data: { problem: "" } }),
-  );
-  return { form, button };
+/** @param {import("../texts.js").Texts} texts @param {boolean} isSending */
+function speakButton(texts, isSending) {
+  return html`<div class="go">
+    <kbd>${texts.t("page.speak.shortcut")}</kbd>
+    <button type="submit" class="btn btn-primary btn-lg speak-button" ?disabled=${isSending}>${icon("play")}${texts.t("page.speak.button")}</button>
+  </div>`;
 }
 
-/** @param {import("../app.js").App} app @param {Set} set */
-function textField({ store, texts }, set) {
-  const count = el("span", { id: "text-count", class: "fine" });
-  const show = (/** @type {string} */ text) => {
-    const chars = countChars(text);
-    count.classList.toggle("text-danger", chars > MAX_CHARS);
-    replace(count, texts.t("page.speak.count", { count: texts.number(chars), limit: texts.number(MAX_CHARS) }));
-  };
+/** @param {import("../app.js").App} app @param {Set} set @param {import("../widgets/field.js").Errors} errors */
+function textField({ store, texts }, set, errors) {
   const { text } = store.state().draft;
-  show(text);
+  const chars = countChars(text);
+  const count = texts.t("page.speak.count", { count: texts.number(chars), limit: texts.number(MAX_CHARS) });
   const typed = (/** @type {any} */ event) => {
-    show(event.target.value);
     set({ text: event.target.value });
+    errors.corrected("text");
   };
-  return el(
-    "div",
-    { class: "field words-field" },
-    el("div", { class: "field-head" }, el("label", { for: "text" }, texts.t("page.speak.text")), count),
-    el("textarea", {
-      id: "text",
-      class: "form-control",
-      rows: 9,
-      required: true,
-      spellcheck: "true",
-      value: text,
-      placeholder: texts.t("page.speak.placeholder"),
-      "aria-describedby": "text-count text-error",
-      on: { input: typed },
-    }),
-    errorLine("text"),
-  );
+  return html`<div class="words-field">
+    ${field({
+      name: "text",
+      label: texts.t("page.speak.text"),
+      aside: html`<span id="text-count" class=${chars > MAX_CHARS ? "fine text-danger" : "fine"}>${count}</span>`,
+      errors,
+      control: ({ id, invalid, describedBy }) => html`<textarea
+        id=${id}
+        class="form-control"
+        rows="9"
+        required
+        spellcheck="true"
+        placeholder=${texts.t("page.speak.placeholder")}
+        aria-invalid=${invalid}
+        aria-describedby="text-count ${describedBy}"
+        .value=${live(text)}
+        @input=${typed}
+      ></textarea>`,
+    })}
+  </div>`;
 }
 
-/** @param {import("../app.js").App} app @param {import("../catalog.js").Catalog} studio @param {Set} set */
-function languageField({ store, texts }, studio, set) {
-  const options = studio.languages.map((tag) => el("option", { value: tag }, texts.languageName(tag)));
-  return el(
-    "div",
-    { class: "field" },
-    el("label", { for: "source_language" }, texts.t("page.speak.language")),
-    el(
-      "select",
-      {
-        id: "source_language",
-        class: "form-select",
-        value: store.state().draft.language,
-        on: { change: (/** @type {any} */ event) => set({ language: event.target.value }) },
-      },
-      options,
-    ),
-    errorLine("source_language"),
-  );
+/** @param {import("../app.js").App} app @param {import("../catalog.js").Catalog} studio @param {Set} set @param {import("../widgets/field.js").Errors} errors */
+function languageField({ store, texts }, studio, set, errors) {
+  const pairs = /** @type {[string, string][]} */ (studio.languages.map((tag) => [tag, texts.languageName(tag)]));
+  const choose = (/** @type {any} */ event) => {
+    set({ language: event.target.value });
+    errors.corrected("source_language");
+  };
+  return field({
+    name: "source_language",
+    label: texts.t("page.speak.language"),
+    errors,
+    control: ({ id, invalid, describedBy }) =>
+      html`<select id=${id} class="form-select" aria-invalid=${invalid} aria-describedby=${describedBy} @change=${choose}>${options(pairs, store.state().draft.language)}</select>`,
+  });
 }

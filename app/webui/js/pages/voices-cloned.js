@@ -1,7 +1,6 @@
 /** What a cloned voice has beside others on the Voices page: its consent, report, file and end; and how one comes in. */
 
-import { el, icon } from "../dom.js";
-import { icon as drawing } from "../icons.js";
+import { icon } from "../icons.js";
 import { html, nothing } from "../lit.js";
 import { alert as failure } from "../widgets/states.js";
 import { toast } from "../widgets/toast.js";
@@ -11,42 +10,22 @@ import { consentLine } from "./consent.js";
 /**
  * @param {import("../app.js").App} app
  * @param {import("../catalog.js").Voice} voice
- * @param {() => void} redraw after the voice is gone
+ * @param {() => Promise<void>} load anew, after the voice is gone
  */
-export function clonedPart(app, voice, redraw) {
-  if (voice.is_stock !== false) return null;
+export function clonedPart(app, voice, load) {
+  if (voice.is_stock !== false) return nothing;
   const { go, texts } = app;
-  const problem = el("div");
   const drop = async () => {
-    if (await deleteVoice(app, voice, problem)) redraw();
+    if (await deleteVoice(app, voice)) await load();
   };
-  return el(
-    "div",
-    { class: "cloned-part" },
-    consentLine(texts, voice.consent),
-    el(
-      "div",
-      { class: "action-row start" },
-      el(
-        "button",
-        {
-          type: "button",
-          class: "btn btn-sm btn-quiet",
-          data: { report: voice.id },
-          on: { click: () => go("clone", { voice: voice.id }) },
-        },
-        texts.t("page.voices.report"),
-      ),
-      exportLink(app, voice),
-      el(
-        "button",
-        { type: "button", class: "btn btn-sm btn-quiet", data: { delete: voice.id }, on: { click: drop } },
-        icon("trash"),
-        texts.t("page.voices.delete"),
-      ),
-    ),
-    problem,
-  );
+  return html`<div class="cloned-part">
+    ${consentLine(texts, voice.consent)}
+    <div class="action-row start">
+      <button type="button" class="btn btn-sm btn-quiet" data-report=${voice.id} @click=${() => go("clone", { voice: voice.id })}>${texts.t("page.voices.report")}</button>
+      ${exportLink(app, voice)}
+      <button type="button" class="btn btn-sm btn-quiet" data-delete=${voice.id} @click=${drop}>${icon("trash")}${texts.t("page.voices.delete")}</button>
+    </div>
+  </div>`;
 }
 
 /**
@@ -83,7 +62,7 @@ export function createImport(app, redraw, load) {
   return {
     draw: () => html`<div class="import-part">
       <input id="voice-file" type="file" class="visually-hidden" accept=".safetensors" @change=${bring} />
-      <label class="btn btn-quiet" for="voice-file">${drawing("upload")}${texts.t("page.voices.import")}</label>
+      <label class="btn btn-quiet" for="voice-file">${icon("upload")}${texts.t("page.voices.import")}</label>
       ${error ? failure(error) : nothing}
     </div>`,
   };

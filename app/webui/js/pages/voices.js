@@ -2,7 +2,7 @@
 
 import { MANY, nearestLanguage, sortLanguages } from "../catalog.js";
 import { icon } from "../icons.js";
-import { guard, html, live, nothing, repeat } from "../lit.js";
+import { html, live, nothing, repeat } from "../lit.js";
 import { loadPage } from "../load.js";
 import { all, createView } from "../view.js";
 import { options } from "../widgets/field.js";
@@ -53,7 +53,7 @@ export function mount(root, app, { query }) {
  * @param {import("../catalog.js").Voice[]} voices
  * @param {Filter} filter
  * @param {unknown} importPart
- * @param {() => void} load anew
+ * @param {() => Promise<void>} load anew
  */
 function drawn(app, voices, filter, importPart, load) {
   const { store, texts } = app;
@@ -87,7 +87,7 @@ function filters({ store, texts }, voices, filter) {
   </div>`;
 }
 
-/** @param {import("../app.js").App} app @param {string} language @param {import("../catalog.js").Voice[]} voices @param {() => void} load */
+/** @param {import("../app.js").App} app @param {string} language @param {import("../catalog.js").Voice[]} voices @param {() => Promise<void>} load */
 function group(app, language, voices, load) {
   const id = `voices-${language}`;
   const clonedFirst = [...voices].sort((a, b) => Number(a.is_stock) - Number(b.is_stock));
@@ -97,7 +97,7 @@ function group(app, language, voices, load) {
   </section>`;
 }
 
-/** @param {import("../app.js").App} app @param {import("../catalog.js").Voice} voice @param {() => void} load */
+/** @param {import("../app.js").App} app @param {import("../catalog.js").Voice} voice @param {() => Promise<void>} load */
 function card(app, voice, load) {
   const { api, go, sound, texts } = app;
   const language = voice.language === MANY ? nearestLanguage(voice.languages, texts.language()) : voice.language;
@@ -110,12 +110,12 @@ function card(app, voice, load) {
     <div class="voice-name">
       <h3>${voice.title}${voice.is_stock ? nothing : html`<span class="badge">${texts.t("page.voices.cloned")}</span>`}</h3>
       <p>${texts.t(`page.gender.${voice.gender}`)} · ${voice.engine}</p>
-      <code>${voice.id}</code>${guard([voice, texts.language()], () => licenceLine(texts, voice) ?? nothing)}
+      <code>${voice.id}</code>${licenceLine(texts, voice)}
     </div>
     <div class="voice-actions">
       ${hearButton(app, { ...track, text, label: `${text}: ${voice.title}` })}
       <button type="button" class="btn btn-sm btn-soft" @click=${() => go("speak", { voice: voice.id })}>${texts.t("page.voices.use")}</button>
     </div>
-    ${guard([voice, texts.language()], () => clonedPart(app, voice, load) ?? nothing)}
+    ${clonedPart(app, voice, load)}
   </article>`;
 }

@@ -63,8 +63,8 @@ export function mount(root, app) {
     const watched = watchJob(
       app,
       job,
-      (now, event) => {
-        Object.assign(shown, { job: now, event });
+      (now) => {
+        shown.job = now;
         if (hasEnded(now)) void load();
         redraw();
       },
@@ -168,8 +168,7 @@ export function mount(root, app) {
     const button = (/** @type {string} */ name, /** @type {() => Promise<any>} */ action) =>
       html`<button type="button" class="btn btn-sm btn-quiet" data-job=${name} @click=${() => act(action)}>${texts.t(`page.dataset.job.${name}`)}</button>`;
     if (hasEnded(job)) return html`<p class="fine" role="status" data-job-status=${job.status}>${texts.t(`page.dataset.job.${job.status}`)}</p>`;
-    const note = shown.event?.note;
-    const stage = note ? texts.t(note) : texts.t(`page.dataset.job.${job.status === "paused" ? "paused" : "waiting"}`);
+    const stage = job.stage ? texts.t(job.stage) : texts.t(`page.dataset.job.${job.status === "paused" ? "paused" : "waiting"}`);
     return html`<div data-job-status=${job.status}>
       ${progress(texts, { percent: job.progress, stage })}
       <div class="action-row">

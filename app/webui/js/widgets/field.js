@@ -1,6 +1,6 @@
 /** A form whose errors stand at their fields, all at once, and go while one corrects. */
 
-import { html, nothing } from "../lit.js";
+import { html, live, nothing } from "../lit.js";
 import { sentenceCase } from "../texts.js";
 import { alert } from "./states.js";
 
@@ -86,5 +86,5 @@ export function field({ name, label, hint, aside, errors, control }) {
  * @param {string | null} chosen
  */
 export function options(pairs, chosen) {
-  return pairs.map(([value, text]) => html`<option value=${value} ?selected=${value === chosen}>${text}</option>`);
+  return pairs.map(([value, text]) => html`<option value=${value} .selected=${live(value === chosen)}>${text}</option>`);
 }

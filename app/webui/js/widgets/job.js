@@ -10,10 +10,10 @@ export function jobBadge(texts, job) {
   return html`<span class="badge" data-status=${job.status}>${statusText(texts, job)}</span>`;
 }
 
-/** How far a job is, with its stage where an event told it. @param {import("../texts.js").Texts} texts @param {import("../pages/job-view.js").Job} job */
+/** How far a job is, in which stage, and what is left as the service estimates it. @param {import("../texts.js").Texts} texts @param {import("../pages/job-view.js").Job} job */
 export function jobProgress(texts, job) {
-  const stage = job.note && texts.has(job.note) ? texts.t(job.note) : "";
-  return progress(texts, { percent: job.progress, stage });
+  const stage = job.stage && texts.has(job.stage) ? texts.t(job.stage) : "";
+  return progress(texts, { percent: job.progress, stage, leftS: job.left_s ?? null });
 }
 
 /** The file of a job under the name of its text: "o-papagaio-fala". @param {string} text */
