@@ -24,7 +24,6 @@ export function mount(root, app) {
     /** @type {any[]} */ datasets: [],
     /** @type {any} */ stats: null,
     /** @type {any} */ job: null,
-    /** @type {any} */ event: null,
     problem: "",
     isDetailed: false,
   };
@@ -81,7 +80,7 @@ export function mount(root, app) {
   }
 
   async function begin(/** @type {string} */ stage) {
-    Object.assign(shown, { job: null, event: null, problem: "" });
+    Object.assign(shown, { job: null, problem: "" });
     redraw();
     try {
       follow(await api.post(`${BASE}/${stage}`, { dataset: dataset() }));
