@@ -311,15 +311,18 @@ def work(options: argparse.Namespace, console: Console) -> int:
     from app.jobs.kinds import QUEUES
     from app.settings import load_settings
     from app.storage.database import Database
-    from app.worker import work_alone
+    from app.worker import keep_workers, work_alone
 
     if options.queue not in QUEUES:
         raise Problem("unknown_queue", queue=options.queue, choices=list(QUEUES))
-    settings = load_settings()
+    settings = load_settings(**({"engine_listen": options.listen} if options.listen else {}))
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     with closing(Database(settings.url)) as database:
         database.migrate()
-    work_alone(settings, f"{socket.gethostname()}:{os.getpid()}", options.queue, options.listen or "")
+    if settings.jobs == "celery":
+        keep_workers(settings, options.queue)
+        return OK
+    work_alone(settings, f"{socket.gethostname()}:{os.getpid()}", options.queue, settings.engine_listen)
     return OK
 
 

@@ -19,7 +19,16 @@ PREFIX = "PAPAGAIO_"
 # Read by the tools around the service, never by it.
 TOOL_VARIABLES = frozenset(
     f"PAPAGAIO_{name}"
-    for name in ("CONFIG", "PARITY_VENV", "REQUIRE_BROWSER", "REQUIRE_MODELS", "REQUIRE_NODE", "TEST_INSTALL", "VENV")
+    for name in (
+        "CONFIG",
+        "PARITY_VENV",
+        "REQUIRE_BROWSER",
+        "REQUIRE_MODELS",
+        "REQUIRE_NODE",
+        "REQUIRE_SERVERS",
+        "TEST_INSTALL",
+        "VENV",
+    )
 )
 
 
@@ -35,7 +44,12 @@ class Settings(BaseSettings):
 
     data_dir: Path = Field(default_factory=default_data_dir, description="where everything that is kept lives")
     models_dir: Path | None = Field(None, description="where model weights are kept; default: data_dir/models")
-    database_url: str | None = Field(None, description="SQLAlchemy URL; default: SQLite in data_dir")
+    database_url: str | None = Field(
+        None, description="sqlite:////file or postgresql://user:password@host/name; default: SQLite in data_dir"
+    )
+    jobs: Literal["embedded", "celery"] = Field(
+        "embedded", description="what gives jobs to workers: this service itself, or Celery on redis_url"
+    )
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8005, ge=0, le=65535, description="port to listen on; 0 picks a free one")
     allowed_hosts: tuple[str, ...] = Field(
@@ -85,6 +99,7 @@ class Settings(BaseSettings):
         description="engine hosts elsewhere that speak for this service, as URLs with commas between; default: its own",
     )
     engine_secret: str = Field("", description="what an engine host on the network asks of those who call it")
+    engine_listen: str = Field("", description="host:port where `papagaio worker` is an engine host for others")
     pool_memory_mb: int = Field(4096, ge=64, description="megabytes that loaded engines may hold")
     pool_idle_s: float = Field(900, gt=0, description="seconds without use after which an engine is unloaded")
     dataset_hosts: tuple[str, ...] = Field(
@@ -172,7 +187,10 @@ def load_settings(**overrides: Any) -> Settings:
     if file and not Path(file).is_file():
         raise SpeechError("bad_setting", problems=[f"PAPAGAIO_CONFIG: no file {file}"])
     try:
-        return Settings(**overrides)
+        settings = Settings(**overrides)
+        if settings.jobs == "celery" and not settings.redis_url:
+            raise SpeechError("bad_setting", problems=["jobs: celery needs redis_url (PAPAGAIO_REDIS_URL)"])
+        return settings
     except TOMLDecodeError as error:
         raise SpeechError("bad_setting", problems=[f"{file}: {error}"]) from error
     except ValidationError as error:

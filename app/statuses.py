@@ -236,6 +236,7 @@ _CLONING = {  # cloning, conversion and training
 _JOBS = {  # jobs
     "bad_file_name": 400,
     "data_dir_in_use": 500,
+    "jobs_package_missing": 500,
     "engine_without_voices": 409,
     "field_missing": 422,
     "fields_exclusive": 422,
@@ -313,6 +314,7 @@ _SERVICE = {  # the service, its settings and its command line
     "unknown_option": 400,
     "unknown_queue": 400,
     "unknown_setting": 500,
+    "database_driver_missing": 500,
     "unsupported_database": 500,
     **URLS,
 }

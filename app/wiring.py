@@ -6,6 +6,7 @@ from app.api.capacity import Capacity
 from app.api.client_settings import ClientSettings
 from app.api.services import Services
 from app.host.client import HostAddress, HostedSynthesizer
+from app.jobs.driver import Driver
 from app.jobs.embedded import EmbeddedDriver
 from app.jobs.events import EventLog
 from app.jobs.store import JobPolicy, JobStore
@@ -36,7 +37,7 @@ def wire(settings: Settings, supervised: bool) -> Services:
     database = Database(settings.url)
     database.migrate()
     files = Files(settings.data_dir / "jobs")
-    driver = EmbeddedDriver(settings, database, files) if supervised else None
+    driver = _driver(settings, database, files) if supervised else None
     hosts = hosts_of(settings, supervised)
     synthesizer = HostedSynthesizer(options_of(settings), hosts) if hosts else synthesizer_of(settings)
     policy = JobPolicy(settings.max_attempts, settings.job_ttl_h * 3600)
@@ -65,6 +66,14 @@ def wire(settings: Settings, supervised: bool) -> Services:
         client_settings=ClientSettings(),
         driver=driver,
     )
+
+
+def _driver(settings: Settings, database: Database, files: Files) -> Driver:
+    if settings.jobs == "embedded":
+        return EmbeddedDriver(settings, database, files)
+    from app.jobs.celery_driver import CeleryDriver  # brings Celery, which is installed where it is asked for
+
+    return CeleryDriver(settings, database, files)
 
 
 def _engine_figures(synthesizer: Synthesizer) -> EngineFigures:

@@ -64,9 +64,7 @@ def worker_main(settings: Mapping[str, Any], worker_id: str, tasks_path: str, qu
     One of a queue on demand is nice to the others, and ends after one job. The first one that speaks is the engine
     host of its service.
     """
-    _exit_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
-    options = Settings(**settings)
+    options = _born(settings)
     is_on_demand = QUEUES[queue].is_on_demand
     synthesizer = speaker_of(options) if is_on_demand else synthesizer_of(options)
     worker = create_worker(options, worker_id, synthesizer, tasks_path, queue)
@@ -85,6 +83,75 @@ def speaker_of(settings: Settings) -> Synthesizer:
     if any(HostedSynthesizer(options_of(settings), [host]).hosts()[0].pool for host in hosts):
         return HostedSynthesizer(options_of(settings), hosts)
     return synthesizer_of(settings.model_copy(update={"warm_engines": ()}))
+
+
+def celery_service_main(settings: Mapping[str, Any], worker_id: str, tasks_path: str, queue: str, index: int) -> None:
+    """`worker_main` where Celery wakes the workers of the service."""
+    if QUEUES[queue].is_on_demand:  # started because its job is there
+        worker_main(settings, worker_id, tasks_path, queue, index)
+        return
+    options = _born(settings)
+    synthesizer = synthesizer_of(options)
+    is_host = index == 0 and not options.engine_urls
+    with hosting(options, synthesizer) if is_host else nullcontext():
+        _woken(options, synthesizer, worker_id, tasks_path, queue)
+
+
+def celery_worker_main(settings: Mapping[str, Any], worker_id: str, tasks_path: str, queue: str, index: int) -> None:
+    """The life of a worker process that `papagaio worker` keeps where Celery wakes the workers.
+
+    Raises Problem `engine_address_unusable`.
+    """
+    options = _born(settings)
+    if QUEUES[queue].is_on_demand:
+        os.nice(NICENESS)
+        _woken(options, speaker_of(options), worker_id, tasks_path, queue)
+        return
+    synthesizer = synthesizer_of(options)
+    with _open_host(options, synthesizer) if index == 0 and options.engine_listen else nullcontext():
+        _woken(options, synthesizer, worker_id, tasks_path, queue)
+
+
+def _born(settings: Mapping[str, Any]) -> Settings:
+    """What every spawned worker does first."""
+    _exit_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    return Settings(**settings)
+
+
+def _woken(options: Settings, synthesizer: Synthesizer, worker_id: str, tasks_path: str, queue: str) -> None:
+    from app.jobs.celery_driver import serve_queue
+
+    kind, worker = QUEUES[queue], create_worker(options, worker_id, synthesizer, tasks_path, queue)
+    serve_queue(options, worker, worker_id, queue, slots=kind.slots(options), once=kind.is_on_demand)
+
+
+@contextmanager
+def _open_host(settings: Settings, synthesizer: Synthesizer) -> Iterator[None]:
+    """An engine host for other machines. Raises Problem `engine_address_unusable`."""
+    _first_to_go()
+    synthesizer.pool.on_device_failure = _end_soon
+    synthesizer.warm_up()
+    with serving(synthesizer, tcp_socket(settings.engine_listen), settings.engine_secret):
+        yield
+    synthesizer.close()
+
+
+def keep_workers(settings: Settings, queue: str) -> None:
+    """Keep the worker processes of a queue that Celery wakes, until SIGTERM or Ctrl-C.
+
+    Raises Problem `engine_secret_missing`.
+    """
+    from app.jobs.celery_driver import kept
+
+    if settings.engine_listen and len(settings.engine_secret) < LEAST_SECRET:
+        raise Problem("engine_secret_missing", minimum=LEAST_SECRET)
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    with kept(settings, queue, "app.worker:celery_worker_main"):
+        while not ended.wait(1.0):
+            pass
 
 
 def work_alone(settings: Settings, worker_id: str, queue: str, listen: str = "") -> None:

@@ -66,7 +66,7 @@ def stats(services: Wired) -> Stats:
         quality_profiles=profiles,
         files_bytes=services.files.size_bytes(),
         samples_bytes=services.samples.size_bytes(),
-        database_bytes=services.database.file.stat().st_size,
+        database_bytes=services.database.size_bytes(),
     )
 
 

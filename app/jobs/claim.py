@@ -42,7 +42,7 @@ def claim(
         return None
     with database.write() as connection:
         now = time.time()
-        query = _best(now, queues, warm_keys).where(taken).with_for_update(of=jobs, skip_locked=True)
+        query = _best(now, queues, warm_keys).where(taken)
         while (row := connection.execute(query).mappings().first()) is not None:
             job = Job.of(row)
             if job.cancel_requested_at is not None:
@@ -63,6 +63,13 @@ def has_runnable(
     query = _best(time.time(), queues, ())
     with database.read() as connection:
         return connection.execute(query if where is None else query.where(where)).first() is not None
+
+
+def runnable(database: Database, queue: str, limit: int) -> list[str]:
+    """The ids of the first `limit` jobs of a queue that `claim` would take, in its order."""
+    query = _best(time.time(), (queue,), ()).limit(limit)
+    with database.read() as connection:
+        return [row.id for row in connection.execute(query)]
 
 
 def overdue(database: Database, cancel_grace_s: float, pause_grace_s: float) -> list[Job]:

@@ -14,6 +14,7 @@ from app.storage.database import Database
 from app.storage.files import Files
 from app.storage.tables import jobs
 
+SWEEP_S = 60.0
 KEEP_DELETIONS_S = 7 * 86400.0  # a page that was away longer reads the list again
 
 
@@ -31,6 +32,21 @@ def sweep(database: Database, files: Files, now: float | None = None) -> int:
             files.delete(row.id)
     EventLog(database).prune(now - KEEP_DELETIONS_S)
     return count
+
+
+class Sweeps:
+    """`sweep`, once a minute."""
+
+    def __init__(self, database: Database, files: Files) -> None:
+        self._database = database
+        self._files = files
+        self._next = 0.0
+
+    def when_due(self) -> None:
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + SWEEP_S
+            sweep(self._database, self._files)
 
 
 def _expire(database: Database, files: Files, job_id: str) -> bool:

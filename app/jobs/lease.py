@@ -117,7 +117,7 @@ class Lease:
 
     def _held(self, connection: Connection) -> Job | None:
         mine = (jobs.c.id == self.job.id) & (jobs.c.lease_token == self.token) & (jobs.c.status == "processing")
-        row = connection.execute(select(jobs).where(mine).with_for_update()).mappings().one_or_none()
+        row = connection.execute(select(jobs).where(mine)).mappings().one_or_none()
         return Job.of(row) if row is not None else None
 
 

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 
 class Worker:
-    """Runs jobs: `run` up to `slots` at a time, each in a thread, `run_next` one in the calling thread.
+    """Runs jobs: `run` up to `slots` at a time, each in a thread; `run_next` one, in the calling thread.
 
     `tasks`: job kind to function; `queues=None`: every queue. `at_once`: how many jobs of one model (`Job.warm_key`)
     may share it; the others wait in the table, where another worker can take them.
@@ -61,6 +61,7 @@ class Worker:
         self._at_once = at_once or (lambda _: slots)
         self._warm_key = ""
         self._running: dict[str, JobContext] = {}  # by lease token
+        self._claiming = threading.Lock()  # what one thread took counts for the next
         self._freed = threading.Event()  # a job ended: there is room for another
         self._is_stopping = False
 
@@ -91,10 +92,23 @@ class Worker:
 
     def run_next(self) -> bool:
         """Run the next job, if there is one; whether there was."""
-        lease = self._claim()
-        if lease is not None:
-            self._run_held(lease, self._begin(lease))
+        with self._claiming:
+            lease = self._claim()
+            context = self._begin(lease) if lease is not None else None
+        if lease is not None and context is not None:
+            self._run_held(lease, context)
         return lease is not None
+
+    def run_all(self, most: int | None = None) -> int:
+        """Run up to `most` jobs in the calling thread, which may be one of several, while this worker may take one; how
+        many it were."""
+        count = 0
+        try:
+            while count != most and not self._is_stopping and self.run_next():
+                count += 1
+        except SQLAlchemyError:  # whoever called for it does so again
+            log.exception("worker_could_not_reach_database", extra={"worker_id": self._worker_id})
+        return count
 
     def _claim(self) -> Lease | None:
         """A job that was tried before runs beside first attempts only: if it kills the process again, no other that was

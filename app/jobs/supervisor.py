@@ -20,7 +20,6 @@ from app.storage.database import Database
 from app.storage.files import Files
 from app.storage.tables import jobs
 
-WORKER_PREFIX = "embedded_"
 SHORT_LIFE_S = 3.0  # a worker that dies sooner, with nothing completed, is in a crash loop
 MAX_DELAY_S = 5.0
 STARTING_S = 5.0  # a new process has taken its job by then
@@ -53,7 +52,7 @@ class WorkerProcesses:
     """The processes of `counts` (queue to how many at most).
 
     `entry` names the "module:function" that a process runs with (settings as a mapping, worker_id, tasks_path, queue,
-    index); `tasks_path` the one that makes the task table.
+    index); `tasks_path` the one that makes the task table. A worker's id is `prefix` and eight random digits.
     """
 
     def __init__(
@@ -64,7 +63,9 @@ class WorkerProcesses:
         counts: Mapping[str, int],
         entry: str,
         tasks_path: str,
+        prefix: str,
     ) -> None:
+        self._prefix = prefix
         self._settings = settings
         self._database = database
         self._files = files
@@ -81,7 +82,7 @@ class WorkerProcesses:
         return {worker_id: process.pid for worker_id, process in found if process is not None and process.pid}
 
     def spawn(self, place: Place) -> None:
-        place.worker_id = f"{WORKER_PREFIX}{secrets.token_hex(4)}"
+        place.worker_id = f"{self._prefix}{secrets.token_hex(4)}"
         arguments = (self._entry, self._settings, place.worker_id, self._tasks_path, place.queue, place.index)
         context = multiprocessing.get_context("spawn")
         process = context.Process(target=_run, args=arguments, name=place.worker_id, daemon=True)

@@ -1,62 +1,79 @@
-"""The database: one SQLite file in WAL mode that any number of processes of one machine share.
+"""The database: an SQLite file that the processes of one machine share, or PostgreSQL for those of several.
 
-The SQL kept to here is portable; PostgreSQL is refused until it is tested.
+Both keep the same promises, so that no code above asks which it is: one writer at a time, events whose ids grow in the
+order of their commits, and a number that tells of every commit.
 """
 
 from __future__ import annotations
 
-import fcntl
 import json
-import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-from sqlalchemy import Connection, create_engine, event
+from sqlalchemy import Connection, Engine
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
 
 from app.errors import Problem
 
-BUSY_TIMEOUT_S = 20.0
+
+class Server(Protocol):
+    """What SQLite and PostgreSQL do each in their own way."""
+
+    name: str
+    engine: Engine
+
+    def migrating(self) -> AbstractContextManager[None]:
+        """Around the migration; processes that start together wait in turn, here or in `writing`."""
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        """The only writing transaction, of all processes, until the block ends."""
+
+    def version(self) -> int:
+        """See Database.version. Raises SQLAlchemyError."""
+
+    def size_bytes(self) -> int: ...
+
+    def close(self) -> None: ...
 
 
 class Database:
     """Short transactions of SQLAlchemy Core. Opening makes no table: `migrate` does.
 
-    Raises Problem `unsupported_database` when the URL is not that of an SQLite file.
+    Raises Problem `unsupported_database` when the URL is neither that of an SQLite file nor of PostgreSQL,
+    `database_driver_missing` where the package for it is not installed.
     """
 
     def __init__(self, url: str) -> None:
         parsed = make_url(url)
-        if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
+        self._server: Server
+        self.file: Path | None = None  # of SQLite
+        if parsed.get_backend_name() == "sqlite" and parsed.database and parsed.database != ":memory:":
+            from app.storage.sqlite import SqliteServer
+
+            self.file = Path(parsed.database)
+            self._server = SqliteServer(parsed, self.file, to_json)
+        elif parsed.get_backend_name() == "postgresql":
+            from app.storage.postgresql import PostgresqlServer
+
+            self._server = PostgresqlServer(parsed, to_json)
+        else:
             raise Problem("unsupported_database", url=parsed.render_as_string(hide_password=True))
-        self.file = Path(parsed.database)
-        self._engine = create_engine(
-            parsed,
-            pool_size=8,
-            max_overflow=56,
-            connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
-            json_serializer=_to_json,
-        )
-        event.listen(self._engine, "connect", _configure)
-        event.listen(self._engine, "begin", _begin)
-        self._writer = self._engine.execution_options(begin="IMMEDIATE")
-        self._write_lock = threading.Lock()
         self._current = threading.local()
-        self._watch: sqlite3.Connection | None = None
-        self._watch_lock = threading.Lock()
+
+    @property
+    def kind(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._server.name
 
     def migrate(self) -> None:
         """Bring the schema to the newest state, in one transaction; processes that start together wait in turn."""
         from alembic import command
         from alembic.config import Config
 
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(self.file.with_name(self.file.name + ".migrate.lock")):
-            self._use_write_ahead_log()
+        with self._server.migrating():
             config = Config()
             config.set_main_option("script_location", "app.storage:migrations")
             with self.write() as connection:
@@ -70,12 +87,12 @@ class Database:
         if current is not None:
             yield current
             return
-        with self._engine.connect() as connection:
+        with self._server.engine.connect() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """The only writer of the machine until the block ends: committed then, or rolled back by an exception.
+        """The only writer until the block ends: committed then, or rolled back by an exception.
 
         A `write` inside another of the same thread joins it, so that a job and its business data are one.
         """
@@ -83,7 +100,7 @@ class Database:
         if current is not None:
             yield current
             return
-        with self._write_lock, self._writer.begin() as connection:
+        with self._server.writing() as connection:
             self._current.connection = connection
             try:
                 yield connection
@@ -91,49 +108,17 @@ class Database:
                 self._current.connection = None
 
     def version(self) -> int:
-        """A number that changes whenever any process, this one included, has committed (about 10 µs)."""
-        try:
-            with self._watch_lock:
-                if self._watch is None:
-                    self._watch = sqlite3.connect(self.file, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
-                # Counts what other connections commit (sqlite.org/pragma.html#pragma_data_version); it never does.
-                return int(self._watch.execute("PRAGMA data_version").fetchone()[0])
-        except sqlite3.Error as error:
-            raise SQLAlchemyError(str(error)) from error
+        """A number that changes whenever any process, this one included, has committed (at most about 10 µs)."""
+        return self._server.version()
+
+    def size_bytes(self) -> int:
+        """What it occupies on the disk."""
+        return self._server.size_bytes()
 
     def close(self) -> None:
         """Close every idle connection; using the object again opens new ones."""
-        with self._watch_lock:
-            if self._watch is not None:
-                self._watch.close()
-                self._watch = None
-        self._engine.dispose()
-
-    def _use_write_ahead_log(self) -> None:
-        """The mode stays in the file, so that only the first start changes it."""
-        connection = sqlite3.connect(self.file, timeout=BUSY_TIMEOUT_S, isolation_level=None)
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-        finally:
-            connection.close()
+        self._server.close()
 
 
-def _configure(connection: sqlite3.Connection, _record: object) -> None:
-    connection.isolation_level = None  # BEGIN is ours: the driver's implicit one comes too late to be IMMEDIATE
-    connection.execute("PRAGMA synchronous=NORMAL")
-    connection.execute("PRAGMA foreign_keys=ON")
-
-
-def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN " + connection.get_execution_options().get("begin", "DEFERRED"))
-
-
-def _to_json(value: Any) -> str:
+def to_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

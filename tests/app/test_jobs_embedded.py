@@ -12,10 +12,9 @@ from waiting import wait_for
 
 from app.errors import Problem
 from app.jobs.claim import claim
-from app.jobs.embedded import EmbeddedDriver
+from app.jobs.embedded import WORKER_PREFIX, EmbeddedDriver
 from app.jobs.events import EventLog
 from app.jobs.store import JobStore
-from app.jobs.supervisor import WORKER_PREFIX
 from app.settings import Settings
 from app.storage.database import Database
 from app.storage.files import Files

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from waiting import wait_for
 
+from app.jobs.celery_driver import CeleryDriver
 from app.jobs.driver import Driver
 from app.jobs.embedded import EmbeddedDriver
 from app.jobs.events import EventLog
@@ -24,8 +25,10 @@ pytestmark = pytest.mark.processes
 TASKS = "job_service:tasks"  # beside the tests of jobs
 WRITE = {"number": 1, "seconds": 0.01}
 DRIVERS: dict[str, Callable[[Settings, Database, Files], Driver]] = {
-    "embedded": lambda settings, database, files: EmbeddedDriver(settings, database, files, tasks_path=TASKS)
+    "embedded": lambda settings, database, files: EmbeddedDriver(settings, database, files, tasks_path=TASKS),
+    "celery": lambda settings, database, files: CeleryDriver(settings, database, files, tasks_path=TASKS),
 }
+PAIRINGS = [(driver, database) for driver in sorted(DRIVERS) for database in ("sqlite", "postgresql")]
 
 
 class Studio:
@@ -38,7 +41,7 @@ class Studio:
         self.database.migrate()
         self.files = Files(folder / "jobs")
         self.driver = DRIVERS[name](settings, self.database, self.files)
-        self.store = JobStore(self.database, JobPolicy(3, 60), publish=self.driver.publish)
+        self.store = JobStore(self.database, JobPolicy(3, 3600), publish=self.driver.publish)
 
     def add(self, kind: str) -> str:
         return self.store.add(Kind(kind, "cpu"), WRITE).id
@@ -54,10 +57,16 @@ class Studio:
         return any((self.files.root / job_id).glob("tmp-*"))
 
 
-@pytest.fixture(params=sorted(DRIVERS))
+@pytest.fixture(params=PAIRINGS, ids="-".join)
 def studio(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Studio]:
     monkeypatch.setattr(sys, "path", [str(Path(__file__).parents[1] / "app"), *sys.path])
-    studio = Studio(tmp_path, request.param)
+    driver, database = request.param
+    values: dict[str, Any] = {"jobs": driver}
+    if driver == "celery":
+        values["redis_url"] = request.getfixturevalue("redis").url
+    if database == "postgresql":
+        values["database_url"] = request.getfixturevalue("postgresql_url")
+    studio = Studio(tmp_path, driver, **values)
     yield studio
     studio.driver.stop(grace_s=0.5)
     studio.database.close()
