@@ -315,6 +315,7 @@ _SERVICE = {  # the service, its settings and its command line
     "unknown_queue": 400,
     "unknown_setting": 500,
     "database_driver_missing": 500,
+    "storage_full": 507,
     "unsupported_database": 500,
     **URLS,
 }

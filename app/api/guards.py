@@ -17,9 +17,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.api.problems import answer
 from app.errors import Problem
 from app.observability.metrics import UNROUTED
+from app.storage.space import is_disk_full
 
 log = logging.getLogger(__name__)
 
+FULL_S = 60  # when to ask again where the disk is full
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})  # RFC 9110 §9.2.1
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 EXPOSED = ("X-Request-ID", "X-Sample-Rate", "X-Papagaio-Engine", "X-Papagaio-Voice", "X-Papagaio-Language")
@@ -88,7 +90,10 @@ class Guards:
             return problem
         except ClientDisconnect:
             return None
-        except Exception:
+        except Exception as error:
+            if is_disk_full(error):
+                log.error("storage_full request_id=%s path=%s", scope["state"]["request_id"], scope["path"])
+                return Problem("storage_full", headers={"Retry-After": str(FULL_S)})
             if not exchange.refused:
                 log.exception("request_failed request_id=%s path=%s", scope["state"]["request_id"], scope["path"])
                 return Problem("internal")

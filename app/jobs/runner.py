@@ -20,11 +20,13 @@ from app.jobs.lease import Lease
 from app.jobs.wake import Wake
 from app.storage.database import Database
 from app.storage.files import Files
+from app.storage.space import is_disk_full
 from speech.errors import SpeechError
 from train.progress import Stopped
 
 Task = Callable[[JobContext, Mapping[str, Any]], Mapping[str, Any]]
 
+FULL_DISK_S = 2.0  # before a job that found no room is tried again
 IDLE_S = 1.0  # a lease expires without a commit, so that an idle worker looks by itself too
 
 log = logging.getLogger(__name__)
@@ -153,9 +155,19 @@ class Worker:
         except (SpeechError, Problem) as error:
             has_ended = lease.fail(error.code, error.values)
         except Exception as error:
+            if is_disk_full(error):
+                self._give_back(lease)
+                return
             log.exception("job_crashed", extra={"job_id": lease.job.id, "attempt": lease.job.attempt})
             has_ended = _retry(lease, error)
         self._tidy(lease, is_completed, has_ended)
+
+    def _give_back(self, lease: Lease) -> None:
+        """Nobody's fault, so it costs no attempt; what it wrote goes first, so that there may be room to say so."""
+        log.error("storage_full", extra={"job_id": lease.job.id})
+        self._tidy(lease, is_completed=False, has_ended=False)
+        time.sleep(FULL_DISK_S)
+        lease.release("storage_full", counts=False)
 
     def _task(self, kind: str) -> Task:
         if kind not in self._tasks:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import URL, Connection, create_engine, text
+from sqlalchemy import URL, Connection, Engine, create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.errors import Problem
@@ -56,7 +56,9 @@ class PostgresqlServer:
             )
         except ModuleNotFoundError as error:
             raise Problem("database_driver_missing", package="psycopg[binary]") from error
-        self.engine = self._writer.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        self.engine: Engine = self._writer.execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        )
         self._write_lock = threading.Lock()
         self._listener: Listener | None = None
         self._listener_lock = threading.Lock()
