@@ -126,3 +126,12 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> MakeOnce:
         return folder
 
     return once
+
+
+@pytest.fixture(scope="session")
+def xtts_tiny(made_once: MakeOnce) -> Path:
+    """A folder of XTTS-v2 in the hub's layout: seeded random weights, two layers of 64. Tests never write to it."""
+    pytest.importorskip("torch")
+    from bench.xtts_weights import write_checkpoint
+
+    return made_once("xtts_tiny", lambda folder: write_checkpoint(folder, "tiny"))

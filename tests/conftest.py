@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -12,15 +12,6 @@ from api_service import Service, running
 
 if TYPE_CHECKING:
     from bench.servers import Postgresql, Valkey
-
-
-@pytest.fixture(scope="session")
-def xtts_tiny(made_once: Callable[..., Path]) -> Path:
-    """A folder of XTTS-v2 in the hub's layout: seeded random weights, two layers of 64. Tests never write to it."""
-    pytest.importorskip("torch")
-    from bench.xtts_weights import write_checkpoint
-
-    return made_once("xtts_tiny", lambda folder: write_checkpoint(folder, "tiny"))
 
 
 @pytest.fixture(scope="session")

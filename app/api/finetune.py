@@ -1,21 +1,43 @@
-"""The six routes of `/v1/finetune` (base API B6): announced in the contract, not built; arguments are still checked."""
+"""The six routes of `/v1/finetune` (base API B6), by the same functions as `/training`.
+
+A checkpoint's name here is RUN.STEP, since it stands in one segment of a path.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, NoReturn
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends
-from pydantic import Field
+from pydantic import BaseModel, Field
+from starlette.responses import FileResponse
 
 from app.api.bodies import JSON, Body, body_of, documented
+from app.api.languages import Language
 from app.api.queries import known_query
+from app.api.services import Services, Wired
 from app.errors import Problem
+from app.texts import render
+from speech.audio import join, to_bytes
+from speech.errors import SpeechError
+from speech.plan import tags_of
 
-NOT_BUILT: dict[int | str, dict[str, Any]] = {501: {"description": "`finetune_not_built`: not built yet"}}
-router = APIRouter(prefix="/v1/finetune", tags=["finetune"], dependencies=[Depends(known_query)], responses=NOT_BUILT)
+if TYPE_CHECKING:
+    from speech.plan import Plan
+    from speech.voices import Voice
+
+router = APIRouter(prefix="/v1/finetune", tags=["finetune"], dependencies=[Depends(known_query)])
+
+MODEL_TYPE = "xtts_v2"
+MB = 1 << 20
 
 
 class FinetuneSynthesis(Body):
+    """`checkpoint`: RUN.STEP; null: the network as it came. `speaker_wav`: path of a recording below the service's
+    folder of datasets, such as `main/MyTTSDataset/wavs/a.wav`; null: clips of the checkpoint's dataset, or of the
+    network as it came the first of its own speakers."""
+
     text: Annotated[str, Field(min_length=1, max_length=10_000)]
     language: str = "pt"
     checkpoint: str | None = None
@@ -24,36 +46,186 @@ class FinetuneSynthesis(Body):
     temperature: Annotated[float, Field(ge=0.0, le=1.0)] = 0.75
 
 
-@router.get("/checkpoints", summary="Fine-tuned checkpoints", response_model=None)
-def checkpoints() -> NoReturn:
-    raise Problem("finetune_not_built")
+class FinetuneCheckpoint(BaseModel):
+    name: str
+    path: str  # below the data folder
+    size_mb: float
+    created_at: str
+    global_step: int
+    val_loss: float
+    is_best: bool
 
 
-@router.get("/checkpoints/{checkpoint_name}", summary="One checkpoint", response_model=None)
-def checkpoint(checkpoint_name: str) -> NoReturn:
-    raise Problem("finetune_not_built")
+class FinetuneCheckpoints(BaseModel):
+    checkpoints: list[FinetuneCheckpoint]
+    total: int
 
 
-@router.delete("/checkpoints/{checkpoint_name}", summary="Delete a checkpoint", response_model=None)
-def delete_checkpoint(checkpoint_name: str) -> NoReturn:
-    raise Problem("finetune_not_built")
+class FinetuneCheckpointDetail(FinetuneCheckpoint):
+    """`train_loss`: of the step; null where its curve is lost. `config`: sections of train_config.yaml."""
+
+    train_loss: float | None
+    config: dict[str, Any]
 
 
-@router.post(
-    "/synthesize",
-    summary="Speak with a checkpoint",
-    response_model=None,
-    openapi_extra=documented(FinetuneSynthesis, JSON),
+class FinetuneSpoken(BaseModel):
+    """`audio_path`: where to get the sound, for a day. `error`: why there is none."""
+
+    success: bool
+    audio_path: str | None = None
+    duration_seconds: float | None = None
+    error: str | None = None
+
+
+class FinetuneModel(BaseModel):
+    model_type: str
+    checkpoint: str | None
+    device: str
+    sample_rate: int
+    languages: list[str]
+    checkpoint_step: int | None = None
+    checkpoint_val_loss: float | None = None
+
+
+class FinetuneDeleted(BaseModel):
+    success: bool
+    message: str
+
+
+@router.get("/checkpoints", summary="Fine-tuned checkpoints, the newest first")
+def checkpoints(services: Wired) -> FinetuneCheckpoints:
+    found = [_view(one) for one in services.training.checkpoints(services.caller)]
+    found.sort(key=lambda one: (one.created_at, one.global_step), reverse=True)
+    return FinetuneCheckpoints(checkpoints=found, total=len(found))
+
+
+@router.get("/checkpoints/{checkpoint_name}", summary="One checkpoint")
+def checkpoint(services: Wired, checkpoint_name: str) -> FinetuneCheckpointDetail:
+    one = _found(services, checkpoint_name)
+    losses = [row for row in services.training.curve(one["run"], services.caller) if row["step"] == one["step"]]
+    terms = {name: value for row in losses for name, value in row.items() if name in ("text", "audio")}
+    return FinetuneCheckpointDetail(
+        **_view(one).model_dump(),
+        train_loss=sum(terms.values()) if terms else None,
+        config=services.training.config(one["run"], services.caller),
+    )
+
+
+@router.delete(
+    "/checkpoints/{checkpoint_name}",
+    summary="Delete a checkpoint",
+    responses={403: {"description": "`checkpoint_is_best`: the best of several stays"}},
 )
-def synthesize(body: Annotated[FinetuneSynthesis, Depends(body_of(FinetuneSynthesis, JSON))]) -> NoReturn:
-    raise Problem("finetune_not_built")
+def delete_checkpoint(services: Wired, checkpoint_name: str) -> FinetuneDeleted:
+    run, step = _parts(checkpoint_name)
+    services.training.delete(run, step, services.caller)
+    return FinetuneDeleted(success=True, message=f"{checkpoint_name} deleted")
 
 
-@router.get("/synthesize/{filename}", summary="A sound made with a checkpoint", response_model=None)
-def synthesized(filename: str) -> NoReturn:
-    raise Problem("finetune_not_built")
+@router.post("/synthesize", summary="Speak with a checkpoint", openapi_extra=documented(FinetuneSynthesis, JSON))
+def synthesize(
+    services: Wired,
+    reader: Language,
+    body: Annotated[FinetuneSynthesis, Depends(body_of(FinetuneSynthesis, JSON))],
+) -> FinetuneSpoken:
+    """What cannot be spoken is `success: false` with the reason; raises Problem `unknown_run`, `unknown_checkpoint`,
+    `reference_outside`, and what is not installed."""
+    if body.checkpoint:
+        services.tuned.check("/".join(_parts(body.checkpoint)), services.caller)
+    services.training.check()
+    try:
+        plan = _plan(services, body)
+        sound = join(list(services.synthesizer.speak(plan)))
+    except SpeechError as error:
+        return FinetuneSpoken(success=False, error=render(f"error.{error.code}", reader, error.values))
+    name = services.tuned.keep_sound(to_bytes(sound, "wav", tags_of(plan)), services.caller)
+    return FinetuneSpoken(
+        success=True, audio_path=f"/v1/finetune/synthesize/{name}", duration_seconds=round(sound.duration_s, 3)
+    )
 
 
-@router.get("/model/info", summary="What a checkpoint is", response_model=None)
-def model_info(checkpoint: str | None = None) -> NoReturn:
-    raise Problem("finetune_not_built")
+@router.get("/synthesize/{filename}", summary="A sound made with a checkpoint", response_class=FileResponse)
+def synthesized(services: Wired, filename: str) -> FileResponse:
+    return FileResponse(services.tuned.sound(filename, services.caller), media_type="audio/wav", filename=filename)
+
+
+@router.get("/model/info", summary="What a checkpoint is")
+def model_info(services: Wired, checkpoint: str | None = None) -> FinetuneModel:
+    from speech.engines.device import choose
+
+    engine = services.training.engine
+    info = services.synthesizer.engines()[engine]
+    one = _found(services, checkpoint) if checkpoint else None
+    return FinetuneModel(
+        model_type=MODEL_TYPE,
+        checkpoint=checkpoint,
+        device=choose(services.synthesizer.asked_device, info),
+        sample_rate=info.sample_rate,
+        languages=list(info.languages),
+        checkpoint_step=one["step"] if one else None,
+        checkpoint_val_loss=one["losses"]["loss"] if one else None,
+    )
+
+
+def _parts(name: str) -> tuple[str, str]:
+    """Run and step. Raises Problem `unknown_checkpoint` for what is no name."""
+    run, dot, step = name.rpartition(".")
+    if not dot or not run:
+        raise Problem("unknown_checkpoint", name=name[:80], choices=["RUN.STEP"])
+    return run, step
+
+
+def _found(services: Services, name: str) -> dict[str, Any]:
+    run, step = _parts(name)
+    services.training.checkpoint(run, step, services.caller)
+    kept = services.training.checkpoints(services.caller, run)
+    return next(one for one in kept if one["name"] == f"{run}/{step}")
+
+
+def _view(one: dict[str, Any]) -> FinetuneCheckpoint:
+    run, _, step = one["name"].partition("/")
+    return FinetuneCheckpoint(
+        name=f"{run}.{step}",
+        path=f"training/{run}/checkpoints/{step}",
+        size_mb=round(one["size_bytes"] / MB, 3),
+        created_at=datetime.fromtimestamp(one["created_at"], UTC).isoformat(timespec="milliseconds"),
+        global_step=one["step"],
+        val_loss=one["losses"]["loss"],
+        is_best=one["is_best"],
+    )
+
+
+def _plan(services: Services, body: FinetuneSynthesis) -> Plan:
+    voice = _voice(services, body)
+    return services.synthesizer.plan(
+        body.text,
+        engine=voice.engine,
+        language=body.language,
+        voice=voice,
+        parameters={"speed": body.speed, "temperature": body.temperature},
+        reading=services.reading(),
+    )
+
+
+def _voice(services: Services, body: FinetuneSynthesis) -> Voice:
+    """Raises SpeechError `unknown_voice` where nothing says whose voice it is."""
+    heard = None if body.speaker_wav is None else _heard(services, body.speaker_wav)
+    if body.checkpoint:
+        return services.tuned.voice("/".join(_parts(body.checkpoint)), services.caller, heard)
+    if heard:
+        return services.tuned.base_voice(heard, body.language)
+    own = [voice for voice in services.synthesizer.voices_of(services.training.engine) if voice.is_stock]
+    if not own:
+        raise SpeechError("unknown_voice", voice="–", engine=services.training.engine, choices=["speaker_wav"])
+    return own[0]
+
+
+def _heard(services: Services, path: str) -> Path:
+    """Folder of a voice of a recording in one of the caller's datasets. Raises Problem `reference_outside`."""
+    root = services.settings.datasets_path.resolve()
+    found = (root / path.replace("\0", "?")).resolve()  # no path may hold a NUL
+    name = found.relative_to(root).parts[0] if found != root and found.is_relative_to(root) else ""
+    if not name or name not in services.datasets.names(services.caller) or not found.is_file():
+        raise Problem("reference_outside", path=path[:200])
+    with found.open("rb") as file:
+        return services.tuned.uploaded(file).resolve()

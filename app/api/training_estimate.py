@@ -55,7 +55,7 @@ def estimate(services: Wired, body: Annotated[NewTraining, Depends(body_of(NewTr
     """Takes what `POST /training/start` takes and starts nothing."""
     from app.tasks.training_estimate import estimate_training
 
-    services.training.check()
     services.datasets.open(body.dataset, services.caller)
+    services.training.check()
     found = estimate_training(services.training, body.dataset, body.sections())
     return EstimateView.model_validate(found)

@@ -101,7 +101,6 @@ class NewVoice(Body):
 @router.post("/inference/load", summary="Take a checkpoint into memory", openapi_extra=documented(ToLoad, JSON))
 def load(services: Wired, body: Annotated[ToLoad, Depends(body_of(ToLoad, JSON))]) -> LoadedView:
     """Raises Problem `bad_checkpoint_name`, `unknown_run`, `unknown_checkpoint`, and what loading raises."""
-    services.training.check()
     voice = _tuned(services, body.checkpoint)
     started = time.perf_counter()
     device = services.synthesizer.load(voice)
@@ -133,7 +132,6 @@ def synthesize(
     services: Wired, body: Annotated[ToSynthesize, Depends(body_of(ToSynthesize, JSON, MULTIPART))]
 ) -> Response:
     """The whole sound; what was used is in the headers. Raises what planning and speaking raise."""
-    services.training.check()
     voice = _speaking(services, body)
     parameters: dict[str, float | bool] = {} if body.temperature is None else {"temperature": body.temperature}
     if body.speed != 1.0:
@@ -203,6 +201,7 @@ def make_voice(
     from train.cloning import CloneOptions
 
     consented(body.consent)
+    services.training.checkpoint(run, step, services.caller)
     services.training.check()
     statement = body.consent_statement or render("clone.consent_statement", reader, {})
     consent = Consent(statement, datetime.now(UTC).isoformat())
@@ -218,7 +217,8 @@ def _tuned(services: Services, checkpoint: str, voice: str | None = None) -> Voi
     from app.tasks.tuned_voices import checked_name
 
     heard = services.tuned.clips_of(find_voice(services, voice).voice_id) if voice else None
-    return services.tuned.voice(checked_name(checkpoint), services.caller, heard)
+    services.tuned.check(checked_name(checkpoint), services.caller)
+    return services.tuned.voice(checkpoint, services.caller, heard)
 
 
 def _speaking(services: Services, body: ToSynthesize) -> Voice:
@@ -230,6 +230,7 @@ def _speaking(services: Services, body: ToSynthesize) -> Voice:
         if body.checkpoint:
             voice = _tuned(services, body.checkpoint)
             return replace(voice, voice_id=heard.name, folder=str(heard.resolve()))
+        services.training.check()
         return services.tuned.base_voice(heard.resolve(), MANY_LANGUAGES)
     if body.checkpoint:
         return _tuned(services, body.checkpoint, body.voice)

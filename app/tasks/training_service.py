@@ -146,12 +146,16 @@ class TrainingService:
             raise Problem("unknown_checkpoint", name=step[:80], choices=choices or ["–"])
         return folder
 
-    def language(self, run: str, caller: Caller = LOCAL) -> str:
-        """What a run's clips are in. Raises Problem `unknown_run`."""
+    def config(self, run: str, caller: Caller = LOCAL) -> dict[str, Any]:
+        """Sections of train_config.yaml that a run has; none before it began to learn. Raises Problem `unknown_run`."""
         from train.xtts.finetune import OPTIONS
 
-        facts = _json(self._existing(run, caller) / OPTIONS) or {"options": {"data": {"language": "pt-BR"}}}
-        return str(facts["options"]["data"]["language"])
+        facts = _json(self._existing(run, caller) / OPTIONS) or {}
+        return dict(facts.get("options", {}))
+
+    def language(self, run: str, caller: Caller = LOCAL) -> str:
+        """What a run's clips are in. Raises Problem `unknown_run`."""
+        return str(self.config(run, caller).get("data", {}).get("language", "pt-BR"))
 
     def dataset_of(self, run: str, caller: Caller = LOCAL) -> Path:
         """What a run learns from. Raises Problem `unknown_run`, `dataset_not_built`."""

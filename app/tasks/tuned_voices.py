@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
+from secrets import token_hex
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -29,7 +31,8 @@ if TYPE_CHECKING:
 REFERENCES = ".references"  # folder beside the runs: voices that checkpoints hear, of no interest to anybody else
 HEARD_ONLY = "Heard only while a checkpoint speaks"
 SAMPLE_RATE, MOST_HEARD_S, LONGEST_S = 22050, 30.0, 600.0
-KEPT_S = 86400.0  # that an uploaded reference stays
+SOUNDS, SOUND_NAME = ".spoken", re.compile(r"tuned_[0-9a-f]{16}\.wav")
+KEPT_S = 86400.0  # that an uploaded reference and a sound stay
 
 
 class TunedVoices:
@@ -52,6 +55,17 @@ class TunedVoices:
         folder = (heard or self._reference(run, caller)).resolve()
         return replace(self.base_voice(folder, language), title=checkpoint, weights=weights)
 
+    def check(self, checkpoint: str, caller: Caller = LOCAL) -> None:
+        """Whether there is such a checkpoint, and what it needs is here.
+
+        Raises Problem `unknown_run`, `unknown_checkpoint`, and as `TrainingService.check` does.
+        """
+        run, _, step = checkpoint.partition("/")
+        self._training.language(run, caller)
+        if step != BASE:
+            self._training.checkpoint(run, step, caller)
+        self._training.check()
+
     def base_voice(self, heard: Path, language: str) -> Voice:
         """The network as it came, imitating the voice in the folder `heard`."""
         title = self._training.engine
@@ -71,7 +85,9 @@ class TunedVoices:
         """
         from speech.recordings import read_recording
 
-        self._references_swept()
+        root = self._training.root / REFERENCES
+        root.mkdir(parents=True, exist_ok=True)
+        _sweep(root.glob("upload_*"))
         with TemporaryDirectory(dir=self._training.root, prefix=".upload-") as folder:
             path, digest = Path(folder) / "recording", hashlib.sha256()
             with path.open("xb") as target:
@@ -105,6 +121,27 @@ class TunedVoices:
         meta = keep_reference(dataset, manifest, options, self._voices, record, weights)
         set_owner(self._voices.folder(meta.voice_id), caller.user_id)
         return meta
+
+    def keep_sound(self, wav: bytes, caller: Caller = LOCAL) -> str:
+        """Name of a sound that is kept for a day."""
+        folder = self._sounds(caller)
+        folder.mkdir(parents=True, exist_ok=True)
+        _sweep(folder.glob("*.wav"))
+        name = f"tuned_{token_hex(8)}.wav"
+        temporary = folder / f".{name}"
+        temporary.write_bytes(wav)
+        temporary.replace(folder / name)
+        return name
+
+    def sound(self, name: str, caller: Caller = LOCAL) -> Path:
+        """Raises Problem `tuned_sound_missing`."""
+        path = self._sounds(caller) / name
+        if not SOUND_NAME.fullmatch(name) or not path.is_file():
+            raise Problem("tuned_sound_missing", name=name[:80])
+        return path
+
+    def _sounds(self, caller: Caller) -> Path:
+        return self._training.root / SOUNDS / hashlib.sha256(caller.user_id.encode()).hexdigest()[:16]
 
     def _reference(self, run: str, caller: Caller) -> Path:
         """Folder of the voice in a run's dataset."""
@@ -146,12 +183,15 @@ class TunedVoices:
         options = CloneOptions(voice_id, voice_id, language, Consent(HEARD_ONLY, ""))
         return new_meta(options, self._training.engine, "", "", "reference", reference_s)
 
-    def _references_swept(self) -> None:
-        root = self._training.root / REFERENCES
-        root.mkdir(parents=True, exist_ok=True)
-        for folder in root.glob("upload_*"):
-            if time.time() - folder.stat().st_mtime > KEPT_S:
-                shutil.rmtree(folder, ignore_errors=True)
+
+def _sweep(paths: Iterable[Path]) -> None:
+    """Delete what is older than `KEPT_S`."""
+    for path in paths:
+        try:
+            if time.time() - path.stat().st_mtime > KEPT_S:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        except FileNotFoundError:  # another request was quicker
+            continue
 
 
 def checked_name(checkpoint: str) -> str:

@@ -9,6 +9,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from api_service import Service, running
 from clone_service import STYLE
@@ -18,9 +19,11 @@ from starlette.testclient import TestClient
 from app.callers import Caller
 from app.storage.rvc_models import RvcModelStore, StoredModel
 from app.storage.voice_owners import owner_of
+from speech.audio import Audio
 from speech.engines.rvc.library import RvcLibrary
 from speech.text.dictionary import Entry
 from speech.voice_library import VoiceLibrary
+from train import compare
 
 PASSWORD = "correct horse battery"
 # Names under which a request says whose thing it means; what they are filled with is in the fixture `owned`.
@@ -36,6 +39,9 @@ OWNED = {
     "entry_id": "entry",
     "dataset": "dataset",
     "run": "run",
+    "checkpoint": "checkpoint",
+    "checkpoint_name": "dotted",
+    "comparison_id": "comparison",
     "key_id": "key",
     "batch_id": "batch",
     "share_id": "share",
@@ -58,6 +64,12 @@ BODIES: Mapping[str, Mapping[str, Any]] = {
     "/voices/convert": {"language": "pt-BR"},
     "/rvc-models/{model_id}/rating": {"stars": 3},
     "/rvc/models/{model_id}/rating": {"stars": 3},
+    "/training/inference/load": {},
+    "/training/inference/synthesize": {"text": "Oi."},
+    "/training/synthesize": {"text": "Oi."},
+    "/training/checkpoints/{run}/{step}/voice": {"name": "Bea", "consent": True},
+    "/training/comparisons/{comparison_id}/votes": {"trial_id": "t", "choice": "s"},
+    "/v1/finetune/synthesize": {"text": "Oi."},
     "/training/dataset": {"name": "mine", "language": "pt-BR"},
     "/training/dataset/queue": {"youtube_url": "https://youtu.be/a"},
     "/training/dataset/samples/decide": {"ids": ["s"], "decision": "keep"},
@@ -68,6 +80,7 @@ BODIES: Mapping[str, Mapping[str, Any]] = {
     "/text/dictionary/{entry_id}": {"spoken": "oi"},
     "/quality-profiles/{engine}/{profile_id}": {"name": "x"},
 }
+SOUND = Audio(np.zeros(240, np.float32), 24000)
 MORE_FIELDS = {"rvc_model_id": {"enable_rvc": True}, "voice_id": {}}
 
 
@@ -120,6 +133,8 @@ def owned(service: Service, ana: TestClient, tmp_path_factory: pytest.TempPathFa
     profile = ana.post("/quality-profiles/silence", json={"name": "mine", "parameters": {}}).json()["id"]
     seen.datasets.create("anas", "pt-BR", caller)
     seen.training.begin("anas-run", caller)
+    seen.comparisons.begin("job_compared", caller)
+    compare.begin(seen.comparisons.folder("job_compared", caller), "ab", ("a", "b"), [("Oi.", SOUND, SOUND)])
     model = StoredModel("rvc_anas", "Ana", "", "a.pth", None, 1, {"reasons": [], "about": {}}, 1.0, 1.0)
     RvcModelStore(service.services.database, caller).add(model)
     made = tmp_path_factory.mktemp("rvc") / "model"
@@ -133,6 +148,9 @@ def owned(service: Service, ana: TestClient, tmp_path_factory: pytest.TempPathFa
         "profile": profile,
         "dataset": "anas",
         "run": "anas-run",
+        "checkpoint": "anas-run/base",
+        "dotted": "anas-run.step-000001",
+        "comparison": "job_compared",
         "rvc": "rvc_anas",
         "entry": str(entry),
         "key": key,
@@ -202,6 +220,7 @@ def test_lists_have_ones_own(bea: TestClient, ana: TestClient, root: TestClient,
             "rvc": "/rvc-models",
             "entry": "/text/dictionary?search=GIF",
             "run": "/training/checkpoints",
+            "comparison": "/training/comparisons",
         }
         return {name: f'"{owned[name]}"' in client.get(path).text for name, path in lists.items()}
 

@@ -259,17 +259,6 @@ def test_a_voice_has_every_field(service: Service) -> None:
     assert set(VOICE_FIELDS) <= set(service.client.get("/voices/silence_male").json())
 
 
-@pytest.mark.parametrize(("method", "path"), [(m, p) for m, p, _ in ROUTES if "finetune" in p])
-def test_what_is_not_built_says_so(service: Service, method: str, path: str) -> None:
-    sent: dict[str, Any] = {}
-    if method == "POST":
-        sent = {"json": {"text": "Bom dia."}}
-    response = service.client.request(method, path.format(checkpoint_name="c", filename="f.wav"), **sent)
-    problem = response.json()
-    assert response.status_code == 501 and problem["code"] == "finetune_not_built"
-    assert response.headers["content-type"] == "application/problem+json"
-
-
 @pytest.mark.parametrize(
     ("path", "sent", "field"),
     [
@@ -280,7 +269,7 @@ def test_what_is_not_built_says_so(service: Service, method: str, path: str) -> 
         ("/v1/finetune/synthesize", {"json": {}}, "text"),
     ],
 )
-def test_arguments_of_what_is_not_built_are_checked(service: Service, path: str, sent: dict, field: str) -> None:
+def test_arguments_are_checked(service: Service, path: str, sent: dict, field: str) -> None:
     if "data" in sent and "files" not in sent:
         sent = {"files": {name: (None, value) for name, value in sent["data"].items()}}
     response = service.client.post(path, **sent)

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 from speech.engines.xtts.adapters import ADAPTER
@@ -59,7 +60,8 @@ def finetune(run: Run, reporter: Reporter, after: After = lambda step: None) -> 
     the checkpoints are.
 
     Raises SpeechError `nothing_to_train_on`, `dataset_too_small`, `run_of_other_data`, `device_missing`,
-    `training_disk_full` and as checkpoint and dataset readers do; Stopped, with everything to go on in `run.folder`.
+    `resume_damaged`, `training_disk_full` and as checkpoint and dataset readers do; Stopped, with everything to go on
+    in `run.folder`.
     """
     _check_device(run.options.run.device)
     checkpoint, manifest = open_checkpoint(run.checkpoint_dir), run.clips()
@@ -72,7 +74,7 @@ def finetune(run: Run, reporter: Reporter, after: After = lambda step: None) -> 
     snapshots = Snapshots(
         run.folder / CHECKPOINTS, run.options.policy(loop.validate_every), _writer(run, checkpoint, trainable, manifest)
     )
-    saved = load_checkpoint(run.folder / RESUME)
+    saved = _saved(run.folder / RESUME)
     curve = Curve(run.folder, reporter, saved["step"] if saved else 0)
     try:
         figures = fit(trainable, loop, run.folder / RESUME, curve, after, snapshots, note="training.stage.learning")
@@ -86,6 +88,14 @@ def finetune(run: Run, reporter: Reporter, after: After = lambda step: None) -> 
         keep_speed(run.folder, run.options, operations / figures["step_s"])
     kept = [path.name for path, _ in snapshots_in(run.folder / CHECKPOINTS)]
     return {**figures, "clips": len(train), "held_out": len(held_out), "refused": len(refused), "checkpoints": kept}
+
+
+def _saved(path: Path) -> Any | None:
+    """Raises SpeechError `resume_damaged`; the checkpoints of the run are not touched."""
+    try:
+        return load_checkpoint(path)
+    except (RuntimeError, ValueError, KeyError, EOFError, UnpicklingError) as error:
+        raise SpeechError("resume_damaged", file=path.name, run=path.parent.name, reason=str(error)[:120]) from error
 
 
 def _check_device(device: str) -> None:
