@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from app.commands.console import Console, language_of
 from app.commands.dataset_arguments import add_arguments
+from app.commands.morph_arguments import add_morph_arguments
 from app.errors import Problem
 from app.statuses import STATUS
 from speech.errors import SpeechError
@@ -135,6 +136,7 @@ def build_parser(console: Console) -> Parser:
     _dictionary_options(parser.command(group, "dictionary", None))
     _clone_options(parser.command(group, "clone", clone))
     _convert_options(parser.command(group, "convert", convert))
+    add_morph_arguments(parser.command(group, "morph", None))
     models = parser.command(group, "models", None)
     actions = models.group()
     for name in ("list", "pull", "verify", "licences"):

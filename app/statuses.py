@@ -186,6 +186,20 @@ _VOICES = {  # voices and their files
     "voice_not_fitted": 404,
     "voice_without_report": 404,
 }
+_BLENDS = {  # voices mixed of others
+    "bad_weight": 400,
+    "morph_engines_differ": 422,
+    "morph_method": 422,
+    "morph_of_blends": 422,
+    "morph_path": 422,
+    "morph_path_fitted": 422,
+    "morph_path_not_kept": 422,
+    "morph_path_not_offered": 422,
+    "morph_same_voice": 422,
+    "morph_voices": 422,
+    "morph_weights": 422,
+    "engine_cannot_blend": 422,
+}
 _RECORDINGS = {  # recordings and what is in them
     "audio_empty": 422,
     "audio_mostly_lost": 422,
@@ -385,6 +399,7 @@ STATUS: Mapping[str, int] = {
     **_HOST,
     **_MODELS,
     **_F5,
+    **_BLENDS,
     **_VOICES,
     **_RECORDINGS,
     **_CLONING,

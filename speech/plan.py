@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from speech.engines.base import ConverterInfo, EngineInfo, Value
+from speech.engines.blend import Blend
 from speech.text.dictionary import Entry
 from speech.text.sentences import Sentence
 from speech.voices import Voice
@@ -52,6 +53,7 @@ class Plan:
     info: EngineInfo
     seed: int | None = None  # of an engine that is seeded: the one asked for, or one that was drawn
     conversion: ConversionStep | None = None  # after the synthesis
+    blend: Blend | None = None  # of voices of the engine, instead of `voice`
     entries: tuple[Entry, ...] = ()  # of the dictionary, as far as the text needs them
 
     @property

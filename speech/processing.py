@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from speech.engines.base import Parameter
+from speech.voices import SHAPE_RANGES
 
 if TYPE_CHECKING:  # numpy costs a quarter of the service's start
     from speech.audio import Audio
@@ -30,6 +31,9 @@ PARAMETERS = (
     Parameter("pause_optimization", True),
 )
 
+# Of every engine: what a voice or a request changes of how it sounds.
+SHAPE = tuple(Parameter(name, 0.0, *SHAPE_RANGES[name]) for name in ("pitch_semitones", "tone_db"))
+
 
 @dataclass(frozen=True)
 class ProcessingOptions:
@@ -46,6 +50,8 @@ class ProcessingOptions:
     deessing_frequency: float = 6000  # Hz, above which
     add_breathing: bool = False  # a breath in the pause after a sentence
     breathing_strength: float = 0.3  # 0 to 1, of that
+    pitch_semitones: float = 0.0  # up, or down below 0; timing and timbre stay
+    tone_db: float = 0.0  # brighter, or darker below 0
     pause_optimization: bool = False  # pauses inside a sentence are not longer than 0.7 s
 
     @classmethod
@@ -57,13 +63,15 @@ class ProcessingOptions:
     @property
     def is_any(self) -> bool:
         """Whether anything is to be done."""
-        return any(getattr(self, one.name) is True for one in fields(self))
+        return bool(self.pitch_semitones or self.tone_db) or any(
+            getattr(self, one.name) is True for one in fields(self)
+        )
 
 
 def with_steps(table: Sequence[Parameter], given: Mapping[str, object]) -> tuple[Parameter, ...]:
     """An engine's parameters, and the steps among `given` that are not its own."""
     own = {parameter.name for parameter in table}
-    return (*table, *(one for one in PARAMETERS if one.name in given and one.name not in own))
+    return (*table, *(one for one in (*PARAMETERS, *SHAPE) if one.name in given and one.name not in own))
 
 
 def process(audio: Audio, options: ProcessingOptions) -> Audio:
@@ -71,11 +79,16 @@ def process(audio: Audio, options: ProcessingOptions) -> Audio:
     from speech.dsp.delivery import breathe, even_pauses, stress
     from speech.dsp.loudness import normalize_loudness
     from speech.dsp.repair import declip, deess, denoise
+    from speech.dsp.shape import shift_pitch, tilt
 
     if options.apply_declipping:
         audio = declip(audio)
     if options.denoise_audio:
         audio = denoise(audio, options.noise_reduction_strength)
+    if options.pitch_semitones:
+        audio = shift_pitch(audio, options.pitch_semitones)
+    if options.tone_db:
+        audio = tilt(audio, options.tone_db)
     if options.apply_deessing:
         audio = deess(audio, options.deessing_frequency)
     if options.pause_optimization:

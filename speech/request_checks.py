@@ -12,18 +12,22 @@ from speech.processing import with_steps
 from speech.text.language import guess
 from speech.text.reading import DEFAULT, Reading, ReadingOptions, read
 from speech.text.script import unreadable
-from speech.voices import MANY_LANGUAGES, Voice
+from speech.voices import MANY_LANGUAGES, Shape, Voice
 
 MAX_CHARS = 10_000  # of one request, the base API's bound
 MAX_SEED = 2**32 - 1
 CHECK_TRIES, MOST_CHECK_TRIES = 3, 6  # how often a sentence is spoken at most until it is heard as it is written
 
 
-def checked_parameters(info: EngineInfo, given: Mapping[str, float | bool]) -> dict[str, float | bool]:
-    """Every parameter of the engine, the given ones checked; steps of processing where they are given.
+def checked_parameters(
+    info: EngineInfo, given: Mapping[str, float | bool], shape: Shape = Shape()
+) -> dict[str, float | bool]:
+    """Every parameter of the engine, the given ones checked; steps of processing where they are given. What `shape`
+    says of the voice is added, and what is used comes out.
 
     Raises SpeechError `unknown_parameter`, `parameter_out_of_range`.
     """
+    given = _shaped(info, given, shape)
     known = {parameter.name: parameter for parameter in with_steps(info.parameters, given)}
     for name, value in given.items():
         if name not in known:
@@ -34,6 +38,17 @@ def checked_parameters(info: EngineInfo, given: Mapping[str, float | bool]) -> d
         if not (math.isfinite(value) and low <= value <= high):
             raise SpeechError("parameter_out_of_range", parameter=name, value=value, minimum=low, maximum=high)
     return {name: given.get(name, parameter.default) for name, parameter in known.items()}
+
+
+def _shaped(info: EngineInfo, given: Mapping[str, float | bool], shape: Shape) -> dict[str, float | bool]:
+    """`given` and what the voice does to it: pitch and tone are added, the speed is multiplied."""
+    made = dict(given)
+    for name in ("pitch_semitones", "tone_db"):
+        if (own := getattr(shape, name)) != 0:
+            made[name] = given.get(name, 0.0) + own
+    if shape.speed != 1:
+        made["speed"] = given.get("speed", 1.0) * shape.speed
+    return made
 
 
 def checked_seed(info: EngineInfo, seed: int | None) -> int | None:

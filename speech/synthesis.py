@@ -24,6 +24,7 @@ from speech.engines.base import (
     SpeechRequest,
     VoiceConverter,
 )
+from speech.engines.blend import Blend
 from speech.engines.pool import EnginePool, PoolStats
 from speech.engines.records import Installation
 from speech.engines.registry import Registry
@@ -222,7 +223,8 @@ class Synthesizer:
         *,
         engine: str,
         language: str,
-        voice: str | Voice,
+        voice: str | Voice = "",
+        blend: Blend | None = None,
         parameters: Mapping[str, float | bool] | None = None,
         seed: int | None = None,
         conversion: ConversionAsked | None = None,
@@ -231,15 +233,18 @@ class Synthesizer:
         """Check a request; loads nothing and takes milliseconds.
 
         `reading` says how line breaks are taken and holds the dictionary; entries for other languages and voices are
-        passed over. A `voice` that is given whole need not be one of the engine's. `language` is a BCP 47 tag or "" for
-        the voice's own, or the text's where the voice has none.
+        passed over. A `voice` that is given whole need not be one of the engine's; a `blend` of voices stands for one.
+        `language` is a BCP 47 tag or "" for the voice's own, or the text's where the voice has none.
         `seed` None draws one where the engine is seeded.
         Raises SpeechError: `engine_not_built`, `unknown_engine`, `unknown_voice`, `language_not_spoken`,
         `language_needed`, what `checked_reading` raises, `unknown_parameter`, `parameter_out_of_range`,
-        `seed_not_used`; for an engine that has no voices what `Engine.check` raises; of a conversion
-        `unknown_converter` and what its parameters raise.
+        `seed_not_used`; of a blend what `Registry.check_blend` raises; for an engine that has no voices what
+        `Engine.check` raises; of a conversion `unknown_converter` and what its parameters raise.
         """
         chosen = self._engine(engine)
+        if blend:
+            self.registry.check_blend(engine, blend)
+            [voice, *_] = [voice_of(chosen, one, self._may_see) for one in blend.voices]
         speaking = voice if isinstance(voice, Voice) else voice_of(chosen, voice, self._may_see)
         spoken = match_language(language or own_language(speaking, text, chosen.info), chosen.info)
         step = self._conversion_step(conversion, spoken) if conversion else None
@@ -250,18 +255,19 @@ class Synthesizer:
             voice=speaking,
             language=spoken,
             language_requested=language,
-            parameters=checked_parameters(chosen.info, parameters or {}),
+            parameters=checked_parameters(chosen.info, parameters or {}, speaking.shape),
             sentences=read_out.sentences,
             sample_rate=step.info.sample_rate if step else chosen.info.sample_rate,
             info=chosen.info,
             seed=checked_seed(chosen.info, seed),
             conversion=step,
+            blend=blend,
             entries=read_out.entries,
         )
 
     def speak(self, plan: Plan) -> Generator[Chunk, None, None]:
         """The sound of a plan, each sentence converted and processed. Raises what `EnginePool.acquire` raises."""
-        request = SpeechRequest(plan.sentences, plan.language, plan.voice, plan.parameters, plan.seed)
+        request = SpeechRequest(plan.sentences, plan.language, plan.voice, plan.parameters, plan.seed, plan.blend)
         with self.pool.acquire(plan.voice.loaded_as) as engine:
             chunks, steps = cast(Engine, engine).speak(request), ProcessingOptions.of(plan.parameters)
             try:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from speech.errors import SpeechError
 from speech.files import write_whole
+from speech.voices import Shape, shape_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -74,6 +75,10 @@ class VoiceDocument:
     provenance: Mapping[str, Any] = field(default_factory=dict)  # where the clips come from
     tags: tuple[str, ...] = ()
 
+    @property
+    def shape(self) -> Shape:
+        return shape_of(self.provenance.get("shape", {}))
+
     def to_json(self) -> str:
         meta = asdict(self.meta)
         more = {"clips": [asdict(clip) for clip in self.clips], "provenance": self.provenance, "tags": list(self.tags)}
@@ -94,8 +99,9 @@ class VoiceDocument:
             if version != FORMAT_VERSION:
                 raise ValueError(f"format_version is {str(version)[:20]}")
             clips, tags = document.pop("clips", None), document.pop("tags", None)
-            provenance = document.pop("provenance", None)
-            return cls(_meta(document), _clips(clips), _mapping(provenance), _tags(tags))
+            provenance = _mapping(document.pop("provenance", None))
+            shape_of(provenance.get("shape", {}))
+            return cls(_meta(document), _clips(clips), provenance, _tags(tags))
         except (ValueError, TypeError, RecursionError) as error:
             raise SpeechError("voice_file_malformed", path=name, reason=str(error)[:200]) from error
 

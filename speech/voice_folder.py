@@ -159,7 +159,7 @@ class ListedVoices:
         stamp = self._folder.stamp()
         listed, voices = self._listed
         if listed != stamp:
-            voices = tuple(self._voice(one.meta) for one in self._folder.documents() if self._speaks(one))
+            voices = tuple(self._voice(one) for one in self._folder.documents() if self._speaks(one))
             self._listed = (stamp, voices)
         return voices
 
@@ -171,7 +171,8 @@ class ListedVoices:
         except SpeechError:  # it went while it was looked at
             return False
 
-    def _voice(self, meta: VoiceMeta) -> Voice:
+    def _voice(self, document: VoiceDocument) -> Voice:
+        meta = document.meta
         weights = self._folder.weights(meta.voice_id) if meta.engine == self._engine else None
         return Voice(
             meta.voice_id,
@@ -180,6 +181,7 @@ class ListedVoices:
             meta.gender,
             meta.title,
             is_stock=False,
+            shape=document.shape,
             made_for=meta.engine,
             weights=str(weights or ""),
         )

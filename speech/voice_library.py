@@ -39,7 +39,9 @@ if TYPE_CHECKING:
 
 SAMPLE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 # Words that follow /voices/ in the service's routes.
-RESERVED = frozenset({"clone", "convert", "efforts", "export", "fit", "import", "intake", "presets", "samples"})
+RESERVED = frozenset(
+    {"clone", "convert", "efforts", "export", "fit", "import", "intake", "morph", "presets", "samples", "style"}
+)
 MOST_CLIPS_S = 90.0  # of clips that a voice keeps
 LEFTOVER_S = 3600  # after which a folder that a killed process was making or deleting is swept away
 
@@ -105,7 +107,7 @@ class VoiceLibrary(VoiceFolder):
             shutil.rmtree(trash, ignore_errors=True)
 
     def export(self, voice_id: str, path: Path) -> None:
-        """One file with the clips and what the engine made that the voice was made for.
+        """One file with the clips, where it comes from and what the engine made that the voice was made for.
 
         Raises SpeechError `unknown_voice`, `voice_with_weights`, `output_unwritable`.
         """
@@ -116,7 +118,7 @@ class VoiceLibrary(VoiceFolder):
         tensors = read_tensors(parts[engine]) if engine in parts else {}
         folder = self.folder(voice_id) / CLIPS
         try:
-            if document.clips:
+            if document.clips or document.provenance:
                 sounds = {clip.file: (folder / clip.file).read_bytes() for clip in document.clips}
                 write_document(path, document, tensors, sounds)
             else:

@@ -310,7 +310,13 @@ def _of_cloned(services: Services, voice_id: str) -> dict[str, Any]:
         "created_at": meta.created_at,
         "duration": meta.reference_s,
         "effort": meta.effort,
-        "consent": ConsentView(statement=meta.consent.statement, given_at=meta.consent.given_at),
+        "consent": _consent(meta),
         "samples": [path.stem for path in _samples_of(services, voice_id)],
         "has_report": bool(meta.report),
     }
+
+
+def _consent(meta: VoiceMeta) -> ConsentView | None:
+    """None where nobody had to agree: a mixture of stock voices."""
+    statement = meta.consent.statement
+    return ConsentView(statement=statement, given_at=meta.consent.given_at) if statement else None

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from speech.audio import Audio
+from speech.engines.blend import Blend
 from speech.models import ModelStore
 from speech.text.sentences import Sentence
 from speech.voices import Voice
@@ -59,6 +60,7 @@ class EngineInfo:
     char_limits: Mapping[str, int] = field(default_factory=dict)  # by tag, where a language has its own `max_chars`
     is_seeded: bool = False  # whether a seed decides over its sound; without one the same request sounds the same
     batch_size: int = 1  # requests that one step of the network serves; more than that wait for each other
+    can_glide: bool = False  # whether a blend of its voices may change within an utterance
     without_effect: tuple[str, ...] = ()  # parameters that its contract has and nothing depends on
 
     def max_chars_of(self, language: str) -> int:
@@ -74,6 +76,7 @@ class SpeechRequest:
     voice: Voice
     parameters: Mapping[str, float | bool] = field(default_factory=dict)  # by Parameter.name; the rest are defaults
     seed: int | None = None  # of engines that are seeded
+    blend: Blend | None = None  # of voices, instead of `voice`; of engines whose record has a `blender`
 
 
 @dataclass(frozen=True, eq=False)

@@ -66,6 +66,8 @@ class EngineRecord:
     # Module with `is_stock(voice_id)`, and `check(base_model, base_sha256, tensors)` of what is fitted, or
     # `check_clips(clips)` of the sounds it hears a speaker in.
     voice_format: str = ""
+    # "module:function" of (blend, store, folder): what a voice file keeps of a blend; "": its voices cannot be mixed.
+    blender: str = ""
     exporter: str = ""  # "module:function" that writes a voice as files for other programs
     profiles: tuple[QualityProfile, ...] = ()  # built in; none: one of the parameters' defaults
     presets: tuple[Preset, ...] = ()  # the first is used where a request names neither preset nor voice

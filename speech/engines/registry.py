@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from speech.engines.base import Engine, EngineOptions, VoiceConverter
+from speech.engines.blend import Blend, check_blend
 from speech.engines.f5.record import RECORD as F5TTS
 from speech.engines.kokoro.record import CONVERTER as KOKORO_CONVERTER
 from speech.engines.kokoro.record import RECORD as KOKORO
@@ -74,6 +75,29 @@ class Registry:
             choices = [name for name, record in self.engines.items() if record.exporter]
             raise SpeechError("voice_not_exportable", voice=voice_id, engine=engine, choices=choices)
         return list(_named(exporter)(library, voice_id, store, folder))
+
+    def blended(self, engine: str, blend: Blend, store: ModelStore, library: VoiceFolder) -> Mapping[str, Any]:
+        """`tensors`, `base_model` and `base_sha256` of a voice that is a blend. Raises SpeechError as `check_blend`."""
+        self.check_blend(engine, blend, is_kept=True)
+        made: Mapping[str, Any] = _named(self.engine(engine).blender)(blend, store, library)
+        return made
+
+    def check_blend(self, engine: str, blend: Blend, is_kept: bool = False) -> None:
+        """Whether `engine` can speak a blend, and a voice can be made of it.
+
+        Raises SpeechError `engine_cannot_blend`, `morph_path_not_offered`, `morph_path_not_kept`, and what
+        `blend.check_blend` raises.
+        """
+        record = self.engine(engine)
+        if not record.blender:
+            choices = [name for name, one in self.engines.items() if one.blender]
+            raise SpeechError("engine_cannot_blend", engine=record.info.title, choices=choices)
+        check_blend(blend)
+        if blend.is_path and not record.info.can_glide:
+            choices = [name for name, one in self.engines.items() if one.info.can_glide]
+            raise SpeechError("morph_path_not_offered", engine=record.info.title, choices=choices)
+        if blend.is_path and is_kept:
+            raise SpeechError("morph_path_not_kept")
 
     def build_engine(self, name: str, options: EngineOptions) -> Engine:
         """A new, unloaded engine. Raises what `engine` raises."""

@@ -89,6 +89,11 @@ export function createApi({ language, unreachable, fetch = globalThis.fetch.bind
   return {
     get: json,
     post,
+    /** What a request is answered with as sound. @param {string} path @param {Record<string, unknown>} body @returns {Promise<Blob>} */
+    sound: async (path, body) => {
+      const headers = { "Content-Type": "application/json" };
+      return (await send(path, { method: "POST", headers, body: JSON.stringify(body) })).blob();
+    },
     /** @param {string} path @returns {Promise<any>} */
     remove: (path) => json(path, { method: "DELETE" }),
     /**

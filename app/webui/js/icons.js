@@ -31,6 +31,7 @@ const DRAWINGS = /** @type {Record<string, ReturnType<typeof svg>>} */ ({
   dashboard: svg`<path d="M4 20v-8M10 20V4M16 20v-5M21 20H3"/>`,
   batch: svg`<rect x="4" y="8" width="12" height="12" rx="1.500"/><path d="M8 4.500h11.500V16"/>`,
   convert: svg`<path d="M4 8h13M13.500 4.500L17 8l-3.500 3.500M20 16H7M10.500 12.500L7 16l3.500 3.500"/>`,
+  morph: svg`<circle cx="9" cy="12" r="6"/><circle cx="15" cy="12" r="6"/><path d="M12 7.500v9"/>`,
   profiles: svg`<path d="M4 7h9M17 7h3M4 17h3M11 17h9"/><circle cx="15" cy="7" r="2"/><circle cx="9" cy="17" r="2"/>`,
   settings: svg`<circle cx="12" cy="12" r="3"/><path d="M12 3v3M12 18v3M3 12h3M18 12h3M5.600 5.600l2.100 2.100M16.300 16.300l2.100 2.100M5.600 18.400l2.100-2.100M16.300 7.700l2.100-2.100"/>`,
   account: svg`<circle cx="12" cy="8.5" r="4"/><path d="M4.5 20.5c0-4.5 3.5-7 7.5-7s7.500 2.500 7.500 7"/>`,

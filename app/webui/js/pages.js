@@ -19,6 +19,7 @@ export const PAGES = [
   { name: "voices", group: "studio", load: () => import("./pages/voices.js") },
   { name: "dictionary", group: "studio", load: () => import("./pages/dictionary.js") },
   { name: "convert", group: "studio", load: () => import("./pages/convert.js") },
+  { name: "morph", group: "studio", load: () => import("./pages/morph.js") },
   { name: "clone", group: "studio", load: () => import("./pages/clone.js") },
   { name: "components", group: "system", load: () => import("./pages/components.js") },
   { name: "account", group: "system", load: () => import("./pages/account.js") },

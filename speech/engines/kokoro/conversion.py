@@ -31,11 +31,12 @@ from speech.engines.kokoro.alignment import (
     guide_voice,
     pitch,
 )
+from speech.engines.kokoro.blending import stock_style
 from speech.engines.kokoro.onnx_file import OnnxFile
 from speech.engines.kokoro.phonemes import TOKENS, phonemize, tokens
 from speech.engines.kokoro.record import CONVERTER, ENGINE, SAMPLE_RATE
-from speech.engines.kokoro.runtime import STYLE_ROWS, Style, load_voice
-from speech.engines.kokoro.voices import by_language, recipe, stock_ids
+from speech.engines.kokoro.runtime import STYLE_ROWS, Style
+from speech.engines.kokoro.voices import by_language, stock_ids
 from speech.errors import SpeechError
 from speech.text.normalize import normalize
 from speech.text.script import has_speech
@@ -89,12 +90,12 @@ class Halves:
         self._first: Any = onnxruntime.InferenceSession(first, options, providers=providers)
         self._second: Any = onnxruntime.InferenceSession(second, options, providers=providers)
 
-    def read(self, tokens: Sequence[int], style: Curve) -> Reading:
+    def read(self, tokens: Sequence[int], style: Curve, speed: float = 1.0) -> Reading:
         """`tokens` without pads, `style` (256,)."""
         inputs = {
             self._tokens: np.array([[0, *tokens, 0]], np.int64),
             "style": style[None],
-            "speed": np.ones(1, np.float32),
+            "speed": np.array([speed], np.float32),
         }
         text, frames, f0, loudness = self._first.run([TEXT, FRAMES, F0, ENERGY], inputs)
         return Reading(text[0], frames.reshape(-1).astype(np.int64), f0[0], loudness[0])
@@ -198,10 +199,7 @@ class KokoroConverter:
         return self._style(guide_voice(np.concatenate([line.f0 for line in lines])))
 
     def _style(self, voice_id: str) -> Style:
-        folder = self._voices_path()
-        parts = [load_voice(folder / f"{name}.bin") * np.float32(part) for name, part in recipe(voice_id).items()]
-        style: Style = np.sum(parts, axis=0, dtype=np.float32)
-        return style
+        return stock_style(self._voices_path(), voice_id)
 
     def _speaking(self, stock: Halves, voice_id: str) -> tuple[Halves, Style]:
         """The network and the style table (510, 256) of a voice. Raises SpeechError `unknown_voice`."""
@@ -215,6 +213,8 @@ class KokoroConverter:
             stamp = next(stamp for stamp in library.stamp() if stamp[0] == voice_id)
             if self._fitted is None or self._fitted[0] != stamp:
                 adapter = Adapter.from_tensors(read_tensors(path))
+                if not adapter.names():  # a blend of stock voices is a style alone
+                    return stock, adapter.style
                 merged = merge(self._model_path(), adapter, self._options.precision)
                 self._fitted = (stamp, Halves(merged, self._options.threads), adapter.style)
             return self._fitted[1:]

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
+import threading
 from collections import deque
 from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
-
 from speech.audio import Audio, join
 from speech.dsp import append_silence, fade, limit_peak, silence, trim
 from speech.engines.base import Chunk, EngineOptions, SpeechRequest
+from speech.engines.blend import Blend
+from speech.engines.kokoro.adapter import Adapter, merge
+from speech.engines.kokoro.blending import KokoroVoices, blended, stock_style
+from speech.engines.kokoro.conversion import Halves
 from speech.engines.kokoro.fitted import FittedVoices
+from speech.engines.kokoro.gliding import Glide, styles_of
 from speech.engines.kokoro.phonemes import phonemize, tokens
 from speech.engines.kokoro.record import RECORD, SAMPLE_RATE
-from speech.engines.kokoro.runtime import STYLE_ROWS, Runtime, Runtimes, Style, load_voice
-from speech.engines.kokoro.voices import by_language, recipe, stock_ids
+from speech.engines.kokoro.runtime import STYLE_ROWS, Runtime, Runtimes, Style
+from speech.engines.kokoro.voices import by_language, stock_ids
 from speech.errors import SpeechError
 from speech.text.sentences import Sentence
+from speech.voice_folder import VoiceFolder
 from speech.voices import Voice
 
 PARAGRAPH_PAUSES = 2.5  # times the sentence pause, after a paragraph
@@ -68,7 +74,7 @@ class KokoroEngine:
 
     def memory_bytes(self) -> int:
         fitted = self._fitted.memory_bytes() if self._fitted else 0
-        return fitted + (self._loaded.stock.size_bytes if self._loaded else 0)
+        return fitted + (self._loaded.size_bytes if self._loaded else 0)
 
     def voices(self) -> tuple[Voice, ...]:
         return by_language(stock_ids()) + (self._fitted.voices() if self._fitted else ())
@@ -77,7 +83,10 @@ class KokoroEngine:
         """As the protocol says; after the first sentence, as many are made side by side as there are cores."""
         if not self._loaded:
             raise SpeechError("engine_not_loaded", engine=self.info.name)
-        executor, (runtimes, style) = self._loaded.executor, self._speaking(self._loaded, request.voice.voice_id)
+        if request.blend and request.blend.is_path:
+            yield from self._glide(self._loaded, request, request.blend)
+            return
+        executor, (runtimes, style) = self._loaded.executor, self._speaking(self._loaded, request)
         waiting = deque(range(1, len(request.sentences) + 1))
         running: deque[Future[Audio]] = deque()
 
@@ -98,10 +107,34 @@ class KokoroEngine:
             for future in running:
                 future.cancel()
 
-    def _speaking(self, loaded: _Loaded, voice_id: str) -> tuple[Runtimes, Style]:
-        """The network and the style of a voice; those of a fitted one are its own."""
+    def _glide(self, loaded: _Loaded, request: SpeechRequest, blend: Blend) -> Generator[Chunk, None, None]:
+        """One sentence after the other along the path."""
+        glide = Glide(loaded.halves(), blend, styles_of(self._adapters(blend)))
+        speed = float(request.parameters.get("speed", 1.0))
+        cuts = [[tokens(piece) for piece in _pieces(request, one)] for one in request.sentences]
+        total, done = sum(len(ids) for pieces in cuts for ids in pieces) or 1, 0
+        for number, pieces in enumerate(cuts, 1):
+            said = []
+            for ids in pieces:
+                said.append(Audio(glide.say(ids, done / total, (done + len(ids)) / total, speed), SAMPLE_RATE))
+                done += len(ids)
+            heard = _heard(request, number, said)
+            yield Chunk(heard.samples, heard.sample_rate)
+
+    def _adapters(self, blend: Blend) -> dict[str, Adapter]:
+        folder = VoiceFolder(self._options.voices_dir) if self._options.voices_dir else None
+        return KokoroVoices(self._voices_path(), folder).adapters(blend.voices)
+
+    def _speaking(self, loaded: _Loaded, request: SpeechRequest) -> tuple[Runtimes, Style]:
+        """The network and the style of a voice or a blend; those of a fitted one are its own."""
+        blend, voice_id = request.blend, request.voice.voice_id
+        if blend:
+            made = blended(self._adapters(blend), blend.points[0], blend.method)
+            return loaded.merged(made, self._options.precision), made.style
         if voice_id in stock_ids() or not self._fitted:
             return loaded.stock, self._style(voice_id)
+        if (style := self._fitted.style_alone(voice_id)) is not None:
+            return loaded.stock, style
         model = self._fitted.model(voice_id, self._model_path, loaded.stock.size_bytes)
         return model.runtimes, model.style
 
@@ -110,10 +143,7 @@ class KokoroEngine:
         return self._options.store.path(name) / f"{name}.onnx"
 
     def _load_style(self, voice_id: str) -> Style:
-        folder = self._voices_path()
-        parts = [load_voice(folder / f"{name}.bin") * np.float32(share) for name, share in recipe(voice_id).items()]
-        style: Style = np.sum(parts, axis=0, dtype=np.float32)
-        return style
+        return stock_style(self._voices_path(), voice_id)
 
     def _voices_path(self) -> Path:
         return self._options.store.path("kokoro-voices") / "voices"
@@ -123,19 +153,54 @@ class _Loaded:
     """What an engine holds while it is loaded."""
 
     def __init__(self, model: Path, threads: int) -> None:
+        self._model, self._threads = model, threads
+        self._lock = threading.Lock()
+        self._halves: Halves | None = None
+        self._merged: tuple[bytes, Runtimes] | None = None
         self.stock = Runtimes(model, threads)
         self.executor = ThreadPoolExecutor(threads, "kokoro")
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the stock network, and of what blends brought."""
+        parts = (self.stock, self._halves, self._merged and self._merged[1])
+        return sum(part.size_bytes for part in parts if part)
+
+    def halves(self) -> Halves:
+        """The network cut in two, for utterances along a path."""
+        with self._lock:
+            self._halves = self._halves or Halves(self._model, self._threads)
+            return self._halves
+
+    def merged(self, adapter: Adapter, precision: str) -> Runtimes:
+        """The network with a blend of fitted voices in it; the one used last is kept."""
+        if not adapter.names():
+            return self.stock
+        tensors = adapter.to_tensors()
+        key = hashlib.sha256(b"".join(name.encode() + tensors[name].tobytes() for name in sorted(tensors))).digest()
+        with self._lock:
+            if self._merged is None or self._merged[0] != key:
+                self._merged = None
+                self._merged = (key, Runtimes(merge(self._model, adapter, precision), self._threads))
+            return self._merged[1]
 
 
 def _sentence(runtime: Runtime, request: SpeechRequest, style: Style, number: int) -> Audio:
     """Sentence `number` (from 1) as it is heard, with the pause that follows it."""
+    speed = float(request.parameters.get("speed", 1.0))
+    pieces = _pieces(request, request.sentences[number - 1])
+    said = [Audio(runtime.synthesize(tokens(piece), style, speed), SAMPLE_RATE) for piece in pieces]
+    return _heard(request, number, said)
+
+
+def _pieces(request: SpeechRequest, sentence: Sentence) -> list[str]:
+    return cut(phonemize(sentence.text, request.language, sentence.given), STYLE_ROWS)
+
+
+def _heard(request: SpeechRequest, number: int, pieces: list[Audio]) -> Audio:
+    """Sentence `number` of what the network said, with the pause that follows it."""
     sentence = request.sentences[number - 1]
     is_first, is_last = number == 1, number == len(request.sentences)
-    speed = float(request.parameters.get("speed", 1.0))
-    pieces = [
-        Audio(runtime.synthesize(tokens(piece), style, speed), SAMPLE_RATE)
-        for piece in cut(phonemize(sentence.text, request.language, sentence.given), STYLE_ROWS)
-    ]
     if not pieces:
         return silence(_pause_s(request, sentence, is_last), SAMPLE_RATE)
     head_s, tail_s = OUTER_S[0] if is_first else INNER_S[0], OUTER_S[1] if is_last else INNER_S[1]

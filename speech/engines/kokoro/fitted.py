@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from weakref import WeakSet
 
-from speech.engines.kokoro.adapter import Adapter, merge
+from speech.engines.kokoro.adapter import STYLE, Adapter, merge
 from speech.engines.kokoro.record import ENGINE
 from speech.engines.kokoro.runtime import Runtimes, Style
 from speech.errors import SpeechError
@@ -32,6 +32,8 @@ class FittedModel:
 class _Entry:
     stamp: Stamp  # of the file it is loaded from
     model: FittedModel | None = None
+    tensors: frozenset[str] | None = None  # names of what the file holds; None: not looked at yet
+    style: Style | None = None  # of a voice that is no more than that
 
 
 class FittedVoices:
@@ -69,6 +71,17 @@ class FittedVoices:
                 with self._lock:
                     self._alive.add(entry.model)
             return entry.model
+
+    def style_alone(self, voice_id: str) -> Style | None:
+        """The style of a voice that the stock network speaks; None where weights of it are fitted.
+
+        Raises SpeechError `unknown_voice`, and what reading raises.
+        """
+        entry = self._entry(voice_id)
+        if entry.tensors is None:
+            entry.tensors = frozenset(tensors := read_tensors(self._library.path(voice_id, ENGINE)))
+            entry.style = Adapter.from_tensors(tensors).style if entry.tensors == {STYLE} else None
+        return entry.style
 
     def memory_bytes(self) -> int:
         """Of every network that is loaded, those in use by a request although replaced included."""

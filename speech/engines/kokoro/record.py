@@ -33,6 +33,7 @@ RECORD = EngineRecord(
         licence=LICENCE,
         parameters=PARAMETERS,
         max_chars=300,
+        can_glide=True,
     ),
     target="speech.engines.kokoro.engine:KokoroEngine",
     install=Installation(packages=("onnxruntime",), command=PULL_COMMAND, weights=WEIGHTS),
@@ -42,6 +43,7 @@ RECORD = EngineRecord(
     least_speech_s=6.0,
     voice_format="speech.engines.kokoro.adapter",
     exporter="speech.engines.kokoro.export:export_onnx",
+    blender="speech.engines.kokoro.blending:tensors_of",
     profiles=(
         _profile("balanced", "An even pace for most texts", True),
         _profile("audiobook", "Slower, with longer pauses", speed=0.95, sentence_pause_s=0.45),

@@ -12,6 +12,7 @@ from uuid import uuid4
 from speech.engines.base import Chunk, EngineOptions, SpeechRequest
 from speech.engines.device import has_failed
 from speech.engines.memory import available_bytes
+from speech.engines.xtts.blending import RECIPE, latents_of, mixed_latents
 from speech.engines.xtts.record import ENGINE, LANGUAGES, MODEL, RECORD, SAMPLE_RATE
 from speech.engines.xtts.tokenizer import CHAR_LIMITS, Tokenizer
 from speech.engines.xtts.voices import LEAST_S, clips_of, heard_of, studio_voices, tensors_of
@@ -92,7 +93,7 @@ class XttsEngine:
         loaded = self._loaded
         if loaded is None:
             raise SpeechError("engine_not_loaded", engine=ENGINE)
-        latents = self._latents(loaded, self._checked(request.voice))
+        latents = self._wanted(loaded, request)
         waiting = deque(utterances(request, loaded, latents))
         running: deque[tuple[int, Ticket]] = deque()
         is_heard = False
@@ -112,6 +113,17 @@ class XttsEngine:
         if not is_heard:
             raise SpeechError("speech_empty", engine=ENGINE, seed=request.seed)
 
+    def _wanted(self, loaded: Loaded, request: SpeechRequest) -> Latents:
+        if request.blend is None:
+            return self._latents(loaded, self._checked(request.voice))
+        offered = {voice.voice_id: voice for voice in self.voices()}
+        sources = {}
+        for voice_id in request.blend.voices:
+            if voice_id not in offered:  # it went after the request was checked
+                raise SpeechError("unknown_voice", voice=voice_id, engine=ENGINE, choices=list(offered))
+            sources[voice_id] = self._latents(loaded, self._checked(offered[voice_id]))
+        return mixed_latents(sources, request.blend.points[0], request.blend.method)
+
     def _checked(self, voice: Voice) -> Voice:
         """Raises SpeechError `voice_of_other_weights`: this instance has not what the voice speaks with."""
         own = self._options.weights_dir
@@ -120,16 +132,22 @@ class XttsEngine:
         return voice
 
     def _latents(self, loaded: Loaded, voice: Voice) -> Latents:
-        names = {studio.voice_id: name for name, studio in self._studio().items()}
-        if voice.voice_id in names:
-            return loaded.speakers[names[voice.voice_id]]
+        studio = {one.voice_id: loaded.speakers[name] for name, one in self._studio().items()}
+        if voice.voice_id in studio:
+            return studio[voice.voice_id]
         library = VoiceFolder(Path(voice.folder).parent) if voice.folder else self._library
         if library is None:
-            raise SpeechError("unknown_voice", voice=voice.voice_id, engine=ENGINE, choices=list(names))
+            raise SpeechError("unknown_voice", voice=voice.voice_id, engine=ENGINE, choices=list(studio))
         parts = library.parts(voice.voice_id)
-        if ENGINE in parts:
-            return loaded.latents.of(clips_of(read_tensors(parts[ENGINE])))
-        return loaded.latents.of(clips_of(tensors_of(heard_of([clip.audio for clip in library.clips(voice.voice_id)]))))
+        if ENGINE not in parts:
+            clips = [clip.audio for clip in library.clips(voice.voice_id)]
+            return loaded.latents.of(clips_of(tensors_of(heard_of(clips))))
+        tensors = read_tensors(parts[ENGINE])
+        return (
+            latents_of(tensors, studio, loaded.latents.of)
+            if RECIPE in tensors
+            else loaded.latents.of(clips_of(tensors))
+        )
 
     def _studio(self) -> Mapping[str, Voice]:
         try:

@@ -59,6 +59,7 @@ RECORD = EngineRecord(
     least_recording_s=3.0,
     least_speech_s=3.0,
     voice_format="speech.engines.xtts.voices",
+    blender="speech.engines.xtts.blending:tensors_of",
     profiles=(
         _profile("balanced", "Naturalness and stability in balance", True),
         _profile(

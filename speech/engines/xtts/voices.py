@@ -46,9 +46,20 @@ def is_stock(voice_id: str) -> bool:
 
 
 def check(base_model: str, base_sha256: str, tensors: Mapping[str, NDArray]) -> None:
-    """Whether this is a reference that the engine can hear; it fits every checkpoint.
+    """Whether this is a reference that the engine can hear, or a blend of such; it fits every checkpoint.
 
-    Raises SpeechError `voice_tensor_unknown`, `voice_tensor_shape`, `voice_tensor_values`, `reference_too_short`,
+    Raises SpeechError as `check_reference` and `blending.check` do.
+    """
+    if "recipe" in tensors:
+        from speech.engines.xtts import blending
+
+        blending.check(tensors)
+    else:
+        check_reference(tensors)
+
+
+def check_reference(tensors: Mapping[str, NDArray]) -> None:
+    """Raises SpeechError `voice_tensor_unknown`, `voice_tensor_shape`, `voice_tensor_values`, `reference_too_short`,
     `reference_silent`.
     """
     for name in sorted({"reference", "clip_samples"} ^ {*tensors}):
