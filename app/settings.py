@@ -154,6 +154,11 @@ class Settings(BaseSettings):
         return self.data_dir / "training"
 
     @property
+    def galleries_path(self) -> Path:
+        """Where indexes of galleries are kept, a folder each."""
+        return self.data_dir / "galleries"
+
+    @property
     def rvc_path(self) -> Path:
         """Where models of RVC are kept, a folder each."""
         return self.data_dir / "rvc"

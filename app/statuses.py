@@ -44,6 +44,16 @@ _XTTS = {  # XTTS and the checkpoints it reads
 }
 _RVC = {  # RVC, its models and what is wrong with them
     "f0_method_missing": 503,
+    "gallery_being_brought": 409,
+    "gallery_checksum": 502,
+    "gallery_known": 409,
+    "gallery_licence": 422,
+    "gallery_malformed": 422,
+    "gallery_model_unknown": 404,
+    "gallery_newer": 422,
+    "gallery_unknown": 404,
+    "gallery_without_sample": 404,
+    "gallery_without_url": 422,
     "rvc_config": 422,
     "rvc_index_damaged": 422,
     "rvc_index_missing": 422,

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from functools import partial
 
-from app.jobs.kinds import COMPARISON, DATASET, INSTALL, TRAINING
+from app.jobs.kinds import COMPARISON, DATASET, GALLERY, INSTALL, TRAINING
 from app.jobs.runner import Task
 from app.settings import Settings
 from app.tasks.checking_service import CheckingService
@@ -17,6 +17,7 @@ from app.tasks.conversion_service import ConversionService
 from app.tasks.convert import convert_voice
 from app.tasks.dataset import work_on_dataset
 from app.tasks.dataset_service import DatasetService
+from app.tasks.gallery import download_model
 from app.tasks.install import install_component
 from app.tasks.intake import analyze_recordings
 from app.tasks.synthesis import synthesize
@@ -49,6 +50,7 @@ def table(settings: Settings, synthesizer: Synthesizer) -> Mapping[str, Task]:
     return {
         **tasks(synthesizer, cloning, ConversionService(synthesizer)),
         INSTALL.name: installing,
+        GALLERY.name: partial(download_model, settings),
         DATASET.name: on_datasets,
         TRAINING.name: partial(train_model, training_service_of(settings, synthesizer.store)),
         COMPARISON.name: partial(compare_voices, Comparisons(settings.trainings_path), synthesizer),

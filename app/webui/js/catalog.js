@@ -8,6 +8,7 @@
  * @property {string[]} languages of its engine
  * @property {string} gender female, male or unknown
  * @property {string} engine
+ * @property {string[]} [engines] all that can speak it
  * @property {boolean} is_stock false: cloned here
  * @property {{ statement: string, given_at: string } | null} [consent] of a cloned voice's speaker
  * @property {string} [licence] of its engine's weights

@@ -31,7 +31,7 @@ export function bodyOf({ first, second, method, pitch, speed, tone, timbre, pros
 /** @type {import("../pages.js").PageModule["mount"]} */
 export function mount(root, app) {
   app.catalog.forget();
-  return loadPage(root, app, app.catalog.load, ({ voices }) => show(root, app, voices.filter(({ engines }) => engines.some((name) => MIXED.includes(name))))).close;
+  return loadPage(root, app, app.catalog.load, ({ voices }) => show(root, app, voices.filter((voice) => mixers(voice).length > 0))).close;
 }
 
 /** @param {HTMLElement} root @param {import("../app.js").App} app @param {import("../catalog.js").Voice[]} voices */
@@ -106,10 +106,13 @@ function show(root, app, voices) {
   return all(view.close, () => made.forEach((src) => URL.revokeObjectURL(src)));
 }
 
+/** Engines that speak a voice and mix it. @param {import("../catalog.js").Voice} voice @returns {string[]} */
+const mixers = ({ engine, engines }) => (engines ?? [engine]).filter((name) => MIXED.includes(name));
+
 /** Those that an engine speaks as well as `voice`, and mixes. @param {import("../catalog.js").Voice[]} voices @param {import("../catalog.js").Voice} voice */
 export function others(voices, voice) {
-  const engines = voice.engines.filter((name) => MIXED.includes(name));
-  return voices.filter(({ id, engines: theirs }) => id !== voice.id && theirs.some((name) => engines.includes(name)));
+  const engines = mixers(voice);
+  return voices.filter((other) => other.id !== voice.id && mixers(other).some((name) => engines.includes(name)));
 }
 
 const cellKey = (/** @type {number} */ timbre, /** @type {number} */ prosody) => `${timbre} ${prosody}`;
