@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from app.statuses_safety import URLS
+from app.statuses_voices import BLENDS, RVC
 
 _XTTS = {  # XTTS and the checkpoints it reads
     "checkpoint_damaged": 500,
@@ -41,32 +42,6 @@ _XTTS = {  # XTTS and the checkpoints it reads
     "xtts_precision": 500,
     "xtts_step_failed": 500,
     "xtts_text_tokens": 422,
-}
-_RVC = {  # RVC, its models and what is wrong with them
-    "f0_method_missing": 503,
-    "gallery_being_brought": 409,
-    "gallery_checksum": 502,
-    "gallery_known": 409,
-    "gallery_licence": 422,
-    "gallery_malformed": 422,
-    "gallery_model_unknown": 404,
-    "gallery_newer": 422,
-    "gallery_unknown": 404,
-    "gallery_without_sample": 404,
-    "gallery_without_url": 422,
-    "rvc_config": 422,
-    "rvc_index_damaged": 422,
-    "rvc_index_missing": 422,
-    "rvc_index_unsupported": 422,
-    "rvc_index_width": 422,
-    "rvc_intake_limits": 422,
-    "rvc_model_silent": 422,
-    "rvc_model_unknown": 404,
-    "rvc_name_taken": 409,
-    "rvc_refused": 400,
-    "rvc_suffix": 400,
-    "rvc_unsupported": 422,
-    "rvc_wrong_kind": 422,
 }
 _COMPONENTS = {  # what is brought afterwards
     "component_being_installed": 409,
@@ -195,20 +170,6 @@ _VOICES = {  # voices and their files
     "voice_is_stock": 403,
     "voice_not_fitted": 404,
     "voice_without_report": 404,
-}
-_BLENDS = {  # voices mixed of others
-    "bad_weight": 400,
-    "morph_engines_differ": 422,
-    "morph_method": 422,
-    "morph_of_blends": 422,
-    "morph_path": 422,
-    "morph_path_fitted": 422,
-    "morph_path_not_kept": 422,
-    "morph_path_not_offered": 422,
-    "morph_same_voice": 422,
-    "morph_voices": 422,
-    "morph_weights": 422,
-    "engine_cannot_blend": 422,
 }
 _RECORDINGS = {  # recordings and what is in them
     "audio_empty": 422,
@@ -402,14 +363,14 @@ _DATASETS = {  # making datasets
 STATUS: Mapping[str, int] = {
     **_XTTS,
     **_TEXT,
-    **_RVC,
+    **RVC,
     **_ENGINES,
     **_COMPONENTS,
     **_ACCOUNTS,
     **_HOST,
     **_MODELS,
     **_F5,
-    **_BLENDS,
+    **BLENDS,
     **_VOICES,
     **_RECORDINGS,
     **_CLONING,

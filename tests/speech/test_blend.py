@@ -171,10 +171,7 @@ def test_an_xtts_morph_keeps_its_recipe_and_mixes_latents(xtts_tiny: Path, tmp_p
         library.add(meta(name, engine="xtts", base_model=made["base_model"], base_sha256=""), made["tensors"], {})
     one, two = (torch.zeros(1, 32, 4), torch.ones(1, 512, 1)), (torch.ones(1, 32, 4), torch.zeros(1, 512, 1))
     known = {first: Latents(*one), second: Latents(*two)}
-    made = [
-        latents_of(read_tensors(library.path(name)), known, lambda clips: Latents(*two))
-        for name in ("um", "meio")
-    ]
+    made = [latents_of(read_tensors(library.path(name)), known, lambda clips: Latents(*two)) for name in ("um", "meio")]
     assert made[0].gpt.equal(one[0]) and made[0].speaker.equal(one[1])
     assert made[1].gpt.mean().item() == pytest.approx(0.7) and made[1].speaker.mean().item() == pytest.approx(0.3)
     assert engine.voices()[-1].engine == "xtts" and {"um", "meio"} <= {voice.voice_id for voice in engine.voices()}
