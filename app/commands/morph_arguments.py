@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import Any
 
-if TYPE_CHECKING:
-    from app.cli import Parser
-    from app.commands.console import Console
+from app.commands.console import Console
 
 
-def add_morph_arguments(parser: Parser) -> None:
+def add_morph_arguments(parser: Any) -> None:
+    """To a parser of `app.cli`."""
     text = parser.console.text
     weight = text("cli.help.voice_weight")
     parser.add_argument("weights", nargs="+", metavar=weight, help=text("cli.help.morph_weights"))

@@ -85,8 +85,8 @@ def fetch(guard: UrlGuard, file: GalleryFile, path: Path, written: Callable[[int
         with path.open("wb") as target:
             fetched = guard.fetch(file.url, cast(BinaryIO, _Watched(target, digest.update, written)), file.size_bytes)
         if (fetched.size_bytes, digest.hexdigest()) != (file.size_bytes, file.sha256):
-            told = {"found": digest.hexdigest()[:SHORT], "wanted": file.sha256[:SHORT]}
-            raise Problem("gallery_checksum", url=file.url[:200], size=fetched.size_bytes, **told)
+            found, wanted = digest.hexdigest()[:SHORT], file.sha256[:SHORT]
+            raise Problem("gallery_checksum", url=file.url[:200], size=fetched.size_bytes, found=found, wanted=wanted)
     except BaseException:
         path.unlink(missing_ok=True)
         raise
