@@ -148,6 +148,9 @@ def build_parser(console: Console) -> Parser:
     add_arguments(parser.command(group, "dataset", None))
     _voices_options(parser.command(group, "voices", None), console)
     _users_options(parser.command(group, "users", None), console)
+    spoken_to = parser.command(group, "wyoming", serve_wyoming)
+    spoken_to.add_argument("--host", help=console.text("cli.help.wyoming_host"))
+    spoken_to.add_argument("--port", type=number(int), help=console.text("cli.help.wyoming_port"))
     parser.command(group, "doctor", diagnose)
     return parser
 
@@ -269,6 +272,12 @@ def serve(options: argparse.Namespace, console: Console) -> int:
     _tell_set_up(settings, console)
     run(settings)
     return OK
+
+
+def serve_wyoming(options: argparse.Namespace, console: Console) -> int:
+    from app.commands.wyoming import wyoming
+
+    return wyoming(options, console)
 
 
 def _tell_set_up(settings: Settings, console: Console) -> None:

@@ -56,7 +56,7 @@ def spoken(synthesizer: Synthesizer, text: str, voice: str = VOICE) -> Run:
     started = time.perf_counter()
     first_s, samples = 0.0, 0
     for chunk in synthesizer.speak(synthesizer.plan(text, engine="kokoro", language=LANGUAGE, voice=voice)):
-        first_s = first_s or time.perf_counter() - started
+        first_s = first_s or (time.perf_counter() - started if len(chunk.samples) else 0.0)
         samples += len(chunk.samples)
     return Run(first_s, time.perf_counter() - started, samples / SAMPLE_RATE)
 

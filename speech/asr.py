@@ -79,6 +79,13 @@ class Transcriber(Protocol):
         """How probable each language (primary subtag) is by the first 30 s of `audio`; they sum to one."""
 
 
+def known_languages() -> tuple[str, ...]:
+    """Primary subtags of all that whisper hears."""
+    from faster_whisper.tokenizer import _LANGUAGE_CODES
+
+    return tuple(_LANGUAGE_CODES)
+
+
 class WhisperTranscriber:
     """Whisper by CTranslate2 in int8; `model` is the folder of the model store's `whisper-base`."""
 

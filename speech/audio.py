@@ -128,8 +128,9 @@ def resampled(chunks: Iterable[Audio], sample_rate: int) -> Iterator[Audio]:
     for chunk in chunks:
         if chunk.sample_rate == sample_rate:
             yield chunk
-        elif frames := resampler.resample(_frame(chunk.samples, chunk.sample_rate)) if len(chunk.samples) else []:
-            yield Audio(_samples_of(frames), sample_rate)
+            continue
+        frames = resampler.resample(_frame(chunk.samples, chunk.sample_rate)) if len(chunk.samples) else []
+        yield Audio(_samples_of(frames) if frames else chunk.samples[:0], sample_rate)
     if last := resampler.resample(None):
         yield Audio(_samples_of(last), sample_rate)
 
@@ -154,7 +155,8 @@ def load(source: Path | BinaryIO, sample_rate: int | None = None) -> Audio:
 def encode(
     chunks: Iterable[Audio], format_name: str, sample_rate: int, tags: Tags = NO_TAGS, bit_rate: int | None = None
 ) -> Iterator[bytes]:
-    """The bytes of a file in one of `FORMATS`, as soon as the chunks give them; one header, at the start.
+    """The bytes of a file in one of `FORMATS`, as soon as the chunks give them; one header, at the start. What a chunk
+    gives may be nothing yet.
 
     Lengths in the header stay unknown, since they are; formats that must know them (m4a) come out at the end. aac and
     pcm have no place for `tags`. `bit_rate`: a constant one, in bits a second, of a compressed format. Raises
@@ -241,10 +243,8 @@ def _encode_compressed(chunks: Iterable[Audio], chosen: AudioFormat, sample_rate
         return
     drain = _Drain()
     for _ in _packets(chunks, chosen, sample_rate, drain, tags):
-        if data := drain.take():
-            yield data
-    if data := drain.take():
-        yield data
+        yield drain.take()
+    yield drain.take()
 
 
 def _write_whole(chunks: Iterable[Audio], chosen: AudioFormat, sample_rate: int, file: BinaryIO, tags: Tags) -> None:
@@ -287,6 +287,9 @@ def _packets(
         resampler = av.AudioResampler(format=chosen.sample_format, layout="mono", rate=rate)
         count = 0
         for chunk in chunks:
+            if not len(chunk.samples):
+                yield count
+                continue
             for frame in resampler.resample(_frame(chunk.samples, chunk.sample_rate)):
                 count += _mux(container, stream.encode(frame))
             yield count

@@ -40,7 +40,8 @@ class Sound:
         try:
             chunks = services.synthesizer.speak(plan)
             self._open.callback(chunks.close)
-            first, tags = next(chunks), tags_of(plan) if is_tagged else {}
+            first = next(chunk for chunk in chunks if len(chunk.samples) or chunk.ends)
+            tags = tags_of(plan) if is_tagged else {}
             made = self._counted(_from(first, chunks))
             if sample_rate:
                 made = resampled(made, sample_rate)
@@ -93,7 +94,11 @@ def headers_of(plan: Plan, sample_rate: int = 0) -> dict[str, str]:
 
 
 def _whole(chunks: Iterable[Audio], format_name: str, tags: Tags) -> Iterator[bytes]:
-    yield to_bytes(join(chunks), format_name, tags)
+    made = []
+    for chunk in chunks:
+        made.append(chunk)
+        yield b""
+    yield to_bytes(join(made), format_name, tags)
 
 
 def _from(first: Audio, rest: Iterator[Audio]) -> Iterator[Audio]:

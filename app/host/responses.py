@@ -34,4 +34,5 @@ class MadeResponse(StreamingResponse):
 
 async def _relay(blocks: Iterator[bytes]) -> AsyncIterator[bytes]:
     while (block := await run_sync(next, blocks, None)) is not None:
-        yield block
+        if block:  # an empty one is for whoever left meanwhile to be noticed
+            yield block

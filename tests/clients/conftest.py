@@ -10,6 +10,8 @@ import pytest
 import uvicorn
 from waiting import wait_for
 
+from app.api.services import Services
+from app.host.client import HostedSynthesizer
 from app.main import create_app
 from app.settings import Settings
 from speech.models import ModelStore
@@ -18,8 +20,16 @@ SILENCE = {"silence": "speech.engines.silence:Silence"}
 
 
 @pytest.fixture(scope="session")
-def live(installed: Callable[..., ModelStore], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def live(live_service: tuple[str, Services]) -> str:
     """Its address."""
+    return live_service[0]
+
+
+@pytest.fixture(scope="session")
+def live_service(
+    installed: Callable[..., ModelStore], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, Services]]:
+    """Its address, and what it works with."""
     store = installed("kokoro-int8", "kokoro-voices", "whisper-base")
     settings = Settings(
         data_dir=tmp_path_factory.mktemp("clients"),
@@ -34,7 +44,11 @@ def live(installed: Callable[..., ModelStore], tmp_path_factory: pytest.TempPath
     thread = threading.Thread(target=server.run)
     thread.start()
     wait_for(lambda: server.started)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    services: Services = app.state.services
+    hosted = services.synthesizer
+    assert isinstance(hosted, HostedSynthesizer)
+    wait_for(lambda: hosted.hosts()[0].pid is not None)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}", services
     server.should_exit = True
     thread.join()
 

@@ -11,7 +11,7 @@ from speech.audio import Samples, join
 from speech.engines.kokoro.engine import cut
 from speech.engines.kokoro.phonemes import ESPEAK_VOICES, TOKENS, phonemize, tokens
 from speech.engines.kokoro.presets import PRESETS
-from speech.engines.kokoro.runtime import Runtime, Style
+from speech.engines.kokoro.runtime import Runtime, Stopper, Style
 from speech.engines.kokoro.voices import BLENDS, recipe, stock_voice
 from speech.errors import SpeechError
 from speech.models import ModelStore
@@ -101,7 +101,7 @@ def test_blends_and_presets_are_made_of_voices_there_are(model_store: ModelStore
 def test_speaks_sentence_by_sentence_without_clicks_or_clipping(synthesizer: Synthesizer) -> None:
     text = "Bom dia. Hoje o céu está claro.\n\nAmanhã vai chover!"
     plan = synthesizer.plan(text, engine="kokoro", language="pt-BR", voice="pf_dora")
-    chunks = list(synthesizer.speak(plan))
+    chunks = [chunk for chunk in synthesizer.speak(plan) if chunk.ends]
     assert len(chunks) == len(plan.sentences) == 3
     whole = join(chunks)
     assert 3 < whole.duration_s < 9
@@ -138,14 +138,14 @@ def test_closing_stops_before_the_next_sentences(synthesizer: Synthesizer, monke
     begun: list[int] = []
     synthesize = Runtime.synthesize
 
-    def counted(runtime: Runtime, ids: list[int], style: Style, speed: float) -> Samples:
+    def counted(runtime: Runtime, ids: list[int], style: Style, speed: float, stopper: Stopper) -> Samples:
         begun.append(len(ids))
-        return synthesize(runtime, ids, style, speed)
+        return synthesize(runtime, ids, style, speed, stopper)
 
     monkeypatch.setattr(Runtime, "synthesize", counted)
     plan = synthesizer.plan("Uma frase curta. " * 40, engine="kokoro", language="pt-BR", voice="pf_dora")
     stream = synthesizer.speak(plan)
-    assert next(stream).duration_s > 0.5
+    assert next(chunk for chunk in stream if chunk.ends).duration_s > 0.5
     stream.close()
     list(synthesizer.speak(synthesizer.plan("Fim.", engine="kokoro", language="pt-BR", voice="pf_dora")))
     # One was heard, one or two a core were under way, one is the last text: the other thirty-odd never began.

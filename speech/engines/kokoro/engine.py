@@ -6,9 +6,11 @@ import hashlib
 import threading
 from collections import deque
 from collections.abc import Generator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import lru_cache
 from pathlib import Path
+
+import numpy as np
 
 from speech.audio import Audio, join
 from speech.dsp import append_silence, fade, limit_peak, silence, trim
@@ -21,7 +23,7 @@ from speech.engines.kokoro.fitted import FittedVoices
 from speech.engines.kokoro.gliding import Glide, styles_of
 from speech.engines.kokoro.phonemes import phonemize, tokens
 from speech.engines.kokoro.record import RECORD, SAMPLE_RATE
-from speech.engines.kokoro.runtime import STYLE_ROWS, Runtime, Runtimes, Style
+from speech.engines.kokoro.runtime import STYLE_ROWS, Runtime, Runtimes, Stopper, Style
 from speech.engines.kokoro.voices import by_language, stock_ids
 from speech.errors import SpeechError
 from speech.text.sentences import Sentence
@@ -30,6 +32,7 @@ from speech.voices import Voice
 
 PARAGRAPH_PAUSES = 2.5  # times the sentence pause, after a paragraph
 CLICK_FREE_S = 0.005
+SIGN_S = 0.2  # between signs of life
 SILENT_DB = -60
 # Seconds of the voice's own quiet kept before and after: at both ends of the text as much as a recording has (without
 # it the predicted opinion score falls by 0.13), between sentences little, since the pause is asked for.
@@ -80,7 +83,10 @@ class KokoroEngine:
         return by_language(stock_ids()) + (self._fitted.voices() if self._fitted else ())
 
     def speak(self, request: SpeechRequest) -> Generator[Chunk, None, None]:
-        """As the protocol says; after the first sentence, as many are made side by side as there are cores."""
+        """As the protocol says; after the first sentence, as many are made side by side as there are cores.
+
+        While a sentence takes its time, empty chunks say that it is being made, so that a close is heard.
+        """
         if not self._loaded:
             raise SpeechError("engine_not_loaded", engine=self.info.name)
         if request.blend and request.blend.is_path:
@@ -89,15 +95,18 @@ class KokoroEngine:
         executor, (runtimes, style) = self._loaded.executor, self._speaking(self._loaded, request)
         waiting = deque(range(1, len(request.sentences) + 1))
         running: deque[Future[Audio]] = deque()
+        stopper = Stopper()
 
         def start() -> None:
             number = waiting.popleft()
             runtime = runtimes.first if number == 1 else runtimes.beside
-            running.append(executor.submit(_sentence, runtime, request, style, number))
+            running.append(executor.submit(_sentence, runtime, request, style, number, stopper))
 
         try:
             start()
             while running:
+                while not wait([running[0]], SIGN_S).done:
+                    yield Chunk(np.zeros(0, np.float32), SAMPLE_RATE, 0)
                 chunk = running.popleft().result()
                 # One more than can run: a short sentence may be done while the long one before it is not.
                 while waiting and len(running) <= self._options.threads:
@@ -106,6 +115,7 @@ class KokoroEngine:
         finally:
             for future in running:
                 future.cancel()
+            stopper.stop()
 
     def _glide(self, loaded: _Loaded, request: SpeechRequest, blend: Blend) -> Generator[Chunk, None, None]:
         """One sentence after the other along the path."""
@@ -185,11 +195,11 @@ class _Loaded:
             return self._merged[1]
 
 
-def _sentence(runtime: Runtime, request: SpeechRequest, style: Style, number: int) -> Audio:
+def _sentence(runtime: Runtime, request: SpeechRequest, style: Style, number: int, stopper: Stopper) -> Audio:
     """Sentence `number` (from 1) as it is heard, with the pause that follows it."""
     speed = float(request.parameters.get("speed", 1.0))
     pieces = _pieces(request, request.sentences[number - 1])
-    said = [Audio(runtime.synthesize(tokens(piece), style, speed), SAMPLE_RATE) for piece in pieces]
+    said = [Audio(runtime.synthesize(tokens(piece), style, speed, stopper), SAMPLE_RATE) for piece in pieces]
     return _heard(request, number, said)
 
 

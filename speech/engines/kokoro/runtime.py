@@ -23,6 +23,19 @@ STYLE_SIZE = 256  # first half conditions the decoder (timbre), second half the 
 Style = NDArray[np.float32]
 
 
+class Stopper:
+    """Ends the calls of `Runtime.synthesize` that have it, those under way within one operator of the network."""
+
+    def __init__(self) -> None:
+        import onnxruntime
+
+        self.options: Any = onnxruntime.RunOptions()
+        self.options.log_severity_level = 4  # a stop is no error
+
+    def stop(self) -> None:
+        self.options.terminate = True
+
+
 class Runtime:
     """One loaded model. `synthesize` may be called from several threads at once; each call uses `threads` cores."""
 
@@ -39,15 +52,18 @@ class Runtime:
         self._session: Any = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
         self._tokens_name = self._session.get_inputs()[0].name  # "tokens" (int8) or "input_ids" (fp32)
 
-    def synthesize(self, tokens: list[int], voice: Style, speed: float) -> Samples:
-        """Samples at 24 kHz for 1 to 510 `tokens`; `voice` of shape (510, 256), `speed` 1.0 as recorded."""
+    def synthesize(self, tokens: list[int], voice: Style, speed: float, stopper: Stopper | None = None) -> Samples:
+        """Samples at 24 kHz for 1 to 510 `tokens`; `voice` of shape (510, 256), `speed` 1.0 as recorded.
+
+        Raises onnxruntime's error when `stopper` stops it.
+        """
         row = voice[min(len(tokens), STYLE_ROWS) - 1]
         inputs = {
             self._tokens_name: np.array([[0, *tokens, 0]], np.int64),
             "style": row[None],
             "speed": np.array([speed], np.float32),
         }
-        samples: Samples = self._session.run(None, inputs)[0].reshape(-1)
+        samples: Samples = self._session.run(None, inputs, stopper and stopper.options)[0].reshape(-1)
         return samples
 
 
