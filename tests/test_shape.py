@@ -127,7 +127,8 @@ assert dict(os.environ) == environment
 
 
 def test_importing_any_module_does_nothing(tmp_path: Path) -> None:
-    paths = [path.relative_to(ROOT).with_suffix("") for path in PRODUCT if "migrations" not in path.parts]
+    left_out = {"migrations", "test"}  # tests stand beside modules of tests/
+    paths = [path.relative_to(ROOT).with_suffix("") for path in PRODUCT if not left_out & {*path.parts}]
     names = [".".join(path.parts).removesuffix(".__init__") for path in paths]
     assert "app.main" in names
     python(IMPORT_ALL.format(names=names), tmp_path)
