@@ -71,11 +71,14 @@ class Session:
 
     @property
     def waiting(self) -> int:
-        """Trials that nobody has voted on; of "mos" those with a sound that has no score."""
+        """Trials that wait for a vote."""
+        return sum(not self.is_done(trial) for trial in self.trials)
+
+    def is_done(self, trial: Trial) -> bool:
+        """Whether somebody has voted on it; of "mos", on each of its sounds."""
         if self.mode == "mos":
-            scored = {one.choice for one in self.votes}
-            return sum(not scored >= {*trial.sounds} for trial in self.trials)
-        return len({one.trial_id for one in self.trials} - {one.trial_id for one in self.votes})
+            return {one.choice for one in self.votes} >= {*trial.sounds}
+        return any(one.trial_id == trial.trial_id for one in self.votes)
 
     def trial(self, trial_id: str) -> Trial:
         """Raises SpeechError `unknown_trial`."""

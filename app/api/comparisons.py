@@ -27,7 +27,7 @@ class TrialView(BaseModel):
     text: str
     sounds: list[str]
     audio_urls: list[str]
-    voted: bool
+    voted: bool  # of "mos": each sound has a score
 
 
 class SessionView(BaseModel):
@@ -155,14 +155,13 @@ def delete(services: Wired, comparison_id: str) -> ComparisonDeleted:
 
 
 def _view(comparison_id: str, found: Session) -> SessionView:
-    voted = {one.trial_id for one in found.votes}
     trials = [
         TrialView(
             trial_id=one.trial_id,
             text=one.text,
             sounds=list(one.sounds),
             audio_urls=[f"/training/comparisons/{comparison_id}/sounds/{name}" for name in one.sounds],
-            voted=one.trial_id in voted,
+            voted=found.is_done(one),
         )
         for one in found.trials
     ]

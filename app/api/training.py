@@ -76,6 +76,7 @@ class TrainingState(BaseModel):
     run: str | None = None
     dataset: str | None = None
     options: dict[str, dict[str, Any]] = {}  # sections of train_config.yaml that differ, as it was started
+    stage: str | None = None  # what it does now: a code of the text catalogue; null while it does not run
     epoch: int | None = None  # that it is in, from 1
     epochs: int | None = None
     step: int | None = None
@@ -232,18 +233,20 @@ def _place(services: Services, job: Job, step: int | None) -> dict[str, Any]:
     """Epoch and step of a training, and the seconds that are left."""
     from app.tasks.training_estimate import RECENT, seconds_left
 
-    epochs = services.training.options(job.params["options"]).run.epochs
+    epochs = job.params["options"]["run"]["epochs"]  # not by TrainOptions, which would bring PyTorch into the service
     done: dict[str, Any] = {"epochs": epochs, "step": step}
-    learning = [one for one in services.events.newest(job.id, "job.progress", RECENT) if one.data["note"] == LEARNING]
+    told = services.events.newest(job.id, "job.progress", RECENT)
+    is_running = job.status == "processing" and bool(told)
+    done["stage"] = told[0].data["note"] if is_running else None
+    learning = [one for one in told if one.data["note"] == LEARNING]
     if not learning:
         return done
-    newest = learning[0].data
-    steps = newest["total"]
+    steps = learning[0].data["total"]
     done |= {"steps": steps, "epoch": min(epochs, 1 + max(0, (step or 0) - 1) * epochs // steps) if step else 1}
-    if job.status != "processing" or services.events.newest(job.id, "job.progress", 1)[0].data["note"] != LEARNING:
+    if done["stage"] != LEARNING:
         return done
-    told = reversed(services.events.newest(job.id, "job.metric", RECENT))
-    times = [one.created_at for one in told if "rate" in one.data["values"]]
+    measured = reversed(services.events.newest(job.id, "job.metric", RECENT))
+    times = [one.created_at for one in measured if "rate" in one.data["values"]]
     return done | {"left_s": seconds_left(times, steps - (step or 0))}
 
 

@@ -131,7 +131,9 @@ def load(services: Wired, body: Annotated[ToLoad, Depends(body_of(ToLoad, JSON))
 def synthesize(
     services: Wired, body: Annotated[ToSynthesize, Depends(body_of(ToSynthesize, JSON, MULTIPART))]
 ) -> Response:
-    """The whole sound; what was used is in the headers. Raises what planning and speaking raise."""
+    """The whole sound; what was used is in the headers, and where it can be had for a day in `Content-Location`.
+
+    Raises what planning and speaking raise."""
     voice = _speaking(services, body)
     parameters: dict[str, float | bool] = {} if body.temperature is None else {"temperature": body.temperature}
     if body.speed != 1.0:
@@ -146,8 +148,10 @@ def synthesize(
         reading=services.reading(),
     )
     sound = join(list(services.synthesizer.speak(plan)))
-    headers = headers_of(plan) | {"X-Papagaio-Voice": body.checkpoint or voice.voice_id}
-    return Response(to_bytes(sound, "wav", tags_of(plan)), media_type="audio/wav", headers=headers)
+    wav = to_bytes(sound, "wav", tags_of(plan))
+    place = f"/v1/finetune/synthesize/{services.tuned.keep_sound(wav, services.caller)}"
+    headers = headers_of(plan) | {"X-Papagaio-Voice": body.checkpoint or voice.voice_id, "Content-Location": place}
+    return Response(wav, media_type="audio/wav", headers=headers)
 
 
 @router.post(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import shutil
 import wave
 from collections.abc import Iterator
@@ -53,6 +54,7 @@ def send(studio: Service, path: str, status: int = 200, verb: str = "POST", **bo
 def spoken(studio: Service, path: str = "/inference/synthesize", **fields: Any) -> bytes:
     answer = studio.client.post(f"/training{path}", json={"text": TEXT, "seed": 5, **fields})
     assert answer.status_code == 200, answer.text
+    assert studio.client.get(answer.headers["Content-Location"]).content == answer.content  # to be shared
     return frames(answer.content)
 
 
@@ -90,6 +92,23 @@ def test_checkpoint_and_base_speak_differently_and_the_same_seed_alike(studio: S
     tuned = spoken(studio, checkpoint=TUNED)
     assert spoken(studio, checkpoint=TUNED) == tuned != spoken(studio, checkpoint=BASE)
     assert spoken(studio, "/synthesize", checkpoint=TUNED) == tuned
+
+
+def test_the_example_of_the_guide_runs(studio: Service) -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "TRAINING_GUIDE.md").read_text(encoding="utf-8")
+    run, _, step = TUNED.partition("/")
+    names: dict[str, Any] = {"client": studio.client, "run": run, "step": step}
+    exec(re.findall(r"```python\n(.*?)```", guide, re.S)[0], names)
+    assert (names["job"]["kind"], names["job"]["status"]) == ("comparison", "pending")
+
+
+def test_of_a_scored_pair_one_score_is_not_enough(studio: Service) -> None:
+    session = compared(studio, "mos")
+    trial = studio.client.get(f"/training/comparisons/{session}").json()["trials"][0]
+    for sound, is_voted in zip(trial["sounds"], (False, True), strict=True):
+        body = {"trial_id": trial["trial_id"], "choice": sound, "score": 4}
+        answer = studio.client.post(f"/training/comparisons/{session}/votes", json=body).json()
+        assert next(one for one in answer["trials"] if one["trial_id"] == trial["trial_id"])["voted"] is is_voted
 
 
 def test_a_reference_can_be_sent(studio: Service) -> None:

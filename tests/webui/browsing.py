@@ -27,6 +27,9 @@ CHROMIUM_OPTIONS = (
     "--use-fake-device-for-media-stream",
     "--use-fake-ui-for-media-stream",
 )
+# What axe-core finds against WCAG 2.1 A and AA on the page that is shown, as lines.
+AXE = """() => axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]})
+  .then(({violations}) => violations.map(({id, nodes}) => `${id}: ${nodes.map(({target}) => target).join(" | ")}`))"""
 WAIT_MS = 20_000  # a busy machine is slow; a page that never shows it fails
 RUN = Path(__file__).parents[2] / "run"
 

@@ -151,3 +151,24 @@ def xtts_page(style_dir: Path, xtts_tiny: Path, tmp_path: Path, browser: Browser
         with opened(browser, address, faults, "/webui") as page:
             page.wait_for_selector("#quality_profile_id")
             yield page
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """axe-core by npm; without it the test is skipped."""
+    folder = tmp_path_factory.mktemp("axe")
+    command = [
+        "npm",
+        "install",
+        "--prefix",
+        str(folder),
+        "--ignore-scripts",
+        "--no-audit",
+        "--no-fund",
+        "axe-core@4.14.1",
+    ]
+    try:
+        subprocess.run(command, check=True, capture_output=True, timeout=60)
+    except (OSError, subprocess.SubprocessError) as error:
+        pytest.skip(f"axe-core is not to be had: {error}")
+    return folder / "node_modules" / "axe-core" / "axe.min.js"

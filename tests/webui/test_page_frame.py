@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ContextManager, Literal
 
 import pytest
+from browsing import AXE
 from page_faults import Faults
 from playwright.sync_api import Browser, Page, Response, expect
 
@@ -168,31 +168,6 @@ def test_the_page_recovers_by_itself_when_the_service_is_back(
         job_id = add_job(page, "Depois da volta.")
         expect(page.locator(f"tr[data-job-id={job_id}][data-status=completed]")).to_have_count(1, timeout=30_000)
         context.close()
-
-
-AXE = """() => axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]})
-  .then(({violations}) => violations.map(({id, nodes}) => `${id}: ${nodes.map(({target}) => target).join(" | ")}`))"""
-
-
-@pytest.fixture(scope="session")
-def axe(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """axe-core by npm; without it the test is skipped."""
-    folder = tmp_path_factory.mktemp("axe")
-    command = [
-        "npm",
-        "install",
-        "--prefix",
-        str(folder),
-        "--ignore-scripts",
-        "--no-audit",
-        "--no-fund",
-        "axe-core@4.14.1",
-    ]
-    try:
-        subprocess.run(command, check=True, capture_output=True, timeout=60)
-    except (OSError, subprocess.SubprocessError) as error:
-        pytest.skip(f"axe-core is not to be had: {error}")
-    return folder / "node_modules" / "axe-core" / "axe.min.js"
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

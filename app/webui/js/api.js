@@ -94,6 +94,8 @@ export function createApi({ language, unreachable, fetch = globalThis.fetch.bind
       const headers = { "Content-Type": "application/json" };
       return (await send(path, { method: "POST", headers, body: JSON.stringify(body) })).blob();
     },
+    /** An answer that is no JSON. @param {string} path @param {RequestInit} [init] @returns {Promise<Response>} */
+    send,
     /** @param {string} path @returns {Promise<any>} */
     remove: (path) => json(path, { method: "DELETE" }),
     /**

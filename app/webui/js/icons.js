@@ -13,6 +13,7 @@ const DRAWINGS = /** @type {Record<string, ReturnType<typeof svg>>} */ ({
   play: svg`<path d="M7.5 4.5v15l12-7.5z" fill="currentColor"/>`,
   pause: svg`<path d="M8 5v14M16 5v14" stroke-width="3.5"/>`,
   stop: svg`<rect x="6" y="6" width="12" height="12" rx="1.5" fill="currentColor"/>`,
+  share: svg`<circle cx="6" cy="12" r="2.500"/><circle cx="17.500" cy="6" r="2.500"/><circle cx="17.500" cy="18" r="2.500"/><path d="M8.200 10.900l7-3.700M8.200 13.100l7 3.700"/>`,
   download: svg`<path d="M12 4v11M7.5 11l4.5 4.5L16.5 11M5 20h14"/>`,
   trash: svg`<path d="M5 7h14M10 7V4.5h4V7M7 7l1 13h8l1-13M10.5 11v5M13.5 11v5"/>`,
   cross: svg`<path d="M6 6l12 12M18 6L6 18"/>`,

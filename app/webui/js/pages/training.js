@@ -3,12 +3,19 @@
 import { html, ref } from "../lit.js";
 import { createView } from "../view.js";
 import { tabOf, tabs } from "../widgets/tabs.js";
+import { COMPARE } from "../training/compare.js";
 import { DATASET } from "../training/dataset.js";
+import { INFERENCE } from "../training/inference.js";
+import { TRAINING } from "../training/run-form.js";
 
-export const slices = [DATASET];
+export const slices = [DATASET, TRAINING, INFERENCE, COMPARE];
 
 /** @type {readonly { name: string, load: () => Promise<import("../pages.js").PageModule> }[]} */
-const TABS = [{ name: "dataset", load: () => import("../training/dataset.js") }];
+const TABS = [
+  { name: "dataset", load: () => import("../training/dataset.js") },
+  { name: "training", load: () => import("../training/training.js") },
+  { name: "inference", load: () => import("../training/inference.js") },
+];
 
 /** @type {(root: HTMLElement, app: import("../app.js").App, route: import("../router.js").Route) => () => void} */
 export function mount(root, app, route) {

@@ -4,6 +4,7 @@ import { html, nothing } from "../lit.js";
 
 /** An estimate, said no more exactly than it is. @param {import("../texts.js").Texts} texts @param {number} seconds */
 export function aboutTime(texts, seconds) {
+  if (seconds >= 7200) return texts.t("page.progress.about_hours", { count: texts.number(seconds / 3600, seconds < 36000 ? 1 : 0) });
   const isShort = seconds < 90;
   const count = isShort ? Math.max(5, Math.round(seconds / 5) * 5) : Math.round(seconds / 60);
   return texts.t(isShort ? "page.clone.about_seconds" : "page.clone.about_minutes", { count: texts.number(count) });

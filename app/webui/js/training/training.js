@@ -1,0 +1,43 @@
+/** The Training tab: a model learns from a dataset, is paused and gone on with, and keeps checkpoints on the way. */
+
+import { html, nothing } from "../lit.js";
+import { all, createView } from "../view.js";
+import { alert } from "../widgets/states.js";
+import { createCheckpoints } from "./checkpoints.js";
+import { createRunForm } from "./run-form.js";
+import { createRunView } from "./run-view.js";
+
+/** @type {(root: HTMLElement, app: import("../app.js").App, route: import("../router.js").Route) => () => void} */
+export function mount(root, app) {
+  let problem = "";
+  /** @type {ReturnType<typeof createView> | null} */
+  let view = null;
+  let isClosed = false;
+  const redraw = () => view?.redraw();
+  const failed = (/** @type {Error} */ error) => {
+    if (isClosed) return;
+    problem = error.message;
+    app.announce(problem);
+    redraw();
+  };
+  const checkpoints = createCheckpoints(app, { failed, redraw });
+  const run = createRunView(app, { changed: () => void checkpoints.load().catch(failed), failed, redraw });
+  const form = createRunForm(app, { started: begun, redraw });
+
+  function begun(/** @type {any} */ job) {
+    problem = "";
+    run.begin(job);
+    root.querySelector("[data-run-status]")?.scrollIntoView({ block: "start" });
+  }
+
+  view = createView(root, () => html`${problem ? alert(problem) : nothing}${run.isBusy() ? nothing : form.draw()}${run.draw()}${checkpoints.draw()}`);
+  void run.refresh();
+  Promise.all([form.load(), checkpoints.load()]).catch(failed);
+  return all(
+    () => void (isClosed = true),
+    run.close,
+    form.close,
+    checkpoints.close,
+    () => view?.close(),
+  );
+}

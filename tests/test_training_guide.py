@@ -1,0 +1,113 @@
+"""The guides on training say what is so: commands run on small data, tables are the code's, names are the page's."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+import torch
+from built_datasets import write_dataset, write_trainable
+
+from app.texts import catalogue
+from bench.xtts_reference import recording
+from speech.audio import Audio, load, save
+from speech.engines.xtts.config import XttsConfig
+from train.options import TrainOptions, options_from
+from train.scripts import train_xtts, xtts_inference
+from train.xtts.estimate import Workload, memory_bytes
+
+ROOT = Path(__file__).parents[1]
+GUIDE = (ROOT / "docs" / "TRAINING_GUIDE.md").read_text(encoding="utf-8")
+USER_GUIDE = (ROOT / "train" / "docs" / "GUIA_USUARIO_TREINAMENTO.md").read_text(encoding="utf-8")
+PUBLISHED = XttsConfig(layers=30, width=1024, heads=16, text_tokens=6681, decoder_width=1024)
+LONGEST = Workload(clips=90, held_out=10, left_out=0, duration_s=900.0, mean_positions=300.0, most_positions=490)
+SMALL = "model: {batch_size: 1}\nrun: {epochs: 10, max_steps: 10, accumulation: 4}\n"
+SMALL += "checkpoints: {every_epochs: 10}\nevidence: {enabled: false}\n"
+
+
+def commands(script: str) -> list[list[str]]:
+    lines = re.findall(rf"^python -m train\.scripts\.{script} (.*)$", GUIDE, re.M)
+    return [shlex.split(line) for line in lines]
+
+
+@pytest.mark.slow  # three trainings of ten steps each
+def test_the_commands_run(
+    xtts_tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.set_num_threads(1)
+    built = write_dataset(tmp_path / "datasets" / "ana", clips=5)
+    (tmp_path / "MyTTSDataset").symlink_to(built)
+    write_trainable(xtts_tiny, tmp_path / "xtts")
+    (tmp_path / "my_config.yaml").write_text(SMALL)
+    save(Audio(recording(4.0, 7), 22050), tmp_path / "voice.wav")
+    smoke, whole, configured = commands("train_xtts")
+    assert "--smoke-test" in smoke and train_xtts.main(smoke) == 0
+    assert "validation loss" in capsys.readouterr().out
+    assert train_xtts.main([*whole, "--config", "my_config.yaml"]) == 0
+    assert train_xtts.main(configured) == 0  # the same run again: it is done
+    (tmp_path / "A").symlink_to(tmp_path / "runs" / "smoke" / "checkpoints" / "step-000010")
+    (tmp_path / "B").symlink_to(tmp_path / "runs" / "smoke" / "checkpoints" / "step-000010")
+    for words in commands("xtts_inference"):
+        assert xtts_inference.main([*words, "--most-s", "2"]) == 0
+        assert load(Path(words[-1])).duration_s > 0
+    assert list((tmp_path / "runs" / "ana" / "tensorboard").glob("events.out.tfevents.*"))
+
+
+def test_every_key_is_in_the_guide_with_its_default() -> None:
+    told = dict(re.findall(r"^\| `(\w+\.\w+)` \| (.*?) \|", GUIDE, re.M))
+    sections = asdict(TrainOptions())
+    keys = {f"{section}.{name}": str(value) for section, fields in sections.items() for name, value in fields.items()}
+    assert told == keys
+
+
+def test_the_memory_in_the_guide_is_what_is_computed() -> None:
+    models = {
+        "LoRA": {"method": "lora"},
+        "LoRA, recompute": {"method": "lora", "recompute": True},
+        "full": {"method": "full"},
+        "full, recompute": {"method": "full", "recompute": True},
+    }
+    for name, model in models.items():
+        told = re.search(rf"^\| {name} \| (.*) \|$", GUIDE, re.M)
+        assert told is not None, name
+        figures = [computed({**model, "batch_size": batch}) for batch in (1, 2, 4, 8, 16)]
+        assert told[1].split(" | ") == figures
+    assert f"(LoRA, batch 16: {computed({'batch_size': 16}, 'bf16')} GiB)" in GUIDE
+
+
+def computed(model: dict[str, object], precision: str = "fp32") -> str:
+    options = options_from({"model": model, "run": {"precision": precision}})
+    return f"{memory_bytes(PUBLISHED, LONGEST, options) / 2**30:.1f}"
+
+
+def test_files_of_the_diagram_are_there() -> None:
+    diagram = re.findall(r"```mermaid\n(.*?)```", GUIDE, re.S)[0]
+    named = set(re.findall(r"[\w/]+\.(?:py|yaml)", diagram))
+    assert len(named) >= 6
+    for name in named:
+        assert (ROOT / name).is_file() or (ROOT / "train" / "scripts" / name).is_file(), name
+
+
+def test_the_user_guide_names_what_the_page_shows() -> None:
+    shown = set(catalogue("pt-BR").values())
+    named = {name for name in re.findall(r"\*\*([^*]+)\*\*", USER_GUIDE) if name[0].isupper()}
+    assert len(named) > 15
+    missing = [name for name in named if not any(matches(name, text) for text in shown)]
+    assert missing == []
+    controls = USER_GUIDE.split("| controle |")[1].split("\n\n")[0]
+    rows = [row for row in re.findall(r"^\| ([^|]+?) \|", controls, re.M) if row[0].isupper()]
+    assert len(rows) == 8 and [row for row in rows if row not in shown] == []
+
+
+def matches(name: str, text: str) -> bool:
+    """`…` stands for what the page puts in."""
+    return name == text or re.fullmatch(re.escape(name).replace("…", ".+"), text) is not None
+
+
+def test_the_workshop_names_its_guides() -> None:
+    readme = (ROOT / "train" / "README.md").read_text(encoding="utf-8")
+    assert "TRAINING_GUIDE.md" in readme and "GUIA_USUARIO_TREINAMENTO.md" in readme
