@@ -13,7 +13,7 @@ import torch
 from bench.xtts_reference import recording
 from bench.xtts_weights import write_checkpoint
 from speech.audio import Audio, load, save
-from speech.engines.xtts.adapters import ADAPTER, WEIGHTS
+from speech.engines.xtts.adapters import ADAPTER, WEIGHTS, open_tuned
 from speech.engines.xtts.checkpoint import open_checkpoint
 from speech.errors import SpeechError
 from train.scripts import xtts_inference
@@ -21,7 +21,7 @@ from train.xtts.adapters import adapter_of, save_adapter, write_checkpoint_folde
 from train.xtts.inference import READY, Inference, materialized
 from train.xtts.trainable import XttsFit, XttsOptions
 
-TEXT = "Sim."
+TEXT, KEY = "Sim.", "gpt.gpt.h.0.attn.c_attn.weight"
 CUT: dict[str, Any] = {"parameters": {"temperature": 0.1, "top_k": 10}, "most_s": 0.4}
 
 
@@ -106,11 +106,10 @@ def test_a_blend_of_nothing_has_the_weights_of_the_base(tiny: Path, snapshot: Pa
 
 
 def test_weights_blend_in_proportion(tiny: Path, snapshot: Path, cache: Path) -> None:
-    key = "gpt.gpt.h.0.attn.c_attn.weight"
-    base = open_checkpoint(tiny).weights[key]
-    half, whole = (open_checkpoint(materialized(tiny, [(snapshot, share)], cache)).weights[key] for share in (0.5, 1))
+    base = open_checkpoint(tiny).weights[KEY]
+    half, whole = (open_checkpoint(materialized(tiny, [(snapshot, share)], cache)).weights[KEY] for share in (0.5, 1))
     assert torch.allclose(2 * (half - base), whole - base, atol=1e-6) and not torch.equal(half, whole)
-    twice = open_checkpoint(materialized(tiny, [(snapshot, 0.25), (snapshot, 0.25)], cache)).weights[key]
+    twice = open_checkpoint(materialized(tiny, [(snapshot, 0.25), (snapshot, 0.25)], cache)).weights[KEY]
     assert torch.allclose(twice, half, atol=1e-6)
 
 
@@ -130,6 +129,17 @@ def test_a_full_checkpoint_is_its_own_folder_and_cannot_be_blended(
     with pytest.raises(SpeechError) as caught:
         materialized(tiny, [(full, 0.5), (snapshot, 0.5)], cache)
     assert caught.value.code == "blend_of_full"
+
+
+def test_the_engine_opens_what_was_fine_tuned(tiny: Path, snapshot: Path, cache: Path, tmp_path: Path) -> None:
+    """Adapters are added in memory, and a whole network stands for itself."""
+    merged, tuned = open_checkpoint(materialized(tiny, [(snapshot, 1.0)], cache)), open_tuned(tiny, snapshot)
+    assert all(torch.equal(merged.weights[name], tensor) for name, tensor in tuned.weights.items())
+    full = tmp_path / "step-000002"
+    write_checkpoint_folder(full, tiny, merged.weights, {})
+    assert torch.equal(open_tuned(tiny, full).weights[KEY], merged.weights[KEY])
+    with pytest.raises(SpeechError, match="checkpoint_missing"):
+        open_tuned(tiny, tmp_path)
 
 
 def test_an_adapter_of_another_base_is_refused(snapshot: Path, tmp_path: Path) -> None:
