@@ -30,6 +30,7 @@ _XTTS = {  # XTTS and the checkpoints it reads
     "speech_empty": 500,
     "text_over_limit": 422,
     "unknown_voice": 404,
+    "markup_value": 422,
     "voice_tensor_shape": 422,
     "voice_tensor_unknown": 422,
     "voice_tensor_values": 422,

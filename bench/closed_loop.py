@@ -26,8 +26,8 @@ from bench.record import write
 from speech.analysis.transcripts import letters
 from speech.asr import Transcriber, Transcript, WhisperTranscriber
 from speech.audio import Audio, join
-from speech.checking import CheckedSentence, CheckOptions, quiet_tail_s, quietest_s, speak_checked
-from speech.dsp import append_silence, fade, silence
+from speech.checking import CheckedSentence, CheckOptions, quiet_tail_s, speak_checked
+from speech.dsp import FRAME_S, append_silence, fade, silence
 from speech.synthesis import Synthesizer, SynthesizerOptions
 
 VOICES = {"pt-BR": "pf_dora", "en-US": "af_heart"}
@@ -77,7 +77,6 @@ class Bench:
         self.synthesizer = Synthesizer(SynthesizerOptions(models, threads=threads, extra_engines=engines))
         whisper = self.synthesizer.store.path("whisper-base")
         self.ears = Remembering(WhisperTranscriber(whisper, threads=threads))
-        self.chance = random.Random(23)
 
     def said(self, text: str, language: str) -> tuple[Audio, CheckedSentence]:
         plan = self.synthesizer.plan(text, engine="defective", language=language, voice=VOICES[language], seed=SEED)
@@ -107,12 +106,13 @@ class Bench:
     def _planted(
         self, text: str, good: Audio, language: str, kind: str, others: list[str]
     ) -> Callable[[Audio], Audio] | None:
+        chance = random.Random(f"23 {kind} {text}")
         if kind == "other words":
-            words = self.chance.choice(others).rstrip(".?!").split()[: self.chance.randint(2, 5)]
+            words = chance.choice(others).rstrip(".?!").split()[: chance.randint(2, 5)]
             return _followed_by(self._spoken(" ".join(words), language), GAP_S)
         if kind == "syllables":
-            babble = self._spoken(self.chance.choice(NONSENSE[language]), language)
-            backwards = self.chance.random() < 0.5
+            babble = self._spoken(chance.choice(NONSENSE[language]), language)
+            backwards = chance.random() < 0.5
             return _followed_by(Audio(babble.samples[::-1], babble.sample_rate) if backwards else babble, GAP_S)
         heard = self.ears.transcribe(good, language, with_words=True).words
         wanted = [letters(word, language) for word in text.split()]
@@ -120,12 +120,12 @@ class Bench:
             (first, last)
             for before, word, after in zip(heard, heard[1:], (*heard[2:], heard[-1]))
             if len(letters(word.text, language)) >= LEAST_LETTERS and letters(word.text, language) in wanted
-            for first, last in [(quietest_s(good, (before.end_s + word.start_s) / 2), quietest_s(good, word.end_s))]
+            for first, last in [(_quietest_s(good, (before.end_s + word.start_s) / 2), _quietest_s(good, word.end_s))]
             if word is not heard[-1] and last - first > 0.15 and after.start_s >= word.end_s - 0.05
         ]
         if not sure:
             return None
-        first, last = self.chance.choice(sure)
+        first, last = chance.choice(sure)
         return _without(first, last if kind == "word left out" else None)
 
     def _spoken(self, text: str, language: str) -> Audio:
@@ -154,6 +154,14 @@ def _without(first_s: float, last_s: float | None) -> Callable[[Audio], Audio]:
     return planted
 
 
+def _quietest_s(sound: Audio, around_s: float, near_s: float = 0.1) -> float:
+    """The middle of the quietest frame around a time."""
+    frame = round(FRAME_S * sound.sample_rate)
+    first, last = (max(0, round(time_s / FRAME_S)) for time_s in (around_s - near_s, around_s + near_s))
+    powers = [float(np.square(sound.samples[at * frame : (at + 1) * frame]).sum()) for at in range(first, last + 1)]
+    return (first + int(np.argmin(powers)) + 0.5) * FRAME_S
+
+
 def _is_like(sound: Audio, good: Audio) -> bool:
     """Whether it is the sound without the defect: as long but for the silence at its end, and the same samples."""
     lengths = [one.duration_s - quiet_tail_s(one) for one in (sound, good)]
@@ -178,7 +186,7 @@ def main() -> None:
             made = (bench.defect(text, language, kind, texts[:number] + texts[number + 1 :]) for kind in kinds)
             outcomes.append(next(outcome for outcome in made if outcome is not None))
             print(language, number, *(_line(one) for one in outcomes[-2:]), sep="\t", flush=True)
-    write("closed_loop", figures(outcomes, time.perf_counter() - started))
+            write("closed_loop", figures(outcomes, time.perf_counter() - started))
 
 
 def sentences(language: str) -> list[str]:

@@ -11,6 +11,7 @@ from speech.audio import Audio, join
 from speech.engines.base import Chunk, SpeechRequest
 from speech.engines.kokoro.engine import KokoroEngine
 from speech.text.sentences import Sentence
+from speech.voices import Voice
 
 SEED = 1  # of the take that has the defect
 STUBBORN = 0.2  # share of the takes after it that have the defect again
@@ -22,6 +23,9 @@ class Defective(KokoroEngine):
     info = replace(KokoroEngine.info, name="defective", is_seeded=True)
     planted: ClassVar[dict[str, Callable[[Audio], Audio]]] = {}  # by sentence
     clean: ClassVar[dict[str, Audio]] = {}
+
+    def voices(self) -> tuple[Voice, ...]:
+        return tuple(replace(voice, engine=self.info.name) for voice in super().voices())
 
     def speak(self, request: SpeechRequest) -> Generator[Chunk, None, None]:
         for sentence in request.sentences:

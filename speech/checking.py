@@ -7,7 +7,7 @@ best is kept, and the report says how good that is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 
@@ -16,6 +16,7 @@ import numpy as np
 from speech.analysis.said import Said, said
 from speech.asr import Transcriber
 from speech.audio import Audio, Samples, join
+from speech.chunks import by_sentence
 from speech.dsp import FRAME_S, append_silence, fade
 from speech.engines.base import Chunk
 from speech.errors import SpeechError
@@ -23,10 +24,11 @@ from speech.plan import Plan
 from speech.request_checks import CHECK_TRIES, MAX_SEED, MOST_CHECK_TRIES
 from speech.text.sentences import Sentence
 
-QUIET_DB, SILENT_DB = -30.0, -60.0  # below the loudest frame: between words, in a pause
-LONGEST_AFTER_S = 0.6  # of sound after the last word: a last vowel, a breath; what is longer was babbled
+QUIET_DB, PAUSE_DB, SILENT_DB = -30.0, -40.0, -60.0  # below the loudest frame: of no vowel, between words, at the end
+KEPT_QUIET_S = 0.05  # of the quiet after a word, before what is cut away
+LONGEST_AFTER_S = 0.8  # of sound after the last word: a last vowel, a breath; what is longer was babbled
 CUT_FADE_S = 0.03
-_NEAR_S = 0.25  # around the end of a word as a recogniser tells it, the quietest frame is where it really ends
+_BEFORE_S, _AFTER_S = 0.15, 0.7  # around the end of a word as a recogniser tells it: where it really ends lies in there
 _SEED_STEP = 2_654_435_761  # of Knuth's multiplicative hash: the seeds of takes and sentences are far apart
 
 Speak = Callable[[Plan], Generator[Chunk, None, None]]
@@ -93,8 +95,10 @@ def speak_checked(
     chunks = speak(plan)
     done = 0
     try:
-        for group in _groups(chunks):
-            ends = sum(chunk.ends for chunk in group)
+        for group in by_sentence(chunks):
+            if not (ends := sum(chunk.ends for chunk in group)):
+                yield from group
+                continue
             sentences = tuple(islice(plan.sentences, done, done + ends))
             checked, sound = _checked(speak, replace(plan, sentences=sentences), join(group), ears, options, done)
             told(checked)
@@ -102,16 +106,6 @@ def speak_checked(
             done += ends
     finally:
         chunks.close()
-
-
-def _groups(chunks: Iterable[Chunk]) -> Iterator[list[Chunk]]:
-    """The chunks of one sentence, or of those that end together."""
-    waiting: list[Chunk] = []
-    for chunk in chunks:
-        waiting.append(chunk)
-        if chunk.ends:
-            yield waiting
-            waiting = []
 
 
 def _checked(
@@ -181,16 +175,24 @@ def _end_of_words(sound: Audio, found: Said) -> float | None:
     """Where to cut: after the last word, when words or much sound come after it; None when nothing does."""
     if found.ends_s is None:
         return None
-    end_s = quietest_s(sound, found.ends_s)
+    end_s = _end_of_word(sound, found.ends_s)
     rest = sound.slice(end_s, sound.duration_s)
     return end_s if found.babble or loud_s(rest, sound) > LONGEST_AFTER_S else None
 
 
-def quietest_s(sound: Audio, around_s: float) -> float:
-    """The middle of the quietest frame around a time."""
-    powers, first = _powers(sound), max(0, round((around_s - _NEAR_S) / FRAME_S))
-    near = powers[first : round((around_s + _NEAR_S) / FRAME_S) + 1]
-    return (first + int(near.argmin()) + 0.5) * FRAME_S if len(near) else min(around_s, sound.duration_s)
+def _end_of_word(sound: Audio, told_s: float) -> float:
+    """Where the sound of a word ends, which a recogniser says ends at `told_s`: where the longest quiet near it begins,
+    else the quietest frame."""
+    powers, first = _powers(sound), max(0, round((told_s - _BEFORE_S) / FRAME_S))
+    near = powers[first : round((told_s + _AFTER_S) / FRAME_S) + 1]
+    is_quiet = near <= float(powers.max(initial=0.0)) * 10 ** (PAUSE_DB / 10)
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], is_quiet.astype(np.int8), [0]]))).reshape(-1, 2)
+    if not len(near):
+        return min(told_s, sound.duration_s)
+    if not len(edges):
+        return (first + int(near.argmin()) + 0.5) * FRAME_S
+    begin, end = edges[(edges[:, 1] - edges[:, 0]).argmax()]
+    return (first + int(begin) + min(int(end - begin) / 2, KEPT_QUIET_S / FRAME_S)) * FRAME_S
 
 
 def loud_s(part: Audio, whole: Audio) -> float:

@@ -29,6 +29,19 @@ def with_pauses(chunks: Iterable[Chunk], sentences: Sequence[Sentence]) -> Itera
         yield replace(chunk, samples=append_silence(chunk, pause_s).samples) if pause_s else chunk
 
 
+def by_sentence(chunks: Iterable[Chunk]) -> Iterator[list[Chunk]]:
+    """The chunks of one sentence, or of those that end together; a sign of life, which ends nothing, by itself."""
+    waiting: list[Chunk] = []
+    for chunk in chunks:
+        if not len(chunk.samples) and not chunk.ends:
+            yield [chunk]
+            continue
+        waiting.append(chunk)
+        if chunk.ends:
+            yield waiting
+            waiting = []
+
+
 def processed(chunks: Iterable[Chunk], options: ProcessingOptions) -> Iterator[Chunk]:
     """Each sentence of `chunks` through the steps that are asked for; as it came where none is."""
     if not options.is_any:

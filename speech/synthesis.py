@@ -13,7 +13,7 @@ from typing import Self, cast
 
 from speech.asr import Heard, HearingOptions, Segment
 from speech.audio import Audio
-from speech.chunks import as_chunks, converted, processed, with_pauses
+from speech.chunks import converted, processed, with_pauses
 from speech.engines.base import (
     Chunk,
     ConverterInfo,
@@ -35,6 +35,7 @@ from speech.plan import ConversionAsked, ConversionStep, EngineChoice, Plan
 from speech.processing import ProcessingOptions
 from speech.profiles import checked_with_choices
 from speech.request_checks import checked_parameters, checked_reading, checked_seed, own_language, voice_of
+from speech.runs import speak_runs, voices_in
 from speech.text.reading import DEFAULT, ReadingOptions
 from speech.voices import Voice
 
@@ -250,35 +251,40 @@ class Synthesizer:
         step = self._conversion_step(conversion, spoken) if conversion else None
         narrowed = reading.narrowed(spoken, speaking.voice_id)
         read_out = checked_reading(text, spoken, chosen.info.max_chars_of(spoken), narrowed)
+        values = checked_parameters(chosen.info, parameters or {}, speaking.shape)
         return Plan(
             engine=engine,
             voice=speaking,
             language=spoken,
             language_requested=language,
-            parameters=checked_parameters(chosen.info, parameters or {}, speaking.shape),
+            parameters=values,
             sentences=read_out.sentences,
             sample_rate=step.info.sample_rate if step else chosen.info.sample_rate,
             info=chosen.info,
             seed=checked_seed(chosen.info, seed),
             conversion=step,
             blend=blend,
+            voices=voices_in(chosen, read_out.sentences, values),
             entries=read_out.entries,
         )
 
     def speak(self, plan: Plan) -> Generator[Chunk, None, None]:
         """The sound of a plan, each sentence converted and processed. Raises what `EnginePool.acquire` raises."""
         request = SpeechRequest(plan.sentences, plan.language, plan.voice, plan.parameters, plan.seed, plan.blend)
-        with self.pool.acquire(plan.voice.loaded_as) as engine:
-            chunks, steps = cast(Engine, engine).speak(request), ProcessingOptions.of(plan.parameters)
-            try:
-                if plan.conversion is None:
-                    yield from with_pauses(processed(as_chunks(chunks), steps), plan.sentences)
-                else:
-                    with self.converter(plan.conversion.info.name) as converter:
-                        said = converted(as_chunks(chunks), converter, plan, plan.conversion)
-                        yield from with_pauses(processed(said, steps), plan.sentences)
-            finally:
-                chunks.close()
+        chunks, steps = speak_runs(self._spoken, request, plan.voices), ProcessingOptions.of(plan.parameters)
+        try:
+            if plan.conversion is None:
+                yield from with_pauses(processed(chunks, steps), plan.sentences)
+            else:
+                with self.converter(plan.conversion.info.name) as converter:
+                    said = converted(chunks, converter, plan, plan.conversion)
+                    yield from with_pauses(processed(said, steps), plan.sentences)
+        finally:
+            chunks.close()
+
+    def _spoken(self, request: SpeechRequest) -> Generator[Audio, None, None]:
+        with self.pool.acquire(request.voice.loaded_as) as engine:
+            yield from cast(Engine, engine).speak(request)
 
     @contextmanager
     def converter(self, name: str) -> Iterator[VoiceConverter]:

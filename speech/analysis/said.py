@@ -40,6 +40,7 @@ class Said:
 class _Heard:
     text: str
     end_s: float
+    is_number: bool  # written in digits, which can be read in more ways than the text was
 
 
 def said(text: str, transcript: Transcript, language: str) -> Said:
@@ -55,7 +56,11 @@ def said(text: str, transcript: Transcript, language: str) -> Said:
     alone = sorted(set(range(len(columns.letters))) - set(matched))
     return Said(
         missing=tuple(wanted[word] for word in rows.words_of([r for r, c in enumerate(partners) if c is None])),
-        added=tuple(heard[word].text for word in columns.words_of(alone) if last is not None and word <= last),
+        added=tuple(
+            heard[word].text
+            for word in columns.words_of(alone)
+            if last is not None and word <= last and not heard[word].is_number
+        ),
         babble=tuple(heard[word].text for word in columns.words_of(alone) if last is None or word > last),
         ends_s=None if last is None else heard[last].end_s,
         difference=1 - equal / len(rows.letters) if rows.letters else 0.0,
@@ -89,15 +94,20 @@ def _joined(words: Sequence[str], language: str) -> _Joined:
 
 def _spoken(transcript: Transcript, language: str) -> list[_Heard]:
     """The heard words in spoken words, as the text has them, each with the end of the word that it was written in."""
-    written = [_Heard(part, word.end_s) for word in transcript.words for part in normalize(word.text, language).split()]
-    whole = normalize(" ".join(word.text for word in transcript.words), language).split()
+    written = [
+        _Heard(part, word.end_s, any(map(str.isdigit, word.text)))
+        for word in transcript.words
+        for part in normalize(word.text, language).split()
+    ]
+    whole = normalize(transcript.text, language).split()
     found: list[_Heard] = []
     blocks = SequenceMatcher(None, [word.text for word in written], whole, False).get_opcodes()
-    for _, first, last, begin, end in blocks:
-        times = [word.end_s for word in written[first:last]] or [found[-1].end_s if found else 0.0]
-        count = end - begin
-        for index in range(count):
-            found.append(_Heard(whole[begin + index], times[(index + 1) * len(times) // count - 1 if count else 0]))
+    for kind, first, last, begin, end in blocks:
+        there = written[first:last] or found[-1:] or [_Heard("", 0.0, False)]
+        is_number = kind != "equal" and any(one.is_number for one in (*there, *written[last : last + 1]))
+        for index in range(begin, end):
+            one = there[max(0, (index + 1 - begin) * len(there) // (end - begin) - 1)]
+            found.append(_Heard(whole[index], one.end_s, one.is_number or is_number))
     return found
 
 

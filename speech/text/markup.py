@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from speech.text.say_as import written_out
+from speech.text.sentences import PLAIN, Delivery
+from speech.text.turns import Turns, with_turns
 
 LONGEST_PAUSE_S = 10.0
 _STRENGTHS_S = {"none": 0.0, "x-weak": 0.1, "weak": 0.25, "medium": 0.5, "strong": 1.0, "x-strong": 2.0}
@@ -35,6 +39,8 @@ _PHONEME = re.compile(
     r"<phoneme\b[^<>]{0,200}\bph\s*=\s*(?:\"([^\"<>]*)\"|'([^'<>]*)')[^<>]{0,200}>([^<>]{1,200})</phoneme\s*>",
     re.IGNORECASE,
 )
+_SAY_AS = re.compile(r"<say-as\b([^<>]{0,200})>([^<>]{0,300})</say-as\s*>", re.IGNORECASE)
+_ENDS = re.compile(r"(?:[.!?…][\"'”’»)]*|\n)\s*$")  # of a sentence
 _INLINE_PHONEMES = re.compile(r"\[([^\[\]\n]{1,200})\]\(/([^/\n]{1,200})/\)")
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 
@@ -62,36 +68,62 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Segment:
-    """Text without markup, and the seconds of silence that its author asked for after it; None where none was."""
+    """Text without markup, and what its author asked for: who speaks it and how, and silence after it."""
 
     text: str
-    pause_s: float | None = None
+    pause_s: float | None = None  # None where none was asked for
+    delivery: Delivery = PLAIN
+    goes_on: bool = False  # the sentence goes on in the next segment
 
 
 Respell = Callable[[str, str], str]  # a word and its phonemes, to what stands for them in the text
 
 
-def plain(text: str, respell: Respell) -> tuple[tuple[Segment, ...], tuple[LeftOut, ...]]:
-    """`text` without markup in pieces between asked-for pauses, and what was left out.
+def plain(text: str, respell: Respell, language: str = "") -> tuple[tuple[Segment, ...], tuple[LeftOut, ...]]:
+    """`text` without markup in pieces between asked-for pauses and ways of speaking, and what was left out.
 
     `respell` gets each word written with its phonemes, `[word](/phonemes/)` or `<phoneme ph="…">`. Code and content
-    that is not for reading are left out, unless nothing else is there. `5 < 7` is no markup.
+    that is not for reading are left out, unless nothing else is there. `5 < 7` is no markup. `language` (BCP 47) is the
+    one that `<say-as>` is read in. Raises SpeechError `markup_value` of speech markup that says what cannot be done.
     """
     left_out: list[LeftOut] = []
     told = _Telling(left_out)
-    text = _INLINE_PHONEMES.sub(lambda found: respell(found[1], found[2]), text)
+    text = with_turns(_INLINE_PHONEMES.sub(lambda found: respell(found[1], found[2]), text))
     if "<" in text:
         text = _COMMENT.sub(told.as_nothing("tag"), text)
         text = _without(text, _SILENT_ELEMENT, "thinking", told)
         text = _PHONEME.sub(lambda found: respell(found[3], found[1] or found[2] or ""), text)
+        text = _SAY_AS.sub(lambda found: _said_as(found, language), text)
         text = _ALIAS.sub(lambda found: found[1] or found[2] or "", text)
     text = _unmarked(_without(text, _FENCE, "code", told), told)
-    pieces = _BREAK.split(text)
-    segments = [
-        Segment(_untagged(piece, told), _pause_s(pieces[2 * index + 1]) if 2 * index + 1 < len(pieces) else None)
-        for index, piece in enumerate(pieces[::2])
-    ]
+    pieces, turns = _BREAK.split(text), Turns()
+    segments: list[Segment] = []
+    for index, piece in enumerate(pieces[::2]):
+        pause_s = _pause_s(pieces[2 * index + 1]) if 2 * index + 1 < len(pieces) else None
+        segments += _segments(turns.parts(piece), pause_s, told)
     return tuple(segments), tuple(left_out)
+
+
+def _segments(parts: Sequence[tuple[str, Delivery]], pause_s: float | None, told: _Telling) -> list[Segment]:
+    """The parts of what stands before a pause."""
+    texts = [_untagged(text, told) for text, _ in parts]
+    deliveries = [delivery for _, delivery in parts]
+    goes_on = [
+        now.voice == then.voice and not _ENDS.search(text)
+        for text, now, then in zip(texts, deliveries, deliveries[1:], strict=False)
+    ]
+    segments = [Segment(*one) for one in zip(texts, [None] * len(parts), deliveries, [*goes_on, False], strict=False)]
+    return [*segments[:-1], replace(segments[-1], pause_s=pause_s)] if segments else []
+
+
+def _said_as(found: re.Match[str], language: str) -> str:
+    kind, date_format = (_attribute(found[1], name) for name in ("interpret-as", "format"))
+    return written_out(html.unescape(found[2]), kind, date_format, language)
+
+
+def _attribute(attributes: str, name: str) -> str:
+    found = re.search(rf"\b{name}\s*=\s*(?:\"([^\"<>]*)\"|'([^'<>]*)')", attributes, re.IGNORECASE)
+    return (found[1] or found[2] or "") if found else ""
 
 
 class _Telling:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from speech.text.clean import unsaid
 from speech.text.dictionary import NO_ENTRIES, Dictionary, Entry
-from speech.text.markup import LeftOut, plain
+from speech.text.markup import LeftOut, Segment, plain
 from speech.text.normalize import normalize
 from speech.text.script import has_speech
 from speech.text.sentences import Respelling, Sentence, split
@@ -47,10 +47,10 @@ DEFAULT = ReadingOptions()
 def read(text: str, language: str, max_chars: int, options: ReadingOptions = DEFAULT) -> Reading:
     """The reading of `text` in `language`, in sentences of at most `max_chars` characters.
 
-    Raises SpeechError `dictionary_grows_text`.
+    Raises SpeechError `dictionary_grows_text`, `markup_value`.
     """
     marks = _Marks()
-    segments, left_out = plain(_MARKED.sub("", text), marks.put)
+    segments, left_out = plain(_MARKED.sub("", text), marks.put, language)
     sentences: list[Sentence] = []
     written: list[str] = []
     silent: list[LeftOut] = []
@@ -64,14 +64,20 @@ def read(text: str, language: str, max_chars: int, options: ReadingOptions = DEF
         normal = normalize(respelled, language)
         pieces = [marks.resolved(sentence) for sentence in split(normal, max_chars, language)]
         silent += [LeftOut(piece.text, "no_words") for piece in pieces if not has_speech(piece.text)]
-        sentences += _with_pause([piece for piece in pieces if has_speech(piece.text)], segment.pause_s)
+        sentences += _delivered([piece for piece in pieces if has_speech(piece.text)], segment)
+    if sentences:
+        sentences[-1] = replace(sentences[-1], ends_paragraph=False, goes_on=False)
     return Reading(tuple(sentences), "\n".join(written), (*left_out, *silent), tuple(used))
 
 
-def _with_pause(sentences: Sequence[Sentence], pause_s: float | None) -> list[Sentence]:
-    if not sentences or not pause_s:
-        return list(sentences)
-    return [*sentences[:-1], replace(sentences[-1], pause_s=pause_s)]
+def _delivered(sentences: Sequence[Sentence], segment: Segment) -> list[Sentence]:
+    """The sentences of a segment as its author wants them spoken."""
+    made = [replace(sentence, delivery=segment.delivery) for sentence in sentences]
+    if made:
+        ends_paragraph = segment.text.rstrip(" \t").endswith("\n") and not segment.pause_s
+        last = replace(made[-1], ends_paragraph=ends_paragraph, goes_on=segment.goes_on)
+        made[-1] = replace(last, pause_s=segment.pause_s) if segment.pause_s else last
+    return made
 
 
 def written_parts(reading: Reading) -> list[str]:

@@ -70,6 +70,24 @@ class Respelling:
 
 
 @dataclass(frozen=True)
+class Delivery:
+    """Who speaks a part of a text, and how, beside what the request says."""
+
+    voice: str = ""  # an id of a voice; "": the request's
+    rate: float = 1.0  # times as fast
+    pitch_semitones: float = 0.0  # higher
+    volume_db: float = 0.0  # louder
+
+
+PLAIN = Delivery()
+PAUSE_S = 0.25  # after a full stop, where no parameter says otherwise
+PARAGRAPH_PAUSES = 2.5
+NO_MARK_PAUSES = 0.2  # where a sentence was cut because it was too long
+_CLOSER_MARKS = "\"'”’»›)]}）】」』"
+_PAUSE_SHARES = {".!?。！？؟।॥۔": 1.0, "…": 1.4, ";:؛；：": 0.7, "—–-": 0.6, ",،、，": 0.45}
+
+
+@dataclass(frozen=True)
 class Sentence:
     """A piece of text spoken in one breath; `ends_paragraph` asks for a longer pause after it."""
 
@@ -77,6 +95,16 @@ class Sentence:
     ends_paragraph: bool = False
     pause_s: float | None = None  # silence asked for after it, beside the engine's own pause
     given: tuple[Respelling, ...] = ()  # in order
+    delivery: Delivery = PLAIN
+    goes_on: bool = False  # in the next piece, which is delivered otherwise: no pause between them
+
+
+def pause_share(sentence: Sentence) -> float:
+    """How long the pause after a sentence is, beside that after a full stop: by its last mark, or its paragraph."""
+    if sentence.ends_paragraph:
+        return PARAGRAPH_PAUSES
+    mark = sentence.text.rstrip().rstrip(f"{_CLOSER_MARKS}").rstrip()[-1:]
+    return next((share for marks, share in _PAUSE_SHARES.items() if mark in marks), NO_MARK_PAUSES)
 
 
 def split(text: str, max_chars: int, language: str = "") -> tuple[Sentence, ...]:

@@ -26,11 +26,10 @@ from speech.engines.kokoro.record import RECORD, SAMPLE_RATE
 from speech.engines.kokoro.runtime import STYLE_ROWS, Runtime, Runtimes, Stopper, Style
 from speech.engines.kokoro.voices import by_language, stock_ids
 from speech.errors import SpeechError
-from speech.text.sentences import Sentence
+from speech.text.sentences import PAUSE_S, Sentence, pause_share
 from speech.voice_folder import VoiceFolder
 from speech.voices import Voice
 
-PARAGRAPH_PAUSES = 2.5  # times the sentence pause, after a paragraph
 CLICK_FREE_S = 0.005
 SIGN_S = 0.2  # between signs of life
 SILENT_DB = -60
@@ -223,8 +222,8 @@ def trimmed(spoken: Audio, head_s: float = OUTER_S[0], tail_s: float = OUTER_S[1
 
 
 def _pause_s(request: SpeechRequest, sentence: Sentence, is_last: bool) -> float:
-    pause_s = float(request.parameters.get("sentence_pause_s", 0.25))
-    return 0.0 if is_last else pause_s * (PARAGRAPH_PAUSES if sentence.ends_paragraph else 1)
+    pause_s = float(request.parameters.get("sentence_pause_s", PAUSE_S))
+    return 0.0 if is_last else pause_s * pause_share(sentence)
 
 
 def cut(phonemes: str, most: int) -> list[str]:
