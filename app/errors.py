@@ -36,10 +36,16 @@ class Problem(Exception):
         self.values = values
         self.errors = tuple(errors)
         self.headers = dict(headers or {})
+        self.own_status: int | None = None  # of a route whose contract has another than the code's
 
     @property
     def status(self) -> int:
-        return STATUS[self.code]
+        return self.own_status or STATUS[self.code]
+
+    def answered(self, status: int) -> Problem:
+        """The same problem with another status."""
+        self.own_status = status
+        return self
 
     @classmethod
     def of(cls, error: SpeechError) -> Problem:

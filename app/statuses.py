@@ -242,7 +242,7 @@ _JOBS = {  # jobs
     "task_crashed": 500,
     "too_many_attempts": 500,
     "translation_not_offered": 422,
-    "unknown_preset": 422,
+    "unknown_preset": 400,
     "voice_not_cloned": 422,
 }
 _PROFILES = {  # quality profiles

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Annotated, Any, TypeVar, get_origin
+from typing import Annotated, Any, ClassVar, TypeVar, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError, WithJsonSchema
 from pydantic.fields import FieldInfo
@@ -19,6 +19,7 @@ JSON = "application/json"
 URLENCODED = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
 
+BAD_VALUES = frozenset({"field_choice", "field_range"})
 Upload = Annotated[UploadFile, WithJsonSchema({"type": "string", "format": "binary"})]
 
 
@@ -26,6 +27,8 @@ class Body(BaseModel):
     """Base of every request body: unknown fields and numbers that are not finite are refused."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=True)
+    # What answers where only words outside their list and numbers outside their range are wrong; else 422.
+    bad_value_status: ClassVar[int | None] = None
 
 
 B = TypeVar("B", bound=Body)
@@ -75,7 +78,10 @@ def validated(model: type[B], values: dict[str, Any], *, strict: bool) -> B:
     try:
         return model.model_validate(values, strict=strict)
     except ValidationError as error:
-        raise Problem("invalid_request", errors=field_errors(error.errors(), list(_fields(model)))) from error
+        problem = Problem("invalid_request", errors=field_errors(error.errors(), list(_fields(model))))
+        if model.bad_value_status and {wrong.code for wrong in problem.errors} <= BAD_VALUES:
+            problem.answered(model.bad_value_status)
+        raise problem from error
 
 
 def _lists(model: type[Body]) -> frozenset[str]:

@@ -44,6 +44,8 @@ class NewJob(Body):
     recogniser and, where it is not as written, cut or spoken again, `check_tries` times in all at most (3).
     """
 
+    bad_value_status = 400  # by the base API
+
     text: Annotated[str, Field(min_length=1, max_length=10_000)]
     source_language: Annotated[str, Field(min_length=2, max_length=35)]
     mode: Annotated[Literal["dubbing", "dubbing_with_clone"], Word]
@@ -169,7 +171,8 @@ def _refuse_inapplicable(body: NewJob) -> None:
         given = [name for name in RVC_FIELDS if getattr(body, name) is not None]
         errors += [FieldError(name, "field_not_applicable", {"reason": "enable_rvc = false"}) for name in given]
     if errors:
-        raise Problem("invalid_request", errors=errors)
+        problem = Problem("invalid_request", errors=errors)
+        raise problem.answered(400) if {error.code for error in errors} == {"field_missing"} else problem
 
 
 def _engine(services: Services, body: NewJob) -> EngineChoice:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
@@ -11,6 +13,7 @@ from app.api.bodies import JSON, Body, body_of, documented
 from app.api.queries import known_query
 from app.api.services import Wired
 from app.errors import FieldError, Problem
+from speech.errors import SpeechError
 from speech.profiles import QualityProfile
 
 router = APIRouter(prefix="/quality-profiles", tags=["quality profiles"], dependencies=[Depends(known_query)])
@@ -138,7 +141,8 @@ def delete_profile(services: Wired, engine: str, profile_id: str) -> None:
 
 @router.post("/{engine}/{profile_id}/set-default", summary="Make this the engine's default")
 def set_default(services: Wired, engine: str, profile_id: str) -> ProfileView:
-    return ProfileView.of(services.profiles.set_default(engine.lower(), profile_id))
+    with refused_as_400():
+        return ProfileView.of(services.profiles.set_default(engine.lower(), profile_id))
 
 
 @router.post("/{engine}/{profile_id}/duplicate", status_code=201, summary="Copy a profile to a custom one")
@@ -157,5 +161,17 @@ def duplicate(
 def _add(services: Wired, engine: str, body: NewEngineProfile) -> ProfileView:
     if not body.name.strip():
         raise Problem("invalid_request", errors=[FieldError("name", "field_missing", {})])
-    added = services.profiles.add(engine, body.name, body.description, body.parameters, body.is_default)
+    with refused_as_400():
+        added = services.profiles.add(engine, body.name, body.description, body.parameters, body.is_default)
     return ProfileView.of(added)
+
+
+@contextmanager
+def refused_as_400() -> Iterator[None]:
+    """The base API's status for a profile that cannot be made or chosen, whatever is wrong with it."""
+    try:
+        yield
+    except SpeechError as error:
+        raise Problem.of(error).answered(400) from error
+    except Problem as problem:
+        raise problem.answered(400)

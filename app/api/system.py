@@ -11,6 +11,7 @@ from app import VERSION
 from app.api.queries import known_query
 from app.api.services import Services, Wired
 from app.errors import Problem
+from speech.errors import SpeechError
 
 router = APIRouter(tags=["system"], dependencies=[Depends(known_query)])
 
@@ -58,12 +59,20 @@ async def feature_flag(services: Wired, name: str, user_id: str | None = None) -
 
 
 def _built(services: Services) -> dict[str, bool]:
-    """What each flag stands for, looked at rather than declared; no engine transcribes references yet."""
+    """What each flag stands for, looked at rather than declared; F5 has its references written down by whisper."""
     return {
         "f5tts_engine": "f5tts" in services.synthesizer.usable_engines(),
-        "auto_transcription": False,
+        "auto_transcription": "f5tts" in services.synthesizer.usable_engines() and _hears(services),
         "quality_profiles": bool(services.profiles.engines),
     }
+
+
+def _hears(services: Services) -> bool:
+    try:
+        services.synthesizer.check_listening()
+    except SpeechError:
+        return False
+    return True
 
 
 def _flag(name: str, built: bool, user_id: str | None) -> Flag:

@@ -33,8 +33,9 @@ from app.storage.database import Database
 from app.storage.files import Files
 
 if TYPE_CHECKING:
-    from app.jobs.runner import Worker
     from celery import Celery
+
+    from app.jobs.runner import Worker
 
 TASK = "papagaio.run"
 PREFIX = "papagaio:"  # of every key in Redis, which others may use as well
@@ -51,9 +52,8 @@ log = logging.getLogger(__name__)
 def celery_app(settings: Settings) -> Celery:
     """Celery on `settings.redis_url`; opens no connection. Raises Problem `jobs_package_missing`."""
     try:
-        from kombu import Queue
-
         from celery import Celery
+        from kombu import Queue
     except ModuleNotFoundError as error:
         raise Problem("jobs_package_missing") from error
 
