@@ -27,12 +27,14 @@ def test_checking_needs_its_model_and_its_packages(
     assert "./run convert" in answer.json()["detail"]
 
 
-@pytest.mark.parametrize(("fields", "wrong"), [({"check_tries": 2}, 2), ({"check_words": True, "check_tries": 7}, 7)])
-def test_tries_are_of_checked_jobs_and_few(service: Service, fields: dict[str, object], wrong: int) -> None:
+@pytest.mark.parametrize(
+    ("fields", "status"), [({"check_tries": 2}, 422), ({"check_words": True, "check_tries": 7}, 400)]
+)
+def test_tries_are_of_checked_jobs_and_few(service: Service, fields: dict[str, object], status: int) -> None:
     answer = service.client.post(
         "/jobs", json={"text": "Bom dia.", "source_language": "pt-BR", "mode": "dubbing", **fields}
     )
-    assert answer.status_code == 422
+    assert answer.status_code == status
     assert [error["field"] for error in answer.json()["errors"]] == ["check_tries"]
 
 
