@@ -92,6 +92,17 @@ class Settings(BaseSettings):
     max_streams: int = Field(
         24, ge=1, le=32, description="sounds made while they are sent, and recordings written down, at a time"
     )
+    characters_per_day: int = Field(
+        0,
+        ge=0,
+        description="characters that an account may have spoken in a day, where it has no bound of its own; 0: any",
+    )
+    compute_s_per_day: float = Field(
+        0, ge=0, description="seconds of work in a day for an account that has no bound of its own; 0: any"
+    )
+    consent_statement: str = Field(
+        "", description="what the operator states of all voices cloned here; then no request need give consent"
+    )
     public_discovery: bool = Field(False, description="models and voices are listed for those without an account too")
     redis_url: str = Field("", description="Redis that several services share, such as redis://host:6379/0")
     engine_url: str = Field(
@@ -108,6 +119,10 @@ class Settings(BaseSettings):
     fetch_private_hosts: tuple[str, ...] = Field(
         (), description="hosts that links may lead to although their address is not on the public internet"
     )
+    clamav: Literal["off", "warn", "require"] = Field(
+        "off", description="uploads are looked through by ClamAV; require: none is taken where it cannot say"
+    )
+    clamav_address: str = Field("127.0.0.1:3310", description="where clamd listens: host:port, or the path of a socket")
     max_body_mb: float = Field(100, gt=0, description="megabytes a request body may have")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="what the log shows")
 

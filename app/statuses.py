@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from app.statuses_safety import URLS
+from app.statuses_safety import BATCHES, SHARES, UPLOADS, URLS
 from app.statuses_voices import BLENDS, RVC
 
 _XTTS = {  # XTTS and the checkpoints it reads
@@ -303,6 +303,9 @@ _SERVICE = {  # the service, its settings and its command line
     "storage_full": 507,
     "unsupported_database": 500,
     **URLS,
+    **BATCHES,
+    **SHARES,
+    **UPLOADS,
 }
 _TRAINING = {  # fine-tuning and listening tests
     "adapter_other_base": 409,

@@ -12,3 +12,21 @@ URLS = {  # links that somebody gave
     "url_too_large": 413,
     "url_unreachable": 502,
 }
+BATCHES = {
+    "batch_columns": 422,
+    "batch_empty": 422,
+    "batch_not_found": 404,
+    "batch_nothing_to_retry": 409,
+    "batch_rows_bad": 422,
+    "batch_too_many": 413,
+    "batch_without_sound": 409,
+}
+SHARES = {
+    "share_not_found": 404,
+    "share_over": 410,
+}
+UPLOADS = {
+    "upload_infected": 422,
+    "upload_not_scanned": 503,
+    "upload_not_sound": 415,
+}

@@ -12,9 +12,11 @@ from app.jobs.events import EventLog
 from app.jobs.store import JobPolicy, JobStore
 from app.observability.metrics import EngineFigures, Metrics
 from app.security.accounts import AccountStore
+from app.security.clamav import ClamAv
 from app.security.identity import Identity
 from app.security.keys import KeyStore, SessionStore
 from app.security.limits import Limits
+from app.security.quotas import Quotas
 from app.security.secrets import load_secrets
 from app.security.urls import UrlGuard
 from app.settings import Settings
@@ -60,6 +62,8 @@ def wire(settings: Settings, supervised: bool) -> Services:
         comparisons=Comparisons(settings.trainings_path),
         identity=_identity(settings, database),
         limits=Limits(settings.redis_url),
+        quotas=Quotas(database, settings),
+        scanner=ClamAv(settings.clamav, settings.clamav_address),
         urls=UrlGuard(frozenset(host.lower() for host in settings.fetch_private_hosts)),
         metrics=Metrics(database, lambda: _engine_figures(synthesizer)),
         capacity=Capacity(settings.max_streams),

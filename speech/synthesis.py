@@ -30,6 +30,7 @@ from speech.engines.records import Installation
 from speech.engines.registry import Registry
 from speech.errors import SpeechError
 from speech.listening import WhisperListener
+from speech.metering import SpeechMeter, metered
 from speech.models import ModelStore
 from speech.plan import ConversionAsked, ConversionStep, EngineChoice, Plan
 from speech.processing import ProcessingOptions
@@ -75,12 +76,14 @@ class Synthesizer:
             self._loadable, options.memory_bytes, options.idle_s, options.device, options.warm_engines
         )
         self._may_see: Callable[[Voice], bool] = lambda voice: True
+        self._meter: SpeechMeter | None = None
+        self._whole: Synthesizer | None = None  # of which this is a view: engines are built once for all
 
-    def seen_by(self, may_see: Callable[[Voice], bool]) -> Self:
-        """The same engines, where voices of which `may_see` is false do not exist."""
-        _ = self._engines, self._converters  # built once for all who see them
+    def seen_by(self, may_see: Callable[[Voice], bool], meter: SpeechMeter | None = None) -> Self:
+        """The same engines, where voices of which `may_see` is false do not exist; `meter` admits each plan, and is
+        told what was spoken."""
         view = copy(self)
-        view._may_see = may_see
+        view._may_see, view._meter, view._whole = may_see, meter, self._whole or self
         return view
 
     @property
@@ -90,6 +93,8 @@ class Synthesizer:
 
     @cached_property
     def registry(self) -> Registry:
+        if self._whole:
+            return self._whole.registry
         return Registry(self._options.extra_engines)
 
     def engines(self) -> Mapping[str, EngineInfo]:
@@ -252,6 +257,8 @@ class Synthesizer:
         narrowed = reading.narrowed(spoken, speaking.voice_id)
         read_out = checked_reading(text, spoken, chosen.info.max_chars_of(spoken), narrowed)
         values = checked_parameters(chosen.info, parameters or {}, speaking.shape)
+        if self._meter:
+            self._meter.admit(len(text))
         return Plan(
             engine=engine,
             voice=speaking,
@@ -270,6 +277,10 @@ class Synthesizer:
 
     def speak(self, plan: Plan) -> Generator[Chunk, None, None]:
         """The sound of a plan, each sentence converted and processed. Raises what `EnginePool.acquire` raises."""
+        chunks = self._made(plan)
+        return metered(chunks, plan, self._meter) if self._meter else chunks
+
+    def _made(self, plan: Plan) -> Generator[Chunk, None, None]:
         request = SpeechRequest(plan.sentences, plan.language, plan.voice, plan.parameters, plan.seed, plan.blend)
         chunks, steps = speak_runs(self._spoken, request, plan.voices), ProcessingOptions.of(plan.parameters)
         try:
@@ -322,11 +333,15 @@ class Synthesizer:
 
     @cached_property
     def _engines(self) -> Mapping[str, Engine]:
+        if self._whole:
+            return self._whole._engines
         build, records = self.registry.build_engine, self.registry.engines
         return {name: build(name, self._engine_options(name, record.install)) for name, record in records.items()}
 
     @cached_property
     def _converters(self) -> Mapping[str, VoiceConverter]:
+        if self._whole:
+            return self._whole._converters
         build, records = self.registry.build_converter, self.registry.converters
         return {name: build(name, self._engine_options(name, record.install)) for name, record in records.items()}
 

@@ -40,6 +40,30 @@ class VoiceCount(BaseModel):
     cloned: int
 
 
+class Allowance(BaseModel):
+    """Of today (UTC). Bounds are null where there are none; `characters_waiting`: of jobs that have not ended."""
+
+    characters: int
+    characters_waiting: int
+    characters_per_day: int | None
+    compute_s: float
+    compute_s_per_day: float | None
+    reset_s: int
+
+
+@router.get("/allowance", summary="What one has had spoken today, and how much more one may")
+def allowance(services: Wired) -> Allowance:
+    now = services.quotas.standing(services.caller)
+    return Allowance(
+        characters=now.characters,
+        characters_waiting=now.waiting,
+        characters_per_day=now.characters_per_day,
+        compute_s=now.compute_s,
+        compute_s_per_day=now.compute_s_per_day,
+        reset_s=now.reset_s,
+    )
+
+
 @router.get("/jobs-per-day", summary="Jobs that ended on each of the last days, by status")
 def jobs_per_day(services: Wired, days: Days = 30) -> list[Day]:
     return [Day(**day) for day in _usage(services).per_day(days)]

@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, TypeVar, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError, WithJsonSchema
 from pydantic.fields import FieldInfo
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 
@@ -130,8 +131,13 @@ def _refuse_repeats(names: list[str]) -> None:
 
 
 async def _form(request: Request, lists: frozenset[str]) -> dict[str, Any]:
+    """Raises Problem `invalid_request`, `upload_infected`, `upload_not_scanned`."""
     form = await request.form(max_files=10, max_fields=200, max_part_size=1024 * 1024)
     _refuse_repeats([name for name, _ in form.multi_items() if name not in lists])
     # A form cannot say null: an empty field is one that was left empty, except the text itself.
+    for _, file in form.multi_items():
+        if isinstance(file, UploadFile):
+            scanner = request.app.state.services.scanner
+            await run_in_threadpool(scanner.scan, file.file, file.filename or "")
     values = {name: form.getlist(name) if name in lists else value for name, value in form.items()}
     return {name: value for name, value in values.items() if isinstance(value, UploadFile) or value or name == "text"}

@@ -144,7 +144,7 @@ def intake(services: Wired, reader: Language, body: Annotated[Intake, Depends(bo
 
 @router.post("/voices/fit", status_code=202, summary="Fit a voice to clips", openapi_extra=documented(Fit, JSON))
 def fit(services: Wired, reader: Language, body: Annotated[Fit, Depends(body_of(Fit, JSON))]) -> AnyJob:
-    consented(body.consent)
+    consented(services, body.consent)
     job, manifest = _taken_in(services, body.intake_job_id)
     engine = _engine(services, body.tts_engine)
     chosen = _chosen(manifest, body.clips)
@@ -162,7 +162,7 @@ def fit(services: Wired, reader: Language, body: Annotated[Fit, Depends(body_of(
 def clone(
     services: Wired, reader: Language, body: Annotated[Clone, Depends(body_of(Clone, MULTIPART))]
 ) -> CloneStarted:
-    consented(body.consent)
+    consented(services, body.consent)
     engine = _engine(services, body.tts_engine)
     params = _params(services, body, engine, body.language, reader) | {"ref_text": body.ref_text or None}
     with _reserving(params["voice"]):
@@ -219,9 +219,19 @@ def _language(services: Services, asked: str, engine: str) -> str:
     return match_language(asked, services.synthesizer.engines()[engine])
 
 
-def consented(consent: bool | None) -> None:
-    if consent is not True:
+def consented(services: Services, consent: bool | None) -> None:
+    """Asked of every request, unless the operator stated it once for all; a plain no is one.
+
+    Raises Problem `consent_missing`.
+    """
+    if consent is False or (consent is None and not services.settings.consent_statement):
         raise Problem("consent_missing")
+
+
+def statement_of(services: Services, consent: bool | None, given: str | None, reader: str) -> str:
+    """What is kept with the voice: the request's words, the operator's where none was asked for, or the usual ones."""
+    general = services.settings.consent_statement if consent is None else ""
+    return given or general or render("clone.consent_statement", reader, {})
 
 
 def _params(
@@ -237,7 +247,7 @@ def _params(
     effort = body.effort or "default"
     voice_id = voice_id_of(body.name)
     refuse_taken(services, voice_id)
-    statement = body.consent_statement or render("clone.consent_statement", reader, {})
+    statement = statement_of(services, body.consent, body.consent_statement, reader)
     return {
         "mode": "clone_voice",
         "engine": engine,

@@ -35,6 +35,7 @@ PAGE_POLICY = (
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 REFERENCE_POLICY = "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'"
+SHARED_POLICY = "default-src 'none'; media-src 'self'; frame-ancestors 'none'; base-uri 'none'"
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 
@@ -177,6 +178,8 @@ def _preflight(headers: Headers) -> dict[str, str]:
 def _policy(path: str) -> str:
     if path == "/webui" or path.startswith("/webui/"):
         return PAGE_POLICY
+    if path.startswith("/shared/"):
+        return SHARED_POLICY
     return REFERENCE_POLICY if path.startswith("/docs") else DATA_POLICY
 
 

@@ -129,11 +129,12 @@ def _conversion(services: Services, body: NewJob) -> ConversionAsked | None:
     if not body.enable_rvc or body.rvc_model_id is None:
         return None
     from app.api.rvc import models_of
-    from speech.engines.f0.methods import check_method
 
     models_of(services).store.get(body.rvc_model_id)
     services.synthesizer.check_converter(RVC)
     if body.rvc_f0_method:
+        from speech.engines.f0.methods import check_method
+
         check_method(body.rvc_f0_method, services.models)
     asked = {name.removeprefix("rvc_"): value for name, value in _rvc_fields(body).items() if value is not None}
     return ConversionAsked(RVC, str(asked.pop("model_id")), asked)

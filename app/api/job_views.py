@@ -225,7 +225,7 @@ def view_of(job: Job, language: str, told: Event | None = None) -> JobView:
     """A job as its kind is seen. `language` is one of the catalogue's, of `error_message`; `told` is its newest
     `job.progress`, which may be of an earlier attempt."""
     now = told.data if told is not None and told.created_at >= (job.started_at or 0.0) else {}
-    error = _error(job)
+    error = error_of(job)
     kind = VIEWS.get(job.kind, JobView)
     common = {
         "id": job.id,
@@ -277,7 +277,8 @@ def _made(job: Job) -> dict[str, Any]:
     }
 
 
-def _error(job: Job) -> JobError | None:
+def error_of(job: Job) -> JobError | None:
+    """What a job failed of, in every language."""
     if job.error is None:
         return None
     code, values = job.error["code"], job.error.get("values", {})

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, BeforeValidator
@@ -18,9 +19,13 @@ from app.api.languages import Language
 from app.api.queries import known_query
 from app.api.services import Services, Wired
 from app.api.times import iso
+from app.csv_text import csv_lines
 from app.errors import Problem
 from app.jobs.job import Job
 from app.jobs.kinds import SPEECH
+
+if TYPE_CHECKING:
+    from app.jobs.events import Event
 
 router = APIRouter(prefix="/jobs", tags=["jobs"], dependencies=[Depends(known_query)])
 
@@ -52,15 +57,19 @@ def add_job(services: Wired, language: Language, body: Annotated[NewJob, Depends
 @router.get("", summary="Jobs, newest first")
 def list_jobs(
     services: Wired,
-    language: Language,
+    reader: Language,
     limit: Annotated[int, Query(ge=1, le=1000)] = 20,
     offset: Annotated[int, Query(ge=0, le=2**31)] = 0,
     status: Filter | None = None,
     engine: str | None = None,
+    language: str | None = None,
+    created_from: datetime | None = None,
+    created_until: datetime | None = None,
 ) -> JobList:
-    wanted = "pending" if status == "queued" else status
-    total, jobs = services.jobs.list(limit=limit, offset=offset, status=wanted, warm_key=engine and engine.lower())
-    return JobList(total=total, jobs=views_of(services.events, jobs, language))
+    """`language`: `pt` finds `pt-BR`. Times are RFC 3339, UTC where they do not say; `created_until` is left out."""
+    wanted = filters_of(status, engine, language, created_from, created_until)
+    total, jobs = services.jobs.list(limit=limit, offset=offset, **wanted)
+    return JobList(total=total, jobs=views_of(services.events, jobs, reader))
 
 
 @router.get("/{job_id}", summary="One job")
@@ -76,8 +85,14 @@ def formats(services: Wired, job_id: str) -> JobFormats:
 
 
 @router.get("/{job_id}/log", summary="What happened to a job, as text", response_class=PlainTextResponse)
-def log(services: Wired, job_id: str) -> PlainTextResponse:
+def log(services: Wired, job_id: str, format: Literal["text", "csv"] = "text") -> PlainTextResponse:
+    """`csv`: a cell that begins like a formula gets an apostrophe before it."""
     find_job(services, job_id)
+    if format == "csv":
+        rows = ((event.id, iso(event.created_at), event.kind, _data(event)) for event in _events(services, job_id))
+        headers = {"Content-Disposition": f'attachment; filename="{job_id}.csv"'}
+        lines = csv_lines(("id", "created_at", "kind", "data"), rows)
+        return PlainTextResponse("".join(lines), media_type="text/csv", headers=headers)
     return PlainTextResponse("".join(_lines(services, job_id)))
 
 
@@ -105,6 +120,19 @@ def resume_job(services: Wired, language: Language, job_id: str) -> AnyJob:
     return view_of(services.jobs.resume(job_id), language)
 
 
+def filters_of(
+    status: str | None, engine: str | None, language: str | None, since: datetime | None, until: datetime | None
+) -> dict[str, Any]:
+    """As `JobStore.list` takes them; a time without a zone is UTC."""
+    return {
+        "status": "pending" if status == "queued" else status,
+        "warm_key": engine and engine.lower(),
+        "language": language,
+        "created_from": _moment(since),
+        "created_until": _moment(until),
+    }
+
+
 def find_job(services: Services, job_id: str) -> Job:
     """Raises Problem `job_not_found`, `job_expired`."""
     job = services.jobs.get(job_id)
@@ -130,10 +158,23 @@ def ready(job: Job) -> Job:
     return job
 
 
-def _lines(services: Services, job_id: str) -> Iterator[str]:
+def _moment(given: datetime | None) -> float | None:
+    if given is None:
+        return None
+    return (given if given.tzinfo else given.replace(tzinfo=UTC)).timestamp()
+
+
+def _events(services: Services, job_id: str) -> Iterator[Event]:
     last_id = 0
     while events := services.events.since(last_id, 500, job_id):
         last_id = events[-1].id
-        for event in events:
-            data = json.dumps(dict(event.data), ensure_ascii=False)
-            yield f"{iso(event.created_at)} {event.kind} {data}\n"
+        yield from events
+
+
+def _lines(services: Services, job_id: str) -> Iterator[str]:
+    for event in _events(services, job_id):
+        yield f"{iso(event.created_at)} {event.kind} {_data(event)}\n"
+
+
+def _data(event: Event) -> str:
+    return json.dumps(dict(event.data), ensure_ascii=False)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.bodies import JSON, Body, body_of, documented
@@ -84,6 +84,16 @@ class ProfileChanges(Body):
     parameters: dict[str, Any] | None = None
 
 
+class ProfileFile(Body):
+    """A profile as a file, to be brought here or elsewhere; nothing in it is of this machine."""
+
+    papagaio_quality_profile: Literal[1] = 1
+    name: Name
+    description: Description = ""
+    engine: str
+    parameters: dict[str, Any]
+
+
 @router.get("", summary="All profiles, by engine")
 def all_profiles(services: Wired) -> AllProfiles:
     lists = {
@@ -110,6 +120,17 @@ def add_profile(services: Wired, body: Annotated[NewProfile, Depends(body_of(New
 
 
 @router.post(
+    "/import",
+    status_code=201,
+    summary="Make a profile of an exported one",
+    openapi_extra=documented(ProfileFile, JSON),
+)
+def import_profile(services: Wired, body: Annotated[ProfileFile, Depends(body_of(ProfileFile, JSON))]) -> ProfileView:
+    added = services.profiles.add(body.engine.lower(), body.name, body.description, body.parameters, is_default=False)
+    return ProfileView.of(added)
+
+
+@router.post(
     "/{engine}",
     status_code=201,
     summary="Make a profile of this engine",
@@ -121,6 +142,15 @@ def add_engine_profile(
     if body.engine is not None and body.engine.lower() != engine.lower():
         raise Problem("profile_engine_differs", body=body.engine, path=engine)
     return _add(services, engine.lower(), body)
+
+
+@router.get("/{engine}/{profile_id}/export", summary="A profile as a JSON file")
+def export_profile(services: Wired, response: Response, engine: str, profile_id: str) -> ProfileFile:
+    found = services.profiles.get(engine.lower(), profile_id)
+    response.headers["Content-Disposition"] = f'attachment; filename="{found.profile_id}.json"'
+    return ProfileFile(
+        name=found.name, description=found.description, engine=found.engine, parameters=dict(found.parameters)
+    )
 
 
 @router.patch("/{engine}/{profile_id}", summary="Change a profile", openapi_extra=documented(ProfileChanges, JSON))

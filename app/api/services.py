@@ -21,7 +21,9 @@ if TYPE_CHECKING:  # the database layer is a third of the import of app.main, an
     from app.jobs.events import EventLog
     from app.jobs.store import JobStore
     from app.observability.metrics import Metrics
+    from app.security.clamav import ClamAv
     from app.security.identity import Identity
+    from app.security.quotas import Quotas
     from app.security.urls import UrlGuard
     from app.storage.database import Database
     from app.storage.files import Files
@@ -53,6 +55,8 @@ class Services:
     comparisons: Comparisons
     identity: Identity
     limits: Limits
+    quotas: Quotas
+    scanner: ClamAv  # through which every upload goes
     urls: UrlGuard  # by which every link of a user is fetched
     metrics: Metrics
     capacity: Capacity  # of sounds made while they are sent
@@ -62,14 +66,19 @@ class Services:
 
     def of(self, caller: Caller) -> Services:
         """The same service as `caller` sees it."""
+        from app.security.quotas import AccountMeter
         from app.storage.voice_owners import VoiceScope
 
         may_see = VoiceScope(self.settings.voices_path, self.database, caller)
-        synthesizer = self.synthesizer if caller.is_admin else self.synthesizer.seen_by(may_see)
+        synthesizer = self.synthesizer.seen_by(may_see, AccountMeter(self.quotas, self.database, caller))
         jobs, events, profiles = self.jobs.of(caller), self.events.of(caller), self.profiles.of(caller)
         pronunciations = self.pronunciations.of(caller)
         seen = replace(self, caller=caller, jobs=jobs, events=events, profiles=profiles, synthesizer=synthesizer)
         return replace(seen, pronunciations=pronunciations)
+
+    def admit(self, characters: int) -> None:
+        """Raises Problem `quota_exceeded`."""
+        self.quotas.admit(self.caller, characters)
 
     def reading(self, wrapping: str = "auto") -> ReadingOptions:
         """How the caller's texts are read: with their dictionary."""
@@ -90,7 +99,7 @@ def caller_of(request: Request) -> Caller:
 
 async def services_of(request: Request, caller: Annotated[Caller, Depends(caller_of)]) -> Services:
     services: Services = request.app.state.services
-    return services if caller == services.caller else services.of(caller)
+    return services.of(caller)
 
 
 Wired = Annotated[Services, Depends(services_of)]

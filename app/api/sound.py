@@ -47,8 +47,7 @@ async def download(
     filename = f"dubbed_{job.id}.{name}"
     if name == "wav":
         return FileResponse(path, media_type="audio/wav", filename=filename)
-    tags = (job.result or {}).get("tags", {})
-    blocks = encode(_blocks(path), name, _sample_rate(path), tags)
+    blocks = finished_sound(services, job, name)
     first = await run_in_threadpool(next, blocks, b"")  # what fails to encode fails before the status line
     headers = {"Content-Disposition": f'attachment; filename="{filename}"'}
     return StreamingResponse(_then(first, blocks), headers=headers, media_type=CODECS[name].media_type)
@@ -146,6 +145,20 @@ def _path(services: Services, job: Job) -> Path:
     if not path.is_file():
         raise Problem("sound_missing", job_id=job.id)
     return path
+
+
+def finished_sound(services: Services, job: Job, format_name: str) -> Iterator[bytes]:
+    """The sound of a completed job in one of FORMATS. Raises Problem `sound_missing` before the first block."""
+    path = _path(services, job)
+    if format_name == "wav":
+        return _file_blocks(path)
+    return encode(_blocks(path), format_name, _sample_rate(path), (job.result or {}).get("tags", {}))
+
+
+def _file_blocks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while block := file.read(BLOCK_BYTES):
+            yield block
 
 
 def _of_wav(path: Path, start: int) -> bytes:

@@ -180,7 +180,9 @@ def upload(services: Wired, reader: Language, body: Annotated[Uploads, Depends(b
     opened(services, body.dataset)
     params = _params(services, body.dataset, "add", "add") | {"speaker": body.speaker}
     with _alone(body.dataset):
-        job = add_with_recordings(services, DATASET, params, body.file, reserves=f"dataset:{body.dataset}")
+        job = add_with_recordings(
+            services, DATASET, params, body.file, reserves=f"dataset:{body.dataset}", sound_only=False
+        )
     return view_of(job, reader)
 
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from app.api.bodies import JSON, MULTIPART, Body, Upload, body_of, documented
-from app.api.cloning import Description, Gender, Name, Statement, consented
+from app.api.cloning import Description, Gender, Name, Statement, consented, statement_of
 from app.api.job_views import AnyJob, view_of
 from app.api.languages import Language
 from app.api.queries import known_query
@@ -21,7 +21,6 @@ from app.api.streaming import headers_of
 from app.api.voices import VoiceProfile, find_voice, profile_of
 from app.errors import FieldError, Problem
 from app.jobs.kinds import COMPARISON
-from app.texts import render
 from speech.audio import join, to_bytes
 from speech.plan import tags_of
 from speech.request_checks import MAX_SEED
@@ -204,10 +203,13 @@ def make_voice(
     from speech.voice_files import Consent
     from train.cloning import CloneOptions
 
-    consented(body.consent)
+<<<<<<< HEAD
     services.training.checkpoint(run, step, services.caller)
+=======
+    consented(services, body.consent)
+>>>>>>> 2d43615 (feat(service): batches, many jobs at once, quotas, shares, tags, and uploads looked through)
     services.training.check()
-    statement = body.consent_statement or render("clone.consent_statement", reader, {})
+    statement = statement_of(services, body.consent, body.consent_statement, reader)
     consent = Consent(statement, datetime.now(UTC).isoformat())
     language = services.training.language(run, services.caller)
     options = CloneOptions(

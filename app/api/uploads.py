@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from app.api.bodies import Upload
 from app.api.services import Services
+from app.errors import Problem
 from app.jobs.kinds import Kind
+from app.security.sniffing import HEAD_BYTES, other_than_sound
 from speech.errors import SpeechError
 
 if TYPE_CHECKING:
@@ -17,10 +19,22 @@ if TYPE_CHECKING:
 
 
 def add_with_recordings(
-    services: Services, kind: Kind, params: dict[str, Any], recordings: Sequence[Upload], *, reserves: str = ""
+    services: Services,
+    kind: Kind,
+    params: dict[str, Any],
+    recordings: Sequence[Upload],
+    *,
+    reserves: str = "",
+    sound_only: bool = True,
 ) -> Job:
-    """A job whose recordings lie in its work folder. Raises SpeechError `audio_empty`, and NameReserved."""
+    """A job whose recordings lie in its work folder. `sound_only` false: tables and archives may be among them.
+
+    Raises Problem `upload_not_sound`, SpeechError `audio_empty`, and NameReserved.
+    """
     from app.tasks.cloning_service import UPLOADS
+
+    for recording in recordings if sound_only else ():
+        refuse_other_than_sound(recording)
 
     def keep(work: Path) -> dict[str, Any]:
         names = []
@@ -36,6 +50,14 @@ def add_with_recordings(
         return params | {"input_files": names}
 
     return add_with_files(services, kind, keep, reserves=reserves)
+
+
+def refuse_other_than_sound(recording: Upload) -> None:
+    """Raises Problem `upload_not_sound` for what its first bytes say is something else, whatever it is called."""
+    found = other_than_sound(recording.file.read(HEAD_BYTES))
+    recording.file.seek(0)
+    if found:
+        raise Problem("upload_not_sound", file=plain_name(recording.filename), found=found)
 
 
 def add_with_files(

@@ -12,18 +12,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, BeforeValidator
 from starlette.background import BackgroundTask
-from starlette.responses import FileResponse
+from starlette.responses import FileResponse, JSONResponse, Response
 
 from app.api.bodies import MULTIPART, Body, Upload, body_of, documented
 from app.api.languages import Language, matches
 from app.api.queries import known_query
 from app.api.services import Services, Wired
+from app.api.voice_json import unpack_document, voice_document
 from app.errors import Problem
 from speech.audio import join, to_bytes
 from speech.plan import tags_of
 from speech.voices import MANY_LANGUAGES, Voice
 
 if TYPE_CHECKING:
+    from app.storage.voice_labels import Labels
     from speech.voice_files import VoiceMeta
 
 router = APIRouter(tags=["voices"], dependencies=[Depends(known_query)])
@@ -80,6 +82,8 @@ class VoiceProfile(BaseModel):
     licence: str
     licence_url: str | None = None
     is_commercial: bool = True
+    tags: list[str] = []
+    category: str | None = None
 
 
 class Voices(BaseModel):
@@ -138,15 +142,23 @@ def voices(
     language: str | None = None,
     gender: Gender | None = None,
     engine: str | None = None,
+    tag: str | None = None,
+    category: str | None = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Voices:
+    """`tag`, `category`: as one calls them oneself (`POST /voices/{voice_id}/tags`)."""
+    from app.storage.voice_labels import NONE, LabelStore
+
+    labels = LabelStore(services.database, services.caller).all()
     engines = services.synthesizer.engines_by_voice()
     found = [
-        _profile(services, voice, engines)
+        _profile(services, voice, engines, labels.get(voice.voice_id, NONE))
         for voice in services.synthesizer.voices()
         if (language is None or matches(language, _own_languages(services, voice)))
         and gender in (None, voice.gender)
         and (engine is None or engine.lower() in engines[voice.voice_id])
+        and (tag is None or tag.casefold() in {one.casefold() for one in labels.get(voice.voice_id, NONE).tags})
+        and category in (None, labels.get(voice.voice_id, NONE).category)
     ]
     return Voices(total=len(found), voices=found[:limit])
 
@@ -166,6 +178,7 @@ def import_voice(services: Wired, body: Annotated[Import, Depends(body_of(Import
         path = Path(folder) / "voice.safetensors"
         with path.open("xb") as file:
             shutil.copyfileobj(body.file.file, file, 1 << 20)
+        unpack_document(path)
         meta = library.import_(path, body.voice_id)
         set_owner(library.folder(meta.voice_id), services.caller.user_id)
     return profile_of(services, find_voice(services, meta.voice_id))
@@ -182,17 +195,22 @@ def one_voice(services: Wired, voice_id: str) -> VoiceProfile:
     responses={403: {"description": "`voice_is_stock`: stock voices stay"}},
 )
 def delete_voice(services: Wired, voice_id: str) -> Deleted:
+    from app.security.share_links import ShareLinks
+    from app.storage.voice_labels import LabelStore
+
     voice = find_voice(services, voice_id)
     if voice.is_stock:
         raise Problem("voice_is_stock", voice_id=voice.voice_id)
     services.cloning.library().delete(voice_id)
     services.samples.delete(voice_id)
+    LabelStore(services.database).forget(voice_id)
+    ShareLinks(services.database, services.identity.secrets.share_key).forget(voice_id)
     return Deleted(message=f"{voice_id} deleted", voice_id=voice_id)
 
 
 @router.get("/voices/{voice_id}/report", summary="How near a cloned voice comes to its speaker, as measured")
 def report(services: Wired, voice_id: str) -> dict[str, Any]:
-    measured = dict(_fitted(services, voice_id).report)
+    measured = dict(fitted(services, voice_id).report)
     if not measured:
         raise Problem("voice_without_report", voice_id=voice_id)
     return measured
@@ -204,7 +222,7 @@ def report(services: Wired, voice_id: str) -> dict[str, Any]:
     response_class=FileResponse,
 )
 def kept_sample(services: Wired, voice_id: str, name: str) -> FileResponse:
-    meta = _fitted(services, voice_id)
+    meta = fitted(services, voice_id)
     paths = {path.stem: path for path in _samples_of(services, meta.voice_id)}
     if name not in paths:
         raise Problem("sample_not_found", name=name[:80], choices=sorted(paths) or ["–"])
@@ -212,11 +230,16 @@ def kept_sample(services: Wired, voice_id: str, name: str) -> FileResponse:
 
 
 @router.get("/voices/{voice_id}/export", summary="A cloned voice as one file", response_class=FileResponse)
-def export(services: Wired, voice_id: str) -> FileResponse:
-    """With its clips, so that other engines can speak it elsewhere."""
-    meta = _fitted(services, voice_id)
+def export(services: Wired, voice_id: str, format: Literal["file", "json"] = "file") -> Response:
+    """With its clips, so that other engines can speak it elsewhere. `json`: the same file in a document that says what
+    is known of the voice."""
+    meta = fitted(services, voice_id)
     path = services.settings.data_dir / f"export-{token_hex(8)}.safetensors"
     services.cloning.library().export(meta.voice_id, path)
+    if format == "json":
+        document = voice_document(meta, path)
+        path.unlink()
+        return JSONResponse(document, headers={"Content-Disposition": f'attachment; filename="{voice_id}.json"'})
     done = BackgroundTask(path.unlink, missing_ok=True)
     kind, name = "application/octet-stream", f"{voice_id}.safetensors"
     return FileResponse(path, media_type=kind, filename=name, background=done)
@@ -225,6 +248,12 @@ def export(services: Wired, voice_id: str) -> FileResponse:
 @router.get("/voices/{voice_id}/sample", summary="A spoken sample, as WAV", response_class=FileResponse)
 def sample(services: Wired, voice_id: str, language: str | None = None) -> FileResponse:
     """Made when first asked for, then kept."""
+    path, spoken = sample_file(services, voice_id, language)
+    return FileResponse(path, media_type="audio/wav", filename=f"{voice_id}_{spoken}.wav")
+
+
+def sample_file(services: Services, voice_id: str, language: str | None) -> tuple[Path, str]:
+    """What a voice says of itself, in its own language where None; and which language that is."""
     voice = find_voice(services, voice_id)
     spoken = language or _own_languages(services, voice)[0]
     text = SAMPLE_TEXTS.get(spoken.partition("-")[0].lower(), SAMPLE_TEXTS["en"])
@@ -240,7 +269,7 @@ def sample(services: Wired, voice_id: str, language: str | None = None) -> FileR
         for older in path.parent.glob(f"{plan.language}-*.wav"):
             older.unlink(missing_ok=True)
         services.samples.publish(temporary, path.name)
-    return FileResponse(path, media_type="audio/wav", filename=f"{voice_id}_{plan.language}.wav")
+    return path, plan.language
 
 
 def _own_languages(services: Services, voice: Voice) -> tuple[str, ...]:
@@ -258,7 +287,7 @@ def _edition(services: Services, voice: Voice) -> str:
     return f"-{changed_ns:x}{size:x}"
 
 
-def _fitted(services: Services, voice_id: str) -> VoiceMeta:
+def fitted(services: Services, voice_id: str) -> VoiceMeta:
     """Raises Problem `unknown_voice`, `voice_not_fitted`."""
     voice = find_voice(services, voice_id)
     if voice.is_stock:
@@ -279,10 +308,13 @@ def find_voice(services: Services, voice_id: str) -> Voice:
 
 
 def profile_of(services: Services, voice: Voice) -> VoiceProfile:
-    return _profile(services, voice, services.synthesizer.engines_by_voice())
+    from app.storage.voice_labels import LabelStore
+
+    labels = LabelStore(services.database, services.caller).get(voice.voice_id)
+    return _profile(services, voice, services.synthesizer.engines_by_voice(), labels)
 
 
-def _profile(services: Services, voice: Voice, engines: Mapping[str, list[str]]) -> VoiceProfile:
+def _profile(services: Services, voice: Voice, engines: Mapping[str, list[str]], labels: Labels) -> VoiceProfile:
     info = services.synthesizer.engines()[voice.engine]
     profile = VoiceProfile(
         id=voice.voice_id,
@@ -299,6 +331,8 @@ def _profile(services: Services, voice: Voice, engines: Mapping[str, list[str]])
         licence_url=info.licence_url or None,
         is_commercial=info.is_commercial,
         is_stock=voice.is_stock,
+        tags=list(labels.tags),
+        category=labels.category,
     )
     return profile if voice.is_stock else profile.model_copy(update=_of_cloned(services, voice.voice_id))
 

@@ -70,7 +70,7 @@ class HostedSynthesizer(Synthesizer):
         self._clients: dict[HostAddress, httpx2.Client] = {}
         self._lock = threading.Lock()
 
-    def speak(self, plan: Plan) -> Generator[Chunk, None, None]:
+    def _made(self, plan: Plan) -> Generator[Chunk, None, None]:
         """Raises what the host's engine raises; SpeechError `engine_host_absent` when no host is there,
         `engine_host_died` when it ended in the middle, `engine_host_silent` when it hangs."""
         return self._taken("/speak", wire.dump_plan(plan), wire.chunks)

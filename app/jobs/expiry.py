@@ -10,6 +10,7 @@ from app.errors import Problem
 from app.jobs.events import EventLog
 from app.jobs.job import ENDED
 from app.jobs.store import JobStore
+from app.storage.batches import prune as prune_batches
 from app.storage.database import Database
 from app.storage.files import Files
 from app.storage.tables import jobs
@@ -30,6 +31,7 @@ def sweep(database: Database, files: Files, now: float | None = None) -> int:
             files.keep_results(row.id, row.lease_token)
         elif row.status in ENDED:
             files.delete(row.id)
+    prune_batches(database, now)
     EventLog(database).prune(now - KEEP_DELETIONS_S)
     return count
 

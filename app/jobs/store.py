@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from app.storage.tables import job_events, jobs, reservations
 from app.storage.usage import record
 
 POLL_S = 0.02
+IDS_AT_ONCE = 500  # a database bounds the variables of a statement
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,15 @@ class JobStore:
         """Raises Problem `job_not_found`."""
         with self._database.read() as connection:
             return self._seen(connection, job_id)
+
+    def some(self, ids: Sequence[str]) -> Sequence[Job]:
+        """Those of `ids` that are there and the caller's."""
+        found: Sequence[Job] = ()
+        with self._database.read() as connection:
+            for start in range(0, len(ids), IDS_AT_ONCE):
+                query = select(jobs).where(self._scope(), jobs.c.id.in_(ids[start : start + IDS_AT_ONCE]))
+                found = [*found, *(Job.of(row) for row in connection.execute(query).mappings())]
+        return found
 
     def counts(self) -> dict[str, int]:
         """How many jobs have each of STATUSES."""
@@ -183,9 +193,17 @@ class JobStore:
         status: str | None = None,
         kind: str | None = None,
         warm_key: str | None = None,
+        language: str | None = None,
+        created_from: float | None = None,
+        created_until: float | None = None,
     ) -> tuple[int, list[Job]]:
-        """How many there are in all, and one page of them, newest first."""
+        """How many there are in all, and one page of them, newest first. `language`: a tag, or the first part of it."""
         where = [self._scope()]
+        if language is not None:
+            spoken = func.lower(jobs.c.params["language"].as_string())
+            where.append((spoken == language.lower()) | spoken.startswith(f"{language.lower()}-", autoescape=True))
+        where += [jobs.c.created_at >= created_from] if created_from is not None else []
+        where += [jobs.c.created_at < created_until] if created_until is not None else []
         where += [jobs.c.status == status] if status is not None else []
         where += [jobs.c.kind == kind] if kind is not None else []
         where += [jobs.c.warm_key == warm_key] if warm_key is not None else []

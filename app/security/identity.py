@@ -49,6 +49,10 @@ class Identity:
             raise Problem("not_allowed", scope=scope, choices=list(caller.scopes))
         return caller
 
+    def caller_of(self, user_id: str) -> Caller:
+        """Whom an id that was kept stands for now. Raises Problem `token_invalid` for somebody disabled or gone."""
+        return self.accounts.caller(user_id) if self.accounts.has_any() else LOCAL
+
     def _found(self, headers: Mapping[str, str], cookies: Mapping[str, str]) -> Caller | None:
         kind, _, given = headers.get("authorization", "").partition(" ")
         text = given.strip() if kind.lower() == "bearer" else ""

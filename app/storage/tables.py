@@ -207,3 +207,46 @@ rvc_uses = Table(
     Column("used_at", Float, nullable=False),
     Index("ix_rvc_uses_model", "model_id", "used_at"),
 )
+
+# Jobs that were asked for together; a row's job is another one after it was tried again.
+batches = Table(
+    "batches",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("user_id", String(64), nullable=False),
+    Column("title", String(200), nullable=False),
+    Column("created_at", Float, nullable=False),
+    Index("ix_batches_user", "user_id", "created_at"),
+)
+batch_rows = Table(
+    "batch_rows",
+    metadata,
+    Column("batch_id", String(64), primary_key=True),
+    Column("number", Integer, primary_key=True),  # of the row that was sent, from 1
+    Column("name", String(100), nullable=False),  # of its file, without the ending
+    Column("job_id", String(64), nullable=False),
+    Index("ix_batch_rows_job", "job_id"),
+)
+
+# What a user calls a voice, stock or their own.
+voice_labels = Table(
+    "voice_labels",
+    metadata,
+    Column("user_id", String(64), primary_key=True),
+    Column("voice_id", String(80), primary_key=True),
+    Column("tags", JSON, nullable=False),
+    Column("category", String(16)),
+)
+
+# Links by which a voice is heard without an account; the signed text is nowhere kept.
+share_links = Table(
+    "share_links",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("user_id", String(64), nullable=False),
+    Column("voice_id", String(80), nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Column("revoked_at", Float),
+    Index("ix_share_links_voice", "user_id", "voice_id"),
+)

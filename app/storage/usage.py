@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select, true
+from sqlalchemy import ColumnElement, Connection, case, func, insert, select, true
 
 from app.callers import LOCAL, Caller
 from app.storage.database import Database
 from app.storage.tables import usage
 
 DAY_S = 86400.0
+STREAM = "stream"  # kind of what is spoken without a job
 
 
 def record(
@@ -25,8 +26,10 @@ def record(
     params: Mapping[str, Any],
     result: Mapping[str, Any] | None = None,
     compute_s: float | None = None,
+    characters: int | None = None,
 ) -> None:
-    """One use, in the transaction that ends it; `params` and `result` as a job has them."""
+    """One use, in the transaction that ends it; `params` and `result` as a job has them. `characters` None: those of
+    the text in `params`."""
     made = result or {}
     connection.execute(
         insert(usage).values(
@@ -38,7 +41,7 @@ def record(
             language=made.get("language", params.get("language")),
             profile_id=params.get("quality_profile_id"),
             model_id=params.get("rvc_model_id"),
-            characters=len(params.get("text") or ""),
+            characters=len(params.get("text") or "") if characters is None else characters,
             duration_s=made.get("duration_s"),
             compute_s=made.get("synthesis_s", compute_s),
             created_at=time.time(),
@@ -62,12 +65,32 @@ class UsageStore:
         first = today - timedelta(days=days - 1)
         since = datetime(first.year, first.month, first.day, tzinfo=UTC).timestamp()
         day = func.floor((usage.c.created_at - since) / DAY_S)
-        query = select(day, usage.c.status, func.count()).where(self._scope(), usage.c.created_at >= since)
+        is_job = usage.c.kind != STREAM
+        query = select(day, usage.c.status, func.count()).where(self._scope(), is_job, usage.c.created_at >= since)
         counts: dict[tuple[int, str], int] = {}
         with self._database.read() as connection:
             for number, status, count in connection.execute(query.group_by(day, usage.c.status)):
                 counts[int(number), status] = count
         return [_day(first, number, counts) for number in range(days)]
+
+    def since(self, start: float) -> tuple[int, float]:
+        """Characters that were spoken, and seconds of work, from a moment on."""
+        spoken = func.sum(case((usage.c.status == "completed", usage.c.characters), else_=0))
+        query = select(spoken, func.sum(usage.c.compute_s)).where(
+            usage.c.user_id == self._caller.user_id, usage.c.created_at >= start
+        )
+        with self._database.read() as connection:
+            characters, compute_s = connection.execute(query).one()
+        return int(characters or 0), float(compute_s or 0.0)
+
+    def pace(self) -> dict[str, tuple[float, float]]:
+        """Engine to the seconds of work and of sound for a character, of all that was spoken here."""
+        sums = (func.sum(usage.c.characters), func.sum(usage.c.compute_s), func.sum(usage.c.duration_s))
+        spoken = (usage.c.status == "completed") & (usage.c.characters > 0) & usage.c.duration_s.is_not(None)
+        query = select(usage.c.engine, *sums).where(self._scope(), spoken, usage.c.engine.is_not(None))
+        with self._database.read() as connection:
+            rows = connection.execute(query.group_by(usage.c.engine)).all()
+        return {engine: ((work_s or 0.0) / count, (sound_s or 0.0) / count) for engine, count, work_s, sound_s in rows}
 
     def by(self, column: str) -> list[dict[str, Any]]:
         """For each value of `column` (engine, profile_id, model_id): uses, characters, seconds of sound and of work,

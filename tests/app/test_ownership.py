@@ -55,6 +55,7 @@ FREE = {
     ("POST", "/text/dictionary", "voice"),  # a word that the entry is for, whether there is such a voice or not
     ("PATCH", "/text/dictionary/{entry_id}", "voice"),
     ("POST", "/text/preview", "voice"),
+    ("POST", "/jobs/batch", "voice"),  # told by row; tested below
     ("POST", "/voices/import", "voice_id"),  # the id that the new one gets
 }
 BODIES: Mapping[str, Mapping[str, Any]] = {
@@ -79,6 +80,7 @@ BODIES: Mapping[str, Mapping[str, Any]] = {
     "/training/dataset/speakers": {"names": {"a": "b"}},
     "/text/dictionary/{entry_id}": {"spoken": "oi"},
     "/quality-profiles/{engine}/{profile_id}": {"name": "x"},
+    "/jobs/batch": {"texts": ["Oi."], "language": "pt-BR"},
 }
 SOUND = Audio(np.zeros(240, np.float32), 24000)
 MORE_FIELDS = {"rvc_model_id": {"enable_rvc": True}, "voice_id": {}}
@@ -130,6 +132,7 @@ def owned(service: Service, ana: TestClient, tmp_path_factory: pytest.TempPathFa
     library.export("ana", file)
     with file.open("rb") as given:
         assert ana.post("/voices/import", files={"file": given}).status_code == 201
+    share = ana.post("/voices/ana/share", json={}).json()["id"]
     profile = ana.post("/quality-profiles/silence", json={"name": "mine", "parameters": {}}).json()["id"]
     seen.datasets.create("anas", "pt-BR", caller)
     seen.training.begin("anas-run", caller)
@@ -141,6 +144,8 @@ def owned(service: Service, ana: TestClient, tmp_path_factory: pytest.TempPathFa
     made.mkdir()
     RvcLibrary(service.services.settings.rvc_path).publish(made, model.model_id, "Ana")
     entry = seen.pronunciations.add(Entry("GIF", spoken="gife")).entry_id
+    batch = ana.post("/jobs/batch", json={"texts": ["Oi."], "language": "pt-BR"}).json()["id"]
+    service.work()
     key = ana.post("/api-keys", json={"name": "k"}).json()["id"]
     return {
         "job": job,
@@ -154,6 +159,8 @@ def owned(service: Service, ana: TestClient, tmp_path_factory: pytest.TempPathFa
         "rvc": "rvc_anas",
         "entry": str(entry),
         "key": key,
+        "batch": batch,
+        "share": share,
     }
 
 
@@ -220,16 +227,34 @@ def test_lists_have_ones_own(bea: TestClient, ana: TestClient, root: TestClient,
             "rvc": "/rvc-models",
             "entry": "/text/dictionary?search=GIF",
             "run": "/training/checkpoints",
+<<<<<<< HEAD
             "comparison": "/training/comparisons",
+=======
+            "batch": "/jobs/batch",
+>>>>>>> 2d43615 (feat(service): batches, many jobs at once, quotas, shares, tags, and uploads looked through)
         }
         return {name: f'"{owned[name]}"' in client.get(path).text for name, path in lists.items()}
 
     assert not any(known(bea).values())
-    assert {name for name, is_known in known(ana).items() if is_known} >= {"job", "voice", "profile", "dataset", "rvc"}
+    assert {name for name, is_known in known(ana).items() if is_known} >= {
+        "job",
+        "voice",
+        "profile",
+        "dataset",
+        "rvc",
+        "batch",
+    }
     assert {name for name, is_known in known(root).items() if is_known} >= {"job", "voice", "dataset", "rvc"}
     assert f'"{owned["voice"]}"' not in bea.get("/v1/audio/voices").text
     refusal = bea.post("/jobs", json={**BODIES["/jobs"], "voice_id": "nobody"}).json()
     assert refusal["code"] == "unknown_voice" and "ana" not in refusal["detail"].replace("annat", "")
+    many = {"texts": ["Oi."], "language": "pt-BR"}
+    for field in ("voice", "profile"):
+        refused = bea.post("/jobs/batch", json={**many, field: owned[field]})
+        assert refused.json()["code"] == "batch_rows_bad", refused.text
+    assert bea.get(f"/jobs/archive?ids={owned['job']}").status_code == 404
+    assert bea.post("/jobs/delete", json={"job_ids": [owned["job"]]}).status_code == 404
+    assert owned["job"] not in bea.get("/jobs/export").text
 
 
 def test_the_owner_speaks_with_and_deletes_what_is_theirs(service: Service, ana: TestClient, bea: TestClient) -> None:

@@ -1,0 +1,87 @@
+"""What an account may have spoken in a day, in characters and in seconds of work, by jobs and by streams."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from api_service import Service, running
+from starlette.testclient import TestClient
+
+from app.storage.tables import usage
+
+PASSWORD = "correct horse battery"
+SPEECH = {"input": "Bom dia.", "model": "silence", "voice": "silence_female", "response_format": "wav"}
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    with running(tmp_path, characters_per_day=30) as service:
+        service.services.identity.accounts.add("root", PASSWORD, "admin")
+        service.services.identity.accounts.add("bea", PASSWORD, "listener")
+        yield service
+
+
+def signed_in(service: Service, name: str) -> TestClient:
+    client = TestClient(service.client.app, base_url="http://localhost", raise_server_exceptions=False)
+    form = {"grant_type": "password", "username": name, "password": PASSWORD}
+    client.headers["Authorization"] = f"Bearer {client.post('/auth/token', data=form).json()['access_token']}"
+    return client
+
+
+def job(text: str) -> dict[str, str]:
+    return {"text": text, "source_language": "pt-BR", "mode": "dubbing"}
+
+
+def test_characters_of_jobs_batches_and_streams_count_together(service: Service) -> None:
+    bea, root = signed_in(service, "bea"), signed_in(service, "root")
+    assert bea.post("/v1/audio/speech", json=SPEECH).status_code == 200  # 8
+    assert bea.post("/jobs", json=job("a" * 10)).status_code == 202  # 18, waiting
+    over = bea.post("/jobs", json=job("a" * 13))
+    assert over.status_code == 429 and over.json()["code"] == "quota_exceeded"
+    assert 1 <= int(over.headers["Retry-After"]) <= 86400 and "18" in over.json()["detail"]
+    many = bea.post("/jobs/batch", json={"texts": ["a" * 7, "a" * 7], "language": "pt-BR"})
+    assert many.status_code == 429 and service.services.jobs.counts()["pending"] == 1
+    service.work()
+    assert bea.post("/v1/audio/speech", json={**SPEECH, "input": "a" * 13}).status_code == 429
+    standing = bea.get("/analytics/allowance").json()
+    assert (standing["characters"], standing["characters_waiting"], standing["characters_per_day"]) == (18, 0, 30)
+    user_id = next(user["id"] for user in root.get("/users").json() if user["name"] == "bea")
+    assert root.patch(f"/users/{user_id}", json={"characters_per_day": 1000}).status_code == 200
+    assert bea.post("/jobs", json=job("a" * 13)).status_code == 202
+    assert root.post("/jobs", json=job("a" * 500)).status_code == 202  # an admin without a bound has none
+    streams = root.get("/analytics/engines-usage").json()
+    assert streams[0]["uses"] >= 2
+
+
+def test_seconds_of_work(service: Service) -> None:
+    bea = signed_in(service, "bea")
+    user_id = bea.get("/auth/me").json()["user_id"]
+    signed_in(service, "root").patch(f"/users/{user_id}", json={"compute_s_per_day": 5, "characters_per_day": 10**6})
+    worked = {"user_id": user_id, "kind": "dubbing", "status": "failed", "characters": 1, "compute_s": 5.0}
+    with service.services.database.write() as connection:
+        connection.execute(usage.insert().values(**worked, created_at=time.time() - 2 * 86400))
+    assert bea.post("/jobs", json=job("Oi.")).status_code == 202  # that was another day
+    with service.services.database.write() as connection:
+        connection.execute(usage.insert().values(**worked, created_at=time.time()))
+    assert bea.post("/jobs", json=job("Oi.")).json()["code"] == "quota_exceeded"
+
+
+def test_without_accounts_there_is_no_bound_and_streams_are_counted(tmp_path: Path) -> None:
+    with running(tmp_path, characters_per_day=5) as service:
+        assert service.client.post("/v1/audio/speech", json=SPEECH).status_code == 200
+        assert service.client.get("/analytics/allowance").json()["characters"] == 8
+        assert service.client.get("/analytics/allowance").json()["characters_per_day"] is None
+        assert sum(day["total"] for day in service.client.get("/analytics/jobs-per-day").json()) == 0
+
+
+@pytest.mark.parametrize(
+    ("statement", "sent", "status"),
+    [("", {}, 422), ("We asked all of them.", {}, 0), ("We asked.", {"consent": False}, 422)],
+)
+def test_consent_is_asked_or_stated_once(tmp_path: Path, statement: str, sent: dict[str, bool], status: int) -> None:
+    with running(tmp_path, consent_statement=statement) as service:
+        answer = service.client.post("/voices/fit", json={"intake_job_id": "job_none", "name": "Ana", **sent})
+        assert (answer.json()["code"] == "consent_missing") == (status == 422)
