@@ -47,6 +47,8 @@ from app.api.compression import JsonCompression
 from app.api.guards import Guards
 from app.api.problems import RESPONSES, install
 from app.api.services import Services
+from app.api.sockets import PATH as SOCKETS_PATH
+from app.api.sockets import Sockets
 from app.errors import Problem
 from app.settings import Settings
 
@@ -121,6 +123,8 @@ def create_app(settings: Settings, *, supervised: bool = False) -> FastAPI:
     )
     for router in ROUTERS:
         app.include_router(router)
+    app.state.sockets = Sockets(services)
+    app.mount(SOCKETS_PATH, app.state.sockets)
     return app
 
 
@@ -156,6 +160,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     try:
         yield
     finally:
+        await app.state.sockets.close()
         if services.driver is not None:
             services.driver.stop()
         services.synthesizer.close()

@@ -51,6 +51,9 @@ class Guards:
         self.max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket" and self._is_foreign(scope):
+            await send({"type": "websocket.close", "code": 1008})  # before it is accepted: 403
+            return
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -119,6 +122,14 @@ class Guards:
         if exchange.declared_bytes > self.max_body_bytes:
             return self._too_large()
         return None
+
+    def _is_foreign(self, scope: Scope) -> bool:
+        """Whether a WebSocket has a foreign Host, or comes from a page of another site."""
+        headers = Headers(scope=scope)
+        host, origin = headers.get("host", ""), headers.get("origin")
+        if "*" not in self.allowed_hosts and _name(host) not in self.allowed_hosts:
+            return True
+        return origin is not None and not _same_site(origin, host, {"ws": "http", "wss": "https"}[scope["scheme"]])
 
     def _too_large(self) -> Problem:
         limit = f"{self.max_body_bytes / 1e6:g}"

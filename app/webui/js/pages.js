@@ -16,6 +16,7 @@
 export const PAGES = [
   { name: "speak", group: "studio", load: () => import("./pages/speak.js") },
   { name: "jobs", group: "studio", load: () => import("./pages/jobs.js") },
+  { name: "batch", group: "studio", load: () => import("./pages/batch.js") },
   { name: "voices", group: "studio", load: () => import("./pages/voices.js") },
   { name: "dictionary", group: "studio", load: () => import("./pages/dictionary.js") },
   { name: "convert", group: "studio", load: () => import("./pages/convert.js") },

@@ -1,0 +1,178 @@
+"""Socket.IO by its own client: rooms, what was missed, and who is kept out."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+from api_service import settings_in
+
+from app.api.services import Services
+from app.api.sockets import MOST_MISSED, Sockets
+from app.callers import Caller
+from app.jobs.events import KINDS, append
+from app.jobs.kinds import SPEECH
+from app.main import create_app
+
+socketio = pytest.importorskip("socketio")
+PASSWORD = "correct horse battery"
+DEADLINE_S = 20.0
+
+
+class Live:
+    """A service on a socket of its own."""
+
+    def __init__(self, port: int, services: Services, sockets: Sockets) -> None:
+        self.url, self.services, self.sockets = f"http://127.0.0.1:{port}", services, sockets
+
+    def add(self, caller: Caller | None = None) -> str:
+        jobs = self.services.jobs if caller is None else self.services.jobs.of(caller)
+        return jobs.add(SPEECH, {"text": "Oi.", "engine": "silence"}, warm_key="silence").id
+
+    def tell(self, job_id: str, user_id: str, count: int) -> None:
+        for number in range(count):
+            with self.services.database.write() as connection:
+                append(connection, job_id, user_id, "job.progress", {"done": number})
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Iterator[Live]:
+    app = create_app(settings_in(tmp_path))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    until(lambda: server.started)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    yield Live(port, app.state.services, app.state.sockets)
+    server.should_exit = True
+    thread.join()
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+class Listener:
+    """A client that keeps what it hears, in order."""
+
+    def __init__(self, live: Live, auth: dict[str, Any] | None = None, **options: Any) -> None:
+        self.heard: list[tuple[str, dict[str, Any]]] = []
+        self.client = socketio.Client(reconnection=False)
+        self.client.on("*", lambda kind, data: self.heard.append((kind, data)))
+        self.client.connect(live.url, auth=auth or {}, wait_timeout=DEADLINE_S, **options)
+
+    def ids(self) -> list[int]:
+        return [data["id"] for _, data in self.heard if "id" in data]
+
+    def close(self) -> None:
+        self.client.disconnect()
+
+
+def entered(live: Live, count: int) -> None:
+    """Wait until so many clients are in a room besides their own."""
+    until(lambda: sum(len(live.sockets._server.rooms(sid)) > 1 for sid in list(live.sockets._clients)) == count)
+
+
+@pytest.mark.parametrize("transports", [["websocket"], ["polling", "websocket"]])
+def test_events_come_in_order_and_a_gap_is_told_once(live: Live, transports: list[str]) -> None:
+    before = live.add()
+    first = Listener(live, transports=transports)
+    entered(live, 1)
+    job_id = live.add()
+    live.tell(job_id, "local", 20)
+    until(lambda: len(first.heard) == 21)
+    assert [kind for kind, _ in first.heard] == ["job.created"] + ["job.progress"] * 20
+    assert first.heard[0][1]["job_id"] == job_id and first.heard[0][0] in KINDS
+    last_id = first.ids()[4]
+    first.close()
+    live.tell(job_id, "local", 600)  # more than a page, while nobody listens
+    writing = threading.Thread(target=live.tell, args=(job_id, "local", 100))
+    writing.start()  # and some while the gap is told
+    second = Listener(live, {"last_event_id": last_id}, transports=transports)
+    writing.join()
+    wanted = [event.id for event in live.services.events.since(last_id, 2000)]
+    until(lambda: len(second.heard) >= len(wanted))
+    assert second.ids() == wanted and before
+    second.close()
+
+
+def test_rooms_of_jobs(live: Live) -> None:
+    one, other = live.add(), live.add()
+    listener = Listener(live, {"job_id": one}, transports=["websocket"])
+    everything = Listener(live, {"last_event_id": 0}, transports=["websocket"])
+    entered(live, 2)
+    live.tell(other, "local", 1)
+    live.tell(one, "local", 1)
+    until(lambda: len(listener.heard) == 1 and len(everything.heard) == 4)
+    assert listener.heard[0][1]["job_id"] == one
+    assert listener.client.call("subscribe", {"job_id": other, "last_event_id": 0})["ok"]
+    until(lambda: len(listener.heard) == 3)
+    assert listener.client.call("unsubscribe", {"job_id": one})["ok"]
+    live.tell(one, "local", 1)
+    live.tell(other, "local", 1)
+    until(lambda: len(listener.heard) == 4 and len(everything.heard) == 6)
+    assert listener.heard[-1][1]["job_id"] == other
+    assert listener.client.call("subscribe", {"job_id": "job_none"}) == {"ok": False, "code": "job_not_found"}
+    for bad in ({"job_id": other, "last_event_id": -1}, {"job_id": other, "last_event_id": "x"}, 7, None):
+        assert listener.client.call("subscribe", bad)["ok"] is False
+    listener.close()
+    everything.close()
+
+
+def test_each_hears_their_own_and_strangers_nothing(live: Live) -> None:
+    identity = live.services.identity
+    identity.accounts.add("root", PASSWORD, "admin")
+    ana, bea = (identity.accounts.add(name, PASSWORD, "maker") for name in ("ana", "bea"))
+    keys = {user.id: identity.keys.add(user.caller(), "k", ["read"], None)[1] for user in (ana, bea)}
+    cookie = identity.sessions.start("local", "page")
+    job_of_ana = live.add(ana.caller())
+    for auth in ({}, {"token": "pg_000000000000_x"}, {"token": keys[bea.id], "job_id": job_of_ana}):
+        with pytest.raises(socketio.exceptions.ConnectionError):
+            Listener(live, auth, transports=["websocket"])
+    of_ana = Listener(live, {"token": keys[ana.id], "last_event_id": 0}, transports=["websocket"])
+    of_bea = Listener(live, {"token": keys[bea.id], "last_event_id": 0}, transports=["websocket"])
+    of_root = Listener(live, {"last_event_id": 0}, headers={"Cookie": f"papagaio_session={cookie}"})
+    entered(live, 3)
+    job_of_bea = live.add(bea.caller())
+    until(lambda: len(of_root.heard) == 2 and len(of_bea.heard) == 1)
+    assert {data["job_id"] for _, data in of_ana.heard} == {job_of_ana}
+    assert {data["job_id"] for _, data in of_bea.heard} == {job_of_bea}
+    assert of_bea.client.call("subscribe", {"job_id": job_of_ana})["code"] == "job_not_found"
+    for listener in (of_ana, of_bea, of_root):
+        listener.close()
+
+
+def test_a_page_of_another_site_is_refused(live: Live) -> None:
+    for headers in ({"Origin": "http://evil.example"}, {"Host": "evil.example"}):
+        for transport in ("websocket", "polling"):
+            with pytest.raises(socketio.exceptions.ConnectionError):
+                Listener(live, headers=headers, transports=[transport])
+    Listener(live, transports=["websocket"]).close()  # says that it comes from here
+
+
+def test_many_clients_hear_every_event(live: Live) -> None:
+    listeners = [Listener(live, {"last_event_id": 0}, transports=["websocket"]) for _ in range(20)]
+    job_id = live.add()
+    live.tell(job_id, "local", 30)
+    until(lambda: all(len(listener.heard) == 31 for listener in listeners))
+    assert all(listener.ids() == listeners[0].ids() for listener in listeners)
+    for listener in listeners:
+        listener.close()
+
+
+def test_who_was_away_for_too_long_reads_anew(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.api.sockets.MOST_MISSED", 5)
+    assert MOST_MISSED > 5
+    live.tell(live.add(), "local", 10)
+    listener = Listener(live, {"last_event_id": 0}, transports=["websocket"])
+    until(lambda: len(listener.heard) == 1)
+    assert listener.heard[0] == ("gap", {"last_event_id": 11})
+    listener.close()
