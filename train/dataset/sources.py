@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import re
 import shutil
+import stat
 import tempfile
 import unicodedata
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -27,7 +30,7 @@ SOUNDS = frozenset(
 )
 PATH_COLUMNS = ("audio_file", "path", "audio_path", "file_name", "file", "wav", "audio")
 TEXT_COLUMNS = ("text", "transcript", "transcription", "sentence", "normalized_text")
-MOST_FILES, MOST_BYTES = 50_000, 50 << 30  # of an archive, unpacked
+MOST_FILES, MOST_BYTES, MOST_FOLDERS = 50_000, 50 << 30, 12  # of an archive, unpacked
 
 
 @dataclass(frozen=True)
@@ -174,18 +177,45 @@ def _unpacked(archive: Path, target: Path) -> Path:
             total = sum(each.file_size for each in members)
             if len(members) > MOST_FILES or total > MOST_BYTES or total > 200 * max(archive.stat().st_size, 1 << 20):
                 raise SpeechError("archive_unusable", file=archive.name, reason="it unpacks to too much")
+            places = [_place(archive, each) for each in opened.infolist()]
+            if len(set(places)) < len(places):
+                raise SpeechError("archive_unusable", file=archive.name, reason="two members have one name")
             for each in members:
-                parts = PurePosixPath(each.filename.replace("\\", "/"))
-                is_wanted = parts.suffix.lower() in (*SOUNDS, ".csv", ".txt", ".tsv", ".jsonl")
-                if parts.is_absolute() or ".." in parts.parts or not is_wanted:
+                parts = _place(archive, each)
+                if parts.suffix.lower() not in (*SOUNDS, ".csv", ".txt", ".tsv", ".jsonl"):
                     continue
                 place = target / parts
                 place.parent.mkdir(parents=True, exist_ok=True)
                 with opened.open(each) as source, place.open("wb") as file:
                     shutil.copyfileobj(source, file, 1 << 20)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, UnicodeError) as error:
         raise SpeechError("archive_unusable", file=archive.name, reason=str(error)) from error
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # its tables point to before its beginning
+            raise
+        raise SpeechError("archive_unusable", file=archive.name, reason=error.strerror) from error
     return target
+
+
+def _place(archive: Path, member: zipfile.ZipInfo) -> PurePosixPath:
+    """Where a member goes below the target.
+
+    Raises SpeechError `archive_unusable` for a name that leads elsewhere, or that no file could have, and for a link.
+    """
+    name = member.orig_filename.replace("\\", "/")
+    parts = PurePosixPath(name)
+    kind = stat.S_IFMT(member.external_attr >> 16)
+    if parts.is_absolute() or ".." in parts.parts or re.match(r"[A-Za-z]:/", name):
+        reason = "a member's name leads out of it"
+    elif not name or not name.isprintable() or any(len(part.encode("utf-8", "replace")) > 200 for part in parts.parts):
+        reason = "a member's name is none of a file"
+    elif len(parts.parts) > MOST_FOLDERS:
+        reason = "its folders are too deep"
+    elif kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        reason = "a member is a link or a device"
+    else:
+        return parts
+    raise SpeechError("archive_unusable", file=archive.name, reason=reason)
 
 
 def _is_videos(path: Path) -> bool:

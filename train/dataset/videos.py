@@ -60,11 +60,14 @@ def _problem(values: dict[str, str], known: set[str]) -> str:
 
 
 def is_link(text: str) -> bool:
+    """Whether it is an http or https address, without a user's name and without what others read differently."""
+    if any(letter <= " " or letter in "\\\x7f" for letter in text):  # urlsplit drops line breaks
+        return False
     try:
         parts = urlsplit(text)
     except ValueError:
         return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname)
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc
 
 
 def write_videos(path: Path, sources: Iterable[Source]) -> None:
