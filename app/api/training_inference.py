@@ -203,11 +203,8 @@ def make_voice(
     from speech.voice_files import Consent
     from train.cloning import CloneOptions
 
-<<<<<<< HEAD
-    services.training.checkpoint(run, step, services.caller)
-=======
     consented(services, body.consent)
->>>>>>> 2d43615 (feat(service): batches, many jobs at once, quotas, shares, tags, and uploads looked through)
+    services.training.checkpoint(run, step, services.caller)
     services.training.check()
     statement = statement_of(services, body.consent, body.consent_statement, reader)
     consent = Consent(statement, datetime.now(UTC).isoformat())

@@ -227,11 +227,8 @@ def test_lists_have_ones_own(bea: TestClient, ana: TestClient, root: TestClient,
             "rvc": "/rvc-models",
             "entry": "/text/dictionary?search=GIF",
             "run": "/training/checkpoints",
-<<<<<<< HEAD
             "comparison": "/training/comparisons",
-=======
             "batch": "/jobs/batch",
->>>>>>> 2d43615 (feat(service): batches, many jobs at once, quotas, shares, tags, and uploads looked through)
         }
         return {name: f'"{owned[name]}"' in client.get(path).text for name, path in lists.items()}
 
