@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -13,6 +14,7 @@ from speech.profiles import QualityProfile, checked
 
 # How a voice that is not stock comes to an engine: weights are fitted, clips are its reference, or not at all.
 VoiceSource = Literal["fit", "reference", "none"]
+ABSENT_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,21 @@ class Installation:
 
     def check_packages(self, engine: str) -> None:
         """Raises SpeechError `engine_not_installed` with the command that brings them."""
-        missing = [name for name in self.packages if find_spec(name) is None]
+        missing = [name for name in self.packages if not is_there(name)]
         if missing:
             raise SpeechError("engine_not_installed", engine=engine, packages=missing, command=self.command)
+
+
+_seen: dict[str, tuple[bool, float]] = {}  # name of a package to whether it is there, and when that was looked
+
+
+def is_there(package: str) -> bool:
+    """Whether a package can be imported: a look through the file system, so one that is absent is looked for again
+    after ABSENT_S only. Many requests ask which engines there are."""
+    known = _seen.get(package)
+    if known is None or not (known[0] or time.monotonic() - known[1] < ABSENT_S):
+        known = _seen[package] = (find_spec(package) is not None, time.monotonic())
+    return known[0]
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,9 @@ def test_every_upload_passes_the_scanner(tmp_path: Path) -> None:
         assert len(walked) >= 8
         for path, name in walked.items():
             answer = service.client.post(path, files={name: ("a.wav", EICAR)})
-            assert (answer.status_code, answer.json()["code"]) == (422, "upload_infected"), path
+            body = answer.json()
+            code = body.get("code") or body["error"]["code"]  # in the envelope of another contract
+            assert (answer.status_code, code) == (422, "upload_infected"), path
         table = {"file": ("a.csv", b"written,spoken\nGIF,gife\n")}
         assert service.client.post("/text/dictionary/import", files=table).status_code == 200
     with running(tmp_path / "down", clamav="require", clamav_address=clamd.address) as service:

@@ -1,0 +1,194 @@
+"""The service under load from the same machine: answers of routes that do not speak, live events, and empty jobs.
+
+`python -m bench.api_load [--clients 50] [--seconds 20] [--sockets 200]` starts `papagaio serve` with the engine of
+silence, and asks it from a process of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import httpx2
+
+from bench.crash import Service
+from bench.record import write
+
+ROUTES = (
+    "/",
+    "/health/live",
+    "/languages",
+    "/v1/models",
+    "/v1/audio/voices",
+    "/voices",
+    "/presets",
+    "/jobs",
+    "/quality-profiles",
+    "/components",
+    "/analytics/jobs-per-day",
+    "/text/dictionary",
+)
+JOB = {"text": "Oi.", "source_language": "pt-BR", "mode": "dubbing", "tts_engine": "silence"}
+EVENTS = 50  # that every socket hears
+
+
+def main() -> None:
+    options = _options()
+    with TemporaryDirectory() as name:
+        service = Service(Path(name), "silence", REQUESTS_PER_MINUTE="0", WORKERS="1")
+        try:
+            figures = {"routes": _in_child(_load, service.port, options.clients, options.seconds)}
+            figures["jobs"] = _in_child(_jobs, service.port, options.jobs)
+            figures["idle"] = _in_child(_idle, service.port, 30)
+            figures["sockets"] = _in_child(_sockets, service.port, options.sockets)
+        finally:
+            service.process.terminate()
+            service.process.wait()
+    print(json.dumps(figures, indent=2))
+    write("api_load", {"clients": options.clients, **figures})
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--clients", type=int, default=50)
+    parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--sockets", type=int, default=200)
+    parser.add_argument("--jobs", type=int, default=300)
+    return parser.parse_args()
+
+
+def _in_child(run: Any, *arguments: Any) -> dict[str, Any]:
+    """What `run` returns, by a process that shares no interpreter with ours."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        figures: dict[str, Any] = pool.apply(run, arguments)
+        return figures
+
+
+def _load(port: int, clients: int, seconds: float) -> dict[str, Any]:
+    """Each client asks one route after the other, the next as soon as the last is answered."""
+    took: dict[str, list[float]] = {route: [] for route in ROUTES}
+    statuses: dict[int, int] = {}
+
+    async def client(number: int, until: float) -> None:
+        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as asking:
+            turn = number
+            while time.perf_counter() < until:
+                route = ROUTES[turn % len(ROUTES)]
+                turn += 1
+                started = time.perf_counter()
+                answer = await asking.get(route)
+                took[route].append(time.perf_counter() - started)
+                statuses[answer.status_code] = statuses.get(answer.status_code, 0) + 1
+
+    async def all_clients() -> None:
+        until = time.perf_counter() + seconds
+        await asyncio.gather(*(client(number, until) for number in range(clients)))
+
+    asyncio.run(all_clients())
+    every = [one for each in took.values() for one in each]
+    return {
+        "requests": len(every),
+        "requests_per_s": round(len(every) / seconds, 1),
+        "p50_ms": _ms(every, 0.5),
+        "p95_ms": _ms(every, 0.95),
+        "p99_ms": _ms(every, 0.99),
+        "statuses": {str(status): count for status, count in sorted(statuses.items())},
+        "p95_ms_of": {route: _ms(each, 0.95) for route, each in took.items()},
+    }
+
+
+def _jobs(port: int, count: int) -> dict[str, Any]:
+    """Empty jobs, sent one after the other by four clients; until all are done."""
+
+    async def sent(asking: httpx2.AsyncClient, some: int) -> None:
+        for _ in range(some):
+            (await asking.post("/jobs", json=JOB)).raise_for_status()
+
+    async def run() -> dict[str, Any]:
+        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as asking:
+            started = time.perf_counter()
+            await asyncio.gather(*(sent(asking, count // 4) for _ in range(4)))
+            submitted_s = time.perf_counter() - started
+            total = count // 4 * 4
+            while (await asking.get("/jobs?status=completed&limit=1")).json()["total"] < total:
+                await asyncio.sleep(0.05)
+            done_s = time.perf_counter() - started
+        return {"jobs": total, "submitted_per_s": round(total / submitted_s, 1), "done_per_s": round(total / done_s, 1)}
+
+    return asyncio.run(run())
+
+
+def _idle(port: int, count: int) -> dict[str, Any]:
+    """From the sending of one job, while nothing else is to do, to its sound."""
+    took = []
+    with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as asking:
+        for _ in range(count):
+            started = time.perf_counter()
+            job_id = asking.post("/jobs", json=JOB).json()["id"]
+            asking.get(f"/jobs/{job_id}/download?timeout=30").raise_for_status()
+            took.append(time.perf_counter() - started)
+    return {"jobs": count, "p50_ms": _ms(took, 0.5), "p95_ms": _ms(took, 0.95)}
+
+
+def _sockets(port: int, count: int) -> dict[str, Any]:
+    """Bare Socket.IO over WebSocket, so that the listeners cost little; each must hear every event once, in order."""
+    from websockets.asyncio.client import connect
+
+    async def listen(wanted: asyncio.Event, heard: list[int], came: list[float]) -> None:
+        async with connect(f"ws://127.0.0.1:{port}/socket.io/?EIO=4&transport=websocket", max_size=None) as socket:
+            await socket.recv()
+            await socket.send("40{}")
+            while not str(await socket.recv()).startswith("40"):
+                continue
+            wanted.set()
+            while len(heard) < EVENTS:
+                text = str(await asyncio.wait_for(socket.recv(), 60))
+                if text == "2":
+                    await socket.send("3")
+                elif text.startswith("42"):
+                    kind, data = json.loads(text[2:])
+                    if kind == "job.created":
+                        heard.append(data["id"])
+                        came.append(time.time() - data["created_at"])
+
+    async def run() -> dict[str, Any]:
+        ready = [asyncio.Event() for _ in range(count)]
+        heard: list[list[int]] = [[] for _ in range(count)]
+        came: list[float] = []
+        listeners = [asyncio.create_task(listen(event, ids, came)) for event, ids in zip(ready, heard, strict=True)]
+        await asyncio.gather(*(event.wait() for event in ready))
+        await asyncio.sleep(1)  # the rooms are entered just after the answer
+        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=60) as asking:
+            for _ in range(EVENTS):
+                (await asking.post("/jobs", json=JOB)).raise_for_status()
+                await asyncio.sleep(0.05)
+        ended = await asyncio.gather(*listeners, return_exceptions=True)
+        exact = sum(ids == sorted(set(ids)) and len(ids) == EVENTS for ids in heard)
+        return {
+            "sockets": count,
+            "events": EVENTS,
+            "sockets_with_every_event_once_in_order": exact,
+            "failed": sum(isinstance(one, BaseException) for one in ended),
+            "p50_ms": _ms(came, 0.5),
+            "p95_ms": _ms(came, 0.95),
+        }
+
+    return asyncio.run(run())
+
+
+def _ms(seconds: Sequence[float], share: float) -> float:
+    ordered = sorted(seconds)
+    at = median(ordered) if share == 0.5 else ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+    return round(at * 1000, 1)
+
+
+if __name__ == "__main__":
+    main()
