@@ -57,6 +57,8 @@ FREE = {
     ("POST", "/text/preview", "voice"),
     ("POST", "/jobs/batch", "voice"),  # told by row; tested below
     ("POST", "/voices/import", "voice_id"),  # the id that the new one gets
+    ("POST", "/v1/text-to-speech/{voice_id}", "model_id"),  # of ElevenLabs'
+    ("POST", "/v1/text-to-speech/{voice_id}/stream", "model_id"),
 }
 BODIES: Mapping[str, Mapping[str, Any]] = {
     "/jobs": {"text": "Oi.", "source_language": "pt-BR", "mode": "dubbing"},
@@ -80,9 +82,12 @@ BODIES: Mapping[str, Mapping[str, Any]] = {
     "/training/dataset/speakers": {"names": {"a": "b"}},
     "/text/dictionary/{entry_id}": {"spoken": "oi"},
     "/quality-profiles/{engine}/{profile_id}": {"name": "x"},
+    "/v1/text-to-speech/{voice_id}": {"text": "Oi."},
+    "/v1/text-to-speech/{voice_id}/stream": {"text": "Oi."},
     "/jobs/batch": {"texts": ["Oi."], "language": "pt-BR"},
 }
 SOUND = Audio(np.zeros(240, np.float32), 24000)
+QUERIES: Mapping[str, Mapping[str, str]] = {"/api/tts-generate-streaming": {"text": "Oi."}}
 MORE_FIELDS = {"rvc_model_id": {"enable_rvc": True}, "voice_id": {}}
 
 
@@ -183,7 +188,7 @@ def asked(client: TestClient, method: str, path: str, name: str, operation: Any,
     filled = re.sub(r"{(\w+)}", lambda found: owned.get(OWNED.get(found[1], ""), PLAIN.get(found[1], "x")), path)
     sent: dict[str, Any] = {}
     if f"{{{name}}}" not in path and name in {one["name"] for one in operation.get("parameters", ())}:
-        sent["params"] = {name: thing}
+        sent["params"] = {**QUERIES.get(path, {}), name: thing}
     content = operation.get("requestBody", {}).get("content", {})
     if content:
         fields = {**BODIES.get(path, {}), **MORE_FIELDS.get(name, {})}
@@ -192,7 +197,7 @@ def asked(client: TestClient, method: str, path: str, name: str, operation: Any,
         if "application/json" in content:
             sent["json"] = fields
         else:
-            sent |= {"data": fields, "files": {"file": ("a.wav", sound())}}
+            sent |= {"data": fields, "files": {"file": ("a.wav", sound())} if "file" in properties else None}
     return client.request(method, filled, **sent)
 
 

@@ -65,7 +65,7 @@ class Listener:
 
     def __init__(self, live: Live, auth: dict[str, Any] | None = None, **options: Any) -> None:
         self.heard: list[tuple[str, dict[str, Any]]] = []
-        self.client = socketio.Client(reconnection=False)
+        self.client = socketio.Client(reconnection=False, request_timeout=DEADLINE_S)
         self.client.on("*", lambda kind, data: self.heard.append((kind, data)))
         self.client.connect(live.url, auth=auth or {}, wait_timeout=DEADLINE_S, **options)
 
