@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from secrets import randbelow
 
-from speech.engines.base import Engine, EngineInfo, VoiceConverter
+from speech.engines.base import ConverterInfo, Engine, EngineInfo, VoiceConverter
 from speech.errors import SpeechError
 from speech.processing import with_steps
 from speech.text.language import guess
@@ -102,3 +102,17 @@ def voice_of(
     if voice_id not in voices:
         raise SpeechError("unknown_voice", voice=voice_id, engine=engine.info.name, choices=list(voices))
     return voices[voice_id]
+
+
+def match_language(language: str, info: EngineInfo | ConverterInfo) -> str:
+    """The engine's tag for `language`: the same tag, or the first with the same primary subtag.
+
+    Raises SpeechError `language_not_spoken` with the choices.
+    """
+    tags = {tag.lower(): tag for tag in info.languages}
+    wanted = language.strip().lower().replace("_", "-")
+    same_primary = (tag for low, tag in tags.items() if low.split("-")[0] == wanted.split("-")[0])
+    found = tags.get(wanted) or next(same_primary, None)
+    if not found:
+        raise SpeechError("language_not_spoken", language=language, engine=info.name, choices=list(info.languages))
+    return found

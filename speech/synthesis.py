@@ -35,7 +35,14 @@ from speech.models import ModelStore
 from speech.plan import ConversionAsked, ConversionStep, EngineChoice, Plan
 from speech.processing import ProcessingOptions
 from speech.profiles import checked_with_choices
-from speech.request_checks import checked_parameters, checked_reading, checked_seed, own_language, voice_of
+from speech.request_checks import (
+    checked_parameters,
+    checked_reading,
+    checked_seed,
+    match_language,
+    own_language,
+    voice_of,
+)
 from speech.runs import speak_runs, voices_in
 from speech.text.reading import DEFAULT, ReadingOptions
 from speech.voices import Voice
@@ -396,17 +403,3 @@ class Synthesizer:
         voice = voice_of(converter, asked.voice, self._may_see)
         parameters = checked_with_choices(asked.converter, converter.info.parameters, asked.parameters)
         return ConversionStep(converter.info, voice, parameters)
-
-
-def match_language(language: str, info: EngineInfo | ConverterInfo) -> str:
-    """The engine's tag for `language`: the same tag, or the first with the same primary subtag.
-
-    Raises SpeechError `language_not_spoken` with the choices.
-    """
-    tags = {tag.lower(): tag for tag in info.languages}
-    wanted = language.strip().lower().replace("_", "-")
-    same_primary = (tag for low, tag in tags.items() if low.split("-")[0] == wanted.split("-")[0])
-    found = tags.get(wanted) or next(same_primary, None)
-    if not found:
-        raise SpeechError("language_not_spoken", language=language, engine=info.name, choices=list(info.languages))
-    return found
