@@ -100,7 +100,7 @@ def test_the_example_of_the_guide_runs(studio: Service) -> None:
     names: dict[str, Any] = {"client": studio.client, "run": run, "step": step}
     exec(re.findall(r"```python\n(.*?)```", guide, re.S)[0], names)
     assert (names["job"]["kind"], names["job"]["status"]) == ("comparison", "pending")
-    assert studio.client.post(f"/jobs/{names['job']['id']}/cancel").status_code == 200  # others share the service
+    assert studio.client.post(f"/jobs/{names['job']['id']}/cancel").status_code == 202  # others share the service
 
 
 def test_of_a_scored_pair_one_score_is_not_enough(studio: Service) -> None:
