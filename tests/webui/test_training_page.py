@@ -97,7 +97,7 @@ def pause_and_stop(page: Page) -> None:
     assert 0 < step < 500
     page.locator("[data-run=resume]").click()
     expect(page.locator("[data-left-s]")).to_be_visible(timeout=JOB_MS)
-    expect(place).not_to_have_attribute("data-step", str(step))
+    expect(place).not_to_have_attribute("data-step", str(step), timeout=JOB_MS)
     page.locator("[data-run=stop]").click()
     page.locator("dialog.ask .btn-danger").click()
     expect(page.locator("[data-run-status=cancelled]")).to_be_visible(timeout=JOB_MS)
