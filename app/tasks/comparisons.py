@@ -19,7 +19,7 @@ from speech.errors import SpeechError
 from speech.synthesis import Synthesizer
 from speech.text.reading import ReadingOptions
 from speech.voice_folder import VoiceFolder
-from speech.voices import Voice
+from speech.voices import Voice, shape_of
 
 if TYPE_CHECKING:
     from train.compare import Session, Vote
@@ -114,7 +114,7 @@ def compare_voices(
 
     wanted = ComparisonParams.model_validate(params)
     folder = comparisons.folder(context.job.id)
-    voices = [Voice(**fields) for fields in wanted.voices]
+    voices = [voice_of(fields) for fields in wanted.voices]
     spoken: list[list[Audio]] = [[], []]
     for number, text in enumerate(wanted.texts):
         for side, voice in enumerate(voices):
@@ -147,6 +147,11 @@ def say(synthesizer: Synthesizer, voice: Voice, text: str, language: str, seed: 
 def fields_of(voice: Voice) -> dict[str, Any]:
     """What a job stores of a voice."""
     return asdict(voice)
+
+
+def voice_of(fields: Mapping[str, Any]) -> Voice:
+    """The voice that a job stored."""
+    return Voice(**{**fields, "shape": shape_of(fields["shape"])})
 
 
 def _measures(

@@ -204,7 +204,7 @@ def test_axe_finds_nothing_on_the_tabs(
     found = {}
     for tab, selector in {"training": "[data-estimate]", "inference": "[data-compare-card]"}.items():
         page.goto(f"/webui#/training/{tab}")
-        page.wait_for_selector(f"#tab-{tab} {selector}, #tab-{tab} .empty")
+        page.wait_for_selector(f"#tab-{tab} {selector}, #tab-{tab} .empty", timeout=JOB_MS)
         page.add_script_tag(path=axe)
         if violations := page.evaluate(AXE):
             found[tab] = violations
