@@ -168,6 +168,21 @@ def reference_parity(figures: Figures) -> Iterable[Row]:
             yield Row(f"{size}, tokens and texts", "equal", f"{sum(equal)} of {len(equal)}", "all")
 
 
+def reading(figures: Figures) -> Iterable[Row]:
+    for language, rates in figures["word_error_rate"].items():
+        before, after = rates["before"], rates["after"]
+        ratio = f"{after / before:.2f}" if before else "–"
+        yield Row(f"words wrong, {language}", f"{figures['texts']} texts", percent(after), percent(before), ratio)
+
+
+def loading(figures: Figures) -> Iterable[Row]:
+    coqui = figures["coqui_ljspeech"]
+    yield Row("coqui's `ljspeech` formatter", "rows equal to ours", str(coqui["metadata"]), str(coqui["metadata"]))
+    if "rows" in figures["audiofolder"]:
+        rows = str(figures["audiofolder"]["rows"])
+        yield Row("Hugging Face audiofolder", "rows equal to ours", rows, rows)
+
+
 def dataset(figures: Figures) -> Iterable[Row]:
     for row in figures["speakers"]:
         yield Row(f"{row['people']} people", "diarization error", f"{100 * row['der']:.1f} %", "15 % at most")
@@ -280,6 +295,13 @@ CLAIMS = (
         ("dataset",),
         dataset,
         "Mixes of prompts; transcription reference: faster-whisper, one thread, float32.",
+    ),
+    Claim(
+        "Others read our datasets",
+        "dataset_loading",
+        ("dataset_loading",),
+        loading,
+        "Ids, sounds and texts of every row; reference: what was written.",
     ),
     Claim(
         "Our XTTS-v2 is faster and smaller",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 import pytest
 from page_faults import Faults
 from playwright.sync_api import Page, expect
@@ -40,3 +43,23 @@ def test_an_entry_is_added_and_deleted_and_a_wrong_one_refused(page: Page, fault
     page.click(f"button:has-text('{PT['page.dictionary.add']}')")
     expect(page.locator("#page, main").first).to_contain_text("não pode ser lido")
     faults.expect("422 POST /text/dictionary")
+
+
+@pytest.mark.usefixtures("model_store")
+def test_an_entry_is_heard_with_the_voice_of_its_language(page: Page) -> None:
+    page.click("a[href='#/dictionary']")
+    page.fill("#entry-written", "XPTO")
+    page.fill("#entry-spoken", "xis pê tê ó")
+    page.select_option("#entry-language", "pt-BR")
+    page.click(f"button:has-text('{PT['page.dictionary.add']}')")
+    row = page.locator("tbody tr", has_text="XPTO")
+    with page.expect_response("**/v1/audio/speech", timeout=60_000) as answered:
+        row.locator(f"button[aria-label^='{PT['page.dictionary.hear']}']").click()
+    asked, sound = json.loads(answered.value.request.post_data or ""), answered.value.body()
+    assert asked["input"] == "XPTO" and asked["voice"].startswith("p")
+    expect(page.locator(".player")).to_have_attribute("data-player", re.compile("playing|ended"))
+    expect(page.locator(".player-title")).to_have_text("XPTO")
+    row.locator(f"button[aria-label^='{PT['page.dictionary.delete']}']").click()
+    expect(row).to_have_count(0)
+    without = page.request.post("/v1/audio/speech", data={**asked}).body()
+    assert len(sound) > 44 and sound != without

@@ -93,6 +93,8 @@ class QualityOptions:
     drop_log_probability: float = -1.3
     review_edge_db: float = -16.0  # level in the first or last moments over that of the speech
     drop_edge_db: float = -8.0
+    review_edge_difference: float = 0.5  # of the outermost words from the same heard alone
+    drop_edge_difference: float = 1.0  # never: a recogniser errs more on so little
     review_text_difference: float = 0.25
     drop_text_difference: float = 0.5
     review_language_probability: float = 0.5

@@ -45,6 +45,7 @@ RULES = (
     Rule("too_fast", "words_per_s", False),
     Rule("unclear", "log_probability", True),
     Rule("truncated", "edge_db", False),
+    Rule("edge_words", "edge_difference", False),
     Rule("wrong_text", "text_difference", False),
     Rule("wrong_language", "language_probability", True),
     Rule("other_speaker", "speaker_similarity", True),

@@ -11,7 +11,9 @@ from typing import Any
 
 from speech.analysis.transcripts import difference
 from speech.asr import Word
+from speech.audio import load
 from speech.files import write_whole
+from train.dataset.edges import edge_difference, has_loud_edge
 from train.dataset.folder import DatasetFolder
 from train.dataset.options import TranscribeOptions
 from train.dataset.records import Sample, StageLog
@@ -76,14 +78,20 @@ def transcribe(
                 batch = missing[index]
                 rows = [doubts.row(sample, each) for sample, each in zip(batch.samples, heard, strict=True)]
                 clips = larger.again(folder, batch, rows, doubts)
-                log.add(batch.key, {"clips": clips, "is_whole": not any(map(is_doubtful, clips))})
+                is_whole = not any(map(is_doubtful, clips)) and not _loud_edges(folder, batch, clips)
+                log.add(batch.key, {"clips": clips, "is_whole": is_whole})
                 done += 1
                 reporter.progress(done, len(batches), "dataset.stage.transcribe")
                 if reporter.should_stop():
                     raise Stopped
-            _add_languages(
-                folder, pool, log, [batch for batch in unfinished if not (log.find(batch.key) or {}).get("is_whole")]
-            )
+            for batch in unfinished:
+                row = log.find(batch.key) or {}
+                if row["is_whole"]:
+                    continue
+                clips = _with_edges(folder, pool, batch, row["clips"])
+                log.add(batch.key, {"clips": _with_languages(folder, pool, batch, clips), "is_whole": True})
+                if reporter.should_stop():
+                    raise Stopped
     return _written(folder, samples, batches, log)
 
 
@@ -207,18 +215,46 @@ def _question(ask: str, folder: DatasetFolder, samples: Sequence[Sample]) -> Que
     return Question(ask, tuple(str(folder.root / sample.audio_path) for sample in samples), samples[0].language)
 
 
-def _add_languages(folder: DatasetFolder, pool: WorkerPool, log: StageLog, batches: Sequence[Batch]) -> None:
-    """How probable the language is of every clip whose words were doubtful."""
-    for batch in batches:
-        row = log.find(batch.key)
-        assert row is not None
-        doubtful = [index for index, clip in enumerate(row["clips"]) if is_doubtful(clip)]
-        asked = [_question("language", folder, [batch.samples[index]]) for index in doubtful]
-        clips = [dict(clip) for clip in row["clips"]]
-        for number, found in pool.answers(asked):
-            figures = clips[doubtful[number]]["figures"]
-            clips[doubtful[number]]["figures"] = {**figures, "language_probability": round(found[0], 4)}
-        log.add(batch.key, {"clips": clips, "is_whole": True})
+def _loud_edges(folder: DatasetFolder, batch: Batch, clips: Sequence[Mapping[str, Any]]) -> dict[int, float]:
+    """Seconds of the clips that begin or end in speech and have words, by index."""
+    sounds = {
+        index: load(folder.root / sample.audio_path)
+        for index, sample in enumerate(batch.samples)
+        if clips[index]["words"]
+    }
+    return {index: sound.duration_s for index, sound in sounds.items() if has_loud_edge(sound)}
+
+
+def _with_edges(
+    folder: DatasetFolder, pool: WorkerPool, batch: Batch, clips: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """The rows; those of clips that begin or end in speech with how far these ends are others when heard alone."""
+    made = list(clips)
+    seconds = _loud_edges(folder, batch, clips)
+    loud = list(seconds)
+    asked = [_question("edges", folder, [batch.samples[index]]) for index in loud]
+    for number, found in pool.answers(asked):
+        index = loud[number]
+        words = [Word(*word) for word in clips[index]["words"]]
+        texts = [plain(text) for text in found[0]]
+        value = edge_difference(words, *texts, seconds[index], batch.samples[index].language)
+        if value is not None:
+            figures = {**clips[index]["figures"], "edge_difference": round(value, 4)}
+            made[index] = {**clips[index], "figures": figures}
+    return made
+
+
+def _with_languages(
+    folder: DatasetFolder, pool: WorkerPool, batch: Batch, clips: Sequence[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """The rows; those whose words were doubtful with how probable the language is."""
+    made = list(clips)
+    doubtful = [index for index, clip in enumerate(clips) if is_doubtful(clip)]
+    asked = [_question("language", folder, [batch.samples[index]]) for index in doubtful]
+    for number, found in pool.answers(asked):
+        clip = clips[doubtful[number]]
+        made[doubtful[number]] = {**clip, "figures": {**clip["figures"], "language_probability": round(found[0], 4)}}
+    return made
 
 
 def is_doubtful(clip: Mapping[str, Any]) -> bool:

@@ -21,6 +21,7 @@ from typing import IO, Any
 
 from speech.audio import load
 from speech.errors import SpeechError
+from train.dataset.edges import edges_of
 from train.dataset.recognizers import Recognizer
 
 MEMORY_MB = 900  # that a process with Whisper base takes
@@ -41,7 +42,8 @@ class RecognizerSpec:
 
 @dataclass(frozen=True)
 class Question:
-    """What to do with clips: `recognize` them, or tell the probability of the `language` of each."""
+    """What to do with clips: `recognize` them, tell the probability of the `language` of each, or what their `edges`
+    say by themselves."""
 
     ask: str
     paths: tuple[str, ...]
@@ -143,10 +145,14 @@ def _ask(worker: subprocess.Popen[str], question: Question) -> Any:
 
 
 def answer(recognizer: Recognizer, question: Question) -> list[Any]:
-    """Plain values: for each clip its text, words and log probability, or the probability of the language."""
+    """Plain values: for each clip its text, words and log probability; the probability of the language; or the texts of
+    its first and last moments."""
     clips = [load(Path(path)) for path in question.paths]
     if question.ask == "language":
         return [recognizer.language_probability(clip, question.language) for clip in clips]
+    if question.ask == "edges":
+        heard = recognizer.recognize([edge for clip in clips for edge in edges_of(clip)], question.language)
+        return [[first.text, last.text] for first, last in zip(heard[::2], heard[1::2], strict=True)]
     return [
         {
             "text": heard.text,

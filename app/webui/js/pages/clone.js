@@ -44,7 +44,7 @@ export function mount(root, app, { query }) {
     const place = /** @type {HTMLElement} */ (root.querySelector(".clone"));
     if (found.lacking) return mountLacking(place, app, found.lacking, page.again);
     const leave = MOUNTS[found.step](place, app, { ...found, ...moves(app) }, query);
-    if (hasMoved) focusOn(root, ".clone h2, h1");
+    if (hasMoved) focusOn(root, place.querySelector("h2") ? ".clone h2" : "h1");
     hasMoved = false;
     return leave;
   };

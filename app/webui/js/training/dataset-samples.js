@@ -13,7 +13,7 @@ const SIZE = 25;
 const WAIT_MS = 200; // for the next letter
 const EMPTY = { text: "", min_duration: "", max_duration: "", finding: "", speaker: "", decision: "" };
 const DECISIONS = ["keep", "review", "drop"];
-const FINDINGS = ["clipped", "duplicate", "low_mos", "narrow_band", "no_words", "noisy", "other_speaker", "silence", "too_fast", "too_quiet", "truncated", "unclear", "wrong_language", "wrong_text"];
+const FINDINGS = ["clipped", "duplicate", "edge_words", "low_mos", "narrow_band", "no_words", "noisy", "other_speaker", "silence", "too_fast", "too_quiet", "truncated", "unclear", "wrong_language", "wrong_text"];
 
 /**
  * @param {import("../app.js").App} app

@@ -26,6 +26,7 @@ export function mount(root, app) {
     /** @type {any} */ job: null,
     problem: "",
     isDetailed: false,
+    isAsking: true, // what runs is not known yet, or something is being begun
   };
   let unwatch = () => {};
   let isClosed = false;
@@ -74,18 +75,30 @@ export function mount(root, app) {
 
   /** A job that began before this page did. */
   async function resume() {
-    const { jobs } = await api.jobs({ limit: 50, offset: 0, status: "" });
-    const mine = jobs.find((/** @type {any} */ job) => job.kind === "dataset" && job.dataset === dataset() && !hasEnded(job));
-    if (mine && !isClosed) follow(mine);
+    const name = dataset();
+    shown.isAsking = true;
+    try {
+      const { jobs } = await api.jobs({ limit: 50, offset: 0, status: "" });
+      const mine = jobs.find((/** @type {any} */ job) => job.kind === "dataset" && job.dataset === name && !hasEnded(job));
+      if (mine && !isClosed && name === dataset()) follow(mine);
+    } catch (error) {
+      if (!isClosed) failed(/** @type {Error} */ (error));
+    } finally {
+      shown.isAsking = false;
+      redraw();
+    }
   }
 
   async function begin(/** @type {string} */ stage) {
-    Object.assign(shown, { job: null, problem: "" });
+    Object.assign(shown, { job: null, problem: "", isAsking: true });
     redraw();
     try {
       follow(await api.post(`${BASE}/${stage}`, { dataset: dataset() }));
     } catch (error) {
       failed(/** @type {Error} */ (error));
+    } finally {
+      shown.isAsking = false;
+      redraw();
     }
   }
 
@@ -147,7 +160,7 @@ export function mount(root, app) {
   }
 
   function stages() {
-    const isBusy = shown.job !== null && !hasEnded(shown.job);
+    const isBusy = shown.isAsking || (shown.job !== null && !hasEnded(shown.job));
     return html`<div class="card" data-stages>
       <div class="action-row">
         ${STAGES.map((stage) => html`<button type="button" class="btn btn-primary" data-stage=${stage} ?disabled=${isBusy} @click=${() => begin(stage)}>${texts.t(`page.dataset.stage.${stage}`)}</button>`)}
@@ -191,7 +204,7 @@ export function mount(root, app) {
   }
 
   void load();
-  resume().catch(failed);
+  void resume();
   return all(
     () => void (isClosed = true),
     () => unwatch(),
