@@ -168,13 +168,6 @@ def reference_parity(figures: Figures) -> Iterable[Row]:
             yield Row(f"{size}, tokens and texts", "equal", f"{sum(equal)} of {len(equal)}", "all")
 
 
-def reading(figures: Figures) -> Iterable[Row]:
-    for language, rates in figures["word_error_rate"].items():
-        before, after = rates["before"], rates["after"]
-        ratio = f"{after / before:.2f}" if before else "–"
-        yield Row(f"words wrong, {language}", f"{figures['texts']} texts", percent(after), percent(before), ratio)
-
-
 def loading(figures: Figures) -> Iterable[Row]:
     coqui = figures["coqui_ljspeech"]
     yield Row("coqui's `ljspeech` formatter", "rows equal to ours", str(coqui["metadata"]), str(coqui["metadata"]))
