@@ -1,7 +1,7 @@
 """Speech that is heard again: planted defects found and mended, good sentences left alone.
 
-`python -m bench.closed_loop [--count 50]`: so many sentences in Portuguese and as many in English by the embedded
-engine, each twice: as it is, and with a defect that engines have. Babble after the end: words of another sentence, or
+`python -m bench.closed_loop [--count 50] [--planted 50]`: so many sentences in Portuguese and as many in English by the
+embedded engine, as they are and with a defect that engines have. Babble after the end: words of another sentence, or
 syllables of no language, forwards or backwards. Words left out: one cut out of the sound by its times, or all from one
 on. A defect is mended when the sound that comes out is that of the sentence without it, sample by sample, and as long.
 """
@@ -174,6 +174,7 @@ def _is_like(sound: Audio, good: Audio) -> bool:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--count", type=int, default=50, help="sentences of each language")
+    parser.add_argument("--planted", type=int, default=50, help="of them, those that are spoken with a defect as well")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     models = Path(os.environ.get("PAPAGAIO_MODELS_DIR", Path.home() / ".local/share/papagaio/models"))
@@ -182,6 +183,8 @@ def main() -> None:
         texts = sentences(language)[: options.count]
         for number, text in enumerate(texts):
             outcomes.append(bench.clean(text, language))
+            if number >= options.planted:
+                continue
             kinds = [*KINDS[number % 4 :], *KINDS[: number % 4]]
             made = (bench.defect(text, language, kind, texts[:number] + texts[number + 1 :]) for kind in kinds)
             outcomes.append(next(outcome for outcome in made if outcome is not None))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
@@ -17,6 +17,7 @@ _UNLIKE, _OPEN, _OPEN_AT_END, _EXTEND = 1.0, 1.0, 0.5, 0.5
 _NEVER = float("inf")
 _LEFT_OUT = 0.6  # share of a word's letters without a partner, from which it was not said
 LEAST_LETTERS = 3  # in a row: whether fewer were said a recogniser cannot tell
+_LONG_WORD, _HARDLY = 5, 1 / 3  # letters, share of them: of a word that another one stands for
 OTHER_WORDS = 0.5  # difference from which something else was said
 
 
@@ -53,9 +54,10 @@ def said(text: str, transcript: Transcript, language: str) -> Said:
         column is not None and rows.letters[row] == columns.letters[column] for row, column in enumerate(partners)
     )
     last = columns.owners[matched[-1]] if matched else None
+    gone = rows.words_of([row for row, column in enumerate(partners) if column is None])
     alone = sorted(set(range(len(columns.letters))) - set(matched))
     return Said(
-        missing=tuple(wanted[word] for word in rows.words_of([r for r, c in enumerate(partners) if c is None])),
+        missing=tuple(wanted[word] for word in sorted({*gone, *_replaced(rows, columns, partners, heard)})),
         added=tuple(
             heard[word].text
             for word in columns.words_of(alone)
@@ -65,6 +67,18 @@ def said(text: str, transcript: Transcript, language: str) -> Said:
         ends_s=None if last is None else heard[last].end_s,
         difference=1 - equal / len(rows.letters) if rows.letters else 0.0,
     )
+
+
+def _replaced(
+    rows: _Joined, columns: _Joined, partners: Sequence[int | None], heard: Sequence[_Heard]
+) -> Iterator[int]:
+    """The longer words of which next to no letter was heard: another word stands there, which is no number."""
+    for word, count in Counter(rows.owners).items():
+        pairs = [(r, c) for r, c in enumerate(partners) if rows.owners[r] == word and c is not None]
+        equal = sum(rows.letters[row] == columns.letters[column] for row, column in pairs)
+        is_number = any(heard[columns.owners[column]].is_number for _, column in pairs)
+        if count >= _LONG_WORD and equal <= _HARDLY * count and not is_number:
+            yield word
 
 
 @dataclass(frozen=True)

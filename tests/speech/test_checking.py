@@ -119,6 +119,9 @@ def test_words_left_out_put_in_and_babbled_are_told_apart() -> None:
     assert said(text, heard("A reunião foi porque o diretor ficou preso no trânsito."), "pt-BR").missing == ("adiada",)
     found = said(text, heard("A reunião foi adiada adiada porque o diretor ficou preso no trânsito."), "pt-BR")
     assert [word.strip(".") for word in found.added] == ["adiada"] and not found.babble and not found.missing
+    text = "Ela ficou em primeiro lugar entre vinte e duas alunas."
+    assert said(text, heard("Ela ficou entre o lugar entre 22 alunas."), "pt-BR").missing == ("primeiro",)
+    text = "A reunião foi adiada porque o diretor ficou preso no trânsito."
     found = said(text, heard(f"{text} e chega a vaca"), "pt-BR")
     assert found.babble == ("e", "chega", "a", "vaca") and not found.added
     assert found.ends_s == pytest.approx(0.4 * len(text.split()))

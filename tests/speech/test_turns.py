@@ -9,6 +9,7 @@ import pytest
 
 from speech.audio import Audio, join
 from speech.checking import quiet_tail_s
+from speech.chunks import by_sentence
 from speech.dsp import rms_db
 from speech.engines.f0.autocorrelation import autocorrelation_f0
 from speech.engines.silence import SAMPLE_RATE, SECONDS_PER_CHARACTER
@@ -32,6 +33,12 @@ def silent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Synthesizer]:
 
 def spoken(synthesizer: Synthesizer, text: str) -> Audio:
     return join(synthesizer.speak(synthesizer.plan(text, engine="kokoro", language="pt-BR", voice="pf_dora")))
+
+
+def spoken_parts(synthesizer: Synthesizer, text: str) -> list[Audio]:
+    """The sound of each sentence."""
+    plan = synthesizer.plan(text, engine="kokoro", language="pt-BR", voice="pf_dora")
+    return [join(chunks) for chunks in by_sentence(synthesizer.speak(plan)) if chunks[-1].ends]
 
 
 def f0_hz(audio: Audio) -> float:
@@ -138,11 +145,7 @@ def test_a_break_and_a_rate_and_a_volume_are_heard(synthesizer: Synthesizer) -> 
     assert plain.duration_s / fast.duration_s == pytest.approx(1.25, abs=0.12)
     soft = spoken(synthesizer, f'<prosody volume="soft">{WORDS}</prosody>')
     assert rms_db(soft.samples) - rms_db(plain.samples) == pytest.approx(-6.0, abs=0.1)
-    parts = list(
-        synthesizer.speak(
-            synthesizer.plan(f'{WORDS} <break time="1s"/> {WORDS}', engine="kokoro", language="pt-BR", voice="pf_dora")
-        )
-    )
+    parts = spoken_parts(synthesizer, f'{WORDS} <break time="1s"/> {WORDS}')
     assert quiet_tail_s(parts[0]) == pytest.approx(1.0 + 0.25, abs=0.12)
 
 
@@ -157,7 +160,6 @@ def test_two_speakers_are_two(synthesizer: Synthesizer, installed: Callable[...,
     store = installed("speaker-resnet34")
     encoder = SpeakerEncoder(store.path("speaker-resnet34") / "speaker-resnet34.onnx")
     text = f"[voice: pf_dora] {WORDS}\n[voice: pm_alex] {WORDS}"
-    plan = synthesizer.plan(text, engine="kokoro", language="pt-BR", voice="pf_dora")
-    first, second = (encoder.embed(Audio(chunk.samples, chunk.sample_rate)) for chunk in synthesizer.speak(plan))
+    first, second = map(encoder.embed, spoken_parts(synthesizer, text))
     dora = encoder.embed(spoken(synthesizer, WORDS))
     assert similarity(first, dora) > 0.7 > 0.5 > similarity(second, dora)
