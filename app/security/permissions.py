@@ -29,6 +29,8 @@ RULES: tuple[tuple[str, str, Scope | None], ...] = (
     ("*", "/tts_stream", "speak"),
     ("*", "/tts_to", "speak"),
     ("POST", "/set_tts_settings", "speak"),
+    ("POST", "/switch_model", "speak"),
+    ("*", "/xtts/", "speak"),
     ("*", "/api/", "speak"),
     ("POST", "/v1/finetune/synthesize", "speak"),
     ("POST", "/training/inference", "speak"),

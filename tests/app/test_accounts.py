@@ -243,6 +243,8 @@ def test_every_route_needs_a_scope_or_is_meant_to_be_open(service: Service) -> N
     allowed = ("/auth/", "/webui", "/health/live", "/health/ready", "/shared/", "/docs")
     assert all(path == "/" or path.startswith(allowed) for _, path in opened), sorted(opened)
     assert needed_scope("DELETE", "/voices/x") == "make" and needed_scope("GET", "/voices") == "read"
+    spoken = ("/xtts/tts_to_audio/", "/tts_to_audio/", "/switch_model", "/api/tts-generate", "/v1/text-to-speech/x")
+    assert {needed_scope("POST", path) for path in spoken} == {"speak"}
     assert set(ROLES["listener"]) == {"read", "speak"}
 
 
