@@ -50,6 +50,7 @@ from app.api.services import Services
 from app.api.sockets import PATH as SOCKETS_PATH
 from app.api.sockets import Sockets
 from app.errors import Problem
+from app.observability.logging import configure
 from app.settings import Settings
 
 SHUTDOWN_S = 3  # what open streams get to end in
@@ -133,6 +134,7 @@ def serve(settings: Settings) -> None:
     is no account, `secret_weak`."""
     import uvicorn
 
+    configure(settings.log_level, settings.log_format)
     is_open = not _is_loopback(settings.host)
     if is_open and not settings.data_dir.exists():  # leave none
         raise Problem("host_open_refused", host=settings.host)
@@ -145,8 +147,10 @@ def serve(settings: Settings) -> None:
         app,
         host=settings.host,
         port=settings.port,
-        log_level=settings.log_level.lower(),
+        log_config=None,
+        access_log=False,  # app.api.guards tells each request, by its route
         server_header=False,
+        forwarded_allow_ips=settings.trusted_proxies,
         timeout_graceful_shutdown=SHUTDOWN_S,
     )
 

@@ -125,6 +125,12 @@ class Settings(BaseSettings):
     clamav_address: str = Field("127.0.0.1:3310", description="where clamd listens: host:port, or the path of a socket")
     max_body_mb: float = Field(100, gt=0, description="megabytes a request body may have")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="what the log shows")
+    log_format: Literal["auto", "json", "text"] = Field(
+        "auto", description="json: a line of JSON an event; text: for people; auto: text on a terminal"
+    )
+    trusted_proxies: str = Field(
+        "127.0.0.1", description="addresses or networks of reverse proxies whose X-Forwarded-For is believed"
+    )
 
     @classmethod
     def settings_customise_sources(

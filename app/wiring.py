@@ -10,6 +10,7 @@ from app.jobs.driver import Driver
 from app.jobs.embedded import EmbeddedDriver
 from app.jobs.events import EventLog
 from app.jobs.store import JobPolicy, JobStore
+from app.observability.gpu import gpus
 from app.observability.metrics import EngineFigures, Metrics
 from app.security.accounts import AccountStore
 from app.security.clamav import ClamAv
@@ -83,11 +84,13 @@ def _driver(settings: Settings, database: Database, files: Files) -> Driver:
 def _engine_figures(synthesizer: Synthesizer) -> EngineFigures:
     hosts = synthesizer.hosts() if isinstance(synthesizer, HostedSynthesizer) else []
     pools = {host.name: host.pool for host in hosts if host.pool} or {"this process": synthesizer.pool_stats()}
+    cards = {host.name: host.gpus for host in hosts} if hosts else {"this process": tuple(gpus())}
     return EngineFigures(
         hits=sum(pool.hits for pool in pools.values()),
         loads=sum(pool.loads for pool in pools.values()),
         evictions=sum(pool.evictions for pool in pools.values()),
         memory_bytes={name: pool.memory_bytes for name, pool in pools.items()},
+        gpus=cards,
     )
 
 

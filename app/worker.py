@@ -18,6 +18,7 @@ from app.host.server import serving, tcp_socket, unix_socket
 from app.jobs.kinds import QUEUES
 from app.jobs.runner import Worker
 from app.jobs.supervisor import resolve
+from app.observability.logging import configure
 from app.settings import Settings
 from app.storage.database import Database
 from app.storage.files import Files
@@ -116,7 +117,9 @@ def _born(settings: Mapping[str, Any]) -> Settings:
     """What every spawned worker does first."""
     _exit_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
-    return Settings(**settings)
+    options = Settings(**settings)
+    configure(options.log_level, options.log_format)
+    return options
 
 
 def _woken(options: Settings, synthesizer: Synthesizer, worker_id: str, tasks_path: str, queue: str) -> None:
@@ -146,6 +149,7 @@ def keep_workers(settings: Settings, queue: str) -> None:
 
     if settings.engine_listen and len(settings.engine_secret) < LEAST_SECRET:
         raise Problem("engine_secret_missing", minimum=LEAST_SECRET)
+    configure(settings.log_level, settings.log_format)
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
@@ -161,6 +165,7 @@ def work_alone(settings: Settings, worker_id: str, queue: str, listen: str = "")
     """
     if listen and len(settings.engine_secret) < LEAST_SECRET:
         raise Problem("engine_secret_missing", minimum=LEAST_SECRET)
+    configure(settings.log_level, settings.log_format)
     synthesizer = synthesizer_of(settings)
     worker = create_worker(settings, worker_id, synthesizer, queue=queue)
     signal.signal(signal.SIGTERM, lambda *_: worker.stop())

@@ -16,7 +16,7 @@ import signal
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -40,7 +40,7 @@ from bench.servers import Postgresql, Valkey
 PAIRINGS = [(driver, database) for driver in ("embedded", "celery") for database in ("sqlite", "postgresql")]
 DRIVERS = {"embedded": EmbeddedDriver, "celery": CeleryDriver}
 TASKS = "bench.faults:tasks"
-LEASE_S, ALLOWED_S = 3.0, 2.0
+LEASE_S, ALLOWED_S, JOB_S = 2.0, 2.0, 1.0
 KEPT, BARE, SLOTS = 2, 2, 3
 WORK = Kind("work", "cpu")
 LONGEST_S = 600.0
@@ -141,29 +141,27 @@ def until(holds: Callable[[], bool], timeout_s: float = LONGEST_S) -> None:
 
 
 def kill_workers(studio: Studio, count: int, kills: int, pick: random.Random) -> dict[str, Any]:
-    """Jobs come all the while; each kill hits a worker that runs some while another is known to work."""
+    """Some jobs at a time, and a kill of one of the workers that run them, while another is known to work; the next
+    come when those are done, so that no job waits for its turn and the time to its next start is the recovery."""
     killed: list[tuple[float, str, list[str]]] = []
-    added, seen = 0, set[str]()
     ids: list[str] = []
+    seen: set[str] = set()
 
-    def prey() -> list[str]:
-        running = studio.running()
-        alive = studio.alive()
+    def prey() -> dict[str, list[str]]:
+        running, alive = studio.running(), set(studio.alive())
         seen.update(running)
-        return [name for name in running if name in alive and (seen & set(alive)) - {name}]
+        return {name: found for name, found in running.items() if name in alive and seen & alive - {name}}
 
-    for number in range(kills):
-        wanted = round(count * (number + 1) / kills)
-        ids += [studio.add(index, 1.5) for index in range(added, wanted)]
-        added = wanted
-        until(lambda: bool(prey()) or studio.left() == 0, 120)
-        time.sleep(pick.uniform(0.0, 0.7))
-        if not (choices := prey()):
-            continue
-        name = pick.choice(choices)
-        killed.append((time.time(), name, studio.running().get(name, [])))
-        studio.kill(name)
-    until(lambda: studio.left() == 0)
+    while len(killed) < kills:
+        wanted = min(round(count * (len(killed) + 1) / kills), count) - len(ids)
+        ids += [studio.add(len(ids), JOB_S) for _ in range(max(1, wanted))]
+        until(lambda: bool(prey()) or studio.left() == 0)
+        time.sleep(pick.uniform(0.0, JOB_S / 2))
+        if choices := prey():
+            name = pick.choice(sorted(choices))
+            killed.append((time.time(), name, choices[name]))
+            studio.kill(name)
+        until(lambda: studio.left() == 0)
     return {"kills": len(killed), **outcome(studio, ids), **recovery(studio, killed)}
 
 
@@ -276,14 +274,23 @@ def fill(descriptor: int) -> None:
             continue
 
 
-def run(count: int, kills: int, seed: int, away_s: float = 5.0, redis_jobs: int = 20) -> dict[str, Any]:
+def run(
+    count: int,
+    kills: int,
+    seed: int,
+    *,
+    pairings: Sequence[tuple[str, str]] = PAIRINGS,
+    away_s: float = 5.0,
+    keep: Callable[[Mapping[str, Any]], object] = lambda figures: None,
+) -> dict[str, Any]:
+    """The figures of all; `keep` gets what there is after each pairing."""
     figures: dict[str, Any] = {"seed": seed, "lease_s": LEASE_S}
     with TemporaryDirectory(prefix="papagaio-") as base:
         os.chmod(base, 0o755)
         folder = Path(base)
         redis, postgresql = Valkey(folder), Postgresql(folder)
         try:
-            for number, (driver, database) in enumerate(PAIRINGS):
+            for number, (driver, database) in enumerate(pairings):
                 url = postgresql.create(f"faults_{number}") if database == "postgresql" else None
                 studio = Studio(folder / f"{driver}-{database}", driver, url, redis.url)
                 try:
@@ -292,8 +299,9 @@ def run(count: int, kills: int, seed: int, away_s: float = 5.0, redis_jobs: int 
                     studio.close()
                 print(f"{driver} + {database}:", row, flush=True)
                 figures[f"{driver}_{database}"] = row
+                keep(figures)
             url = postgresql.create("faults_redis")
-            figures["redis_lost"] = lose_redis(folder / "redis", url, redis, away_s, redis_jobs)
+            figures["redis_lost"] = lose_redis(folder / "redis", url, redis, away_s, 20)
             print("Redis lost:", figures["redis_lost"], flush=True)
         finally:
             redis.kill()
@@ -325,7 +333,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=30)
     parser.add_argument("--seed", type=int, default=1)
     asked = parser.parse_args()
-    figures = run(asked.jobs, asked.kills, asked.seed)
+    figures = run(asked.jobs, asked.kills, asked.seed, keep=lambda figures: write("faults", figures))
     print("written:", write("faults", figures))
     for failure in failures(figures):
         print("FAILED", failure)

@@ -16,11 +16,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.problems import answer
 from app.errors import Problem
+from app.observability.logging import bound
 from app.observability.metrics import UNROUTED
 from app.storage.space import is_disk_full
 
 log = logging.getLogger(__name__)
 
+QUIET = frozenset({"/metrics", "/health/live", "/health/ready"})  # asked all day long
 FULL_S = 60  # when to ask again where the disk is full
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})  # RFC 9110 §9.2.1
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -58,22 +60,25 @@ class Guards:
             await self.app(scope, receive, send)
             return
         started = time.perf_counter()
-        try:
-            await self._guard(scope, receive, send)
-        finally:
-            self._observe(scope, time.perf_counter() - started)
+        offered = Headers(scope=scope).get("x-request-id", "")
+        request_id = offered if REQUEST_ID.fullmatch(offered) else token_hex(8)
+        scope.setdefault("state", {})["request_id"] = request_id
+        with bound(request_id=request_id):
+            try:
+                await self._guard(scope, receive, send)
+            finally:
+                self._observe(scope, time.perf_counter() - started)
 
     def _observe(self, scope: Scope, seconds: float) -> None:
         """By the route's template, so that no client makes names of figures."""
         route = getattr(scope.get("route"), "path", UNROUTED)
         status = scope["state"].get("status", 499)  # 499: the client left first, as nginx counts it
         scope["app"].state.services.metrics.observe(scope["method"], route, status, seconds)
+        told = {"method": scope["method"], "route": route, "status": status, "seconds": round(seconds, 4)}
+        log.log(logging.DEBUG if route in QUIET else logging.INFO, "request_answered", extra=told)
 
     async def _guard(self, scope: Scope, receive: Receive, send: Send) -> None:
-        offered = Headers(scope=scope).get("x-request-id", "")
-        request_id = offered if REQUEST_ID.fullmatch(offered) else token_hex(8)
-        scope.setdefault("state", {})["request_id"] = request_id
-        exchange = Exchange(scope, receive, send, request_id, self.max_body_bytes)
+        exchange = Exchange(scope, receive, send, scope["state"]["request_id"], self.max_body_bytes)
         exchange.headers |= self._shared(scope)
         problem = self._refusal(scope, exchange)
         if problem is None and "access-control-request-method" in (headers := Headers(scope=scope)):
@@ -90,16 +95,16 @@ class Guards:
         try:
             await self.app(scope, exchange.receive, exchange.send)
         except Problem as problem:  # after the first byte: the connection ends without a last one, which a client sees
-            log.warning("response_aborted request_id=%s code=%s", scope["state"]["request_id"], problem.code)
+            log.warning("response_aborted", extra={"code": problem.code})
             return problem
         except ClientDisconnect:
             return None
         except Exception as error:
             if is_disk_full(error):
-                log.error("storage_full request_id=%s path=%s", scope["state"]["request_id"], scope["path"])
+                log.error("storage_full")
                 return Problem("storage_full", headers={"Retry-After": str(FULL_S)})
             if not exchange.refused:
-                log.exception("request_failed request_id=%s path=%s", scope["state"]["request_id"], scope["path"])
+                log.exception("request_failed")
                 return Problem("internal")
         return self._too_large() if exchange.refused else None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 
@@ -38,10 +39,12 @@ class Sound:
         self._open = ExitStack()
         self._open.callback(services.capacity.take().close)
         try:
+            started = time.perf_counter()
             chunks = services.synthesizer.speak(plan)
             self._open.callback(chunks.close)
             first = next(chunk for chunk in chunks if len(chunk.samples) or chunk.ends)
             tags = tags_of(plan) if is_tagged else {}
+            services.metrics.observe_first_audio(plan.engine, time.perf_counter() - started)
             made = self._counted(_from(first, chunks))
             if sample_rate:
                 made = resampled(made, sample_rate)

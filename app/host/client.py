@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from app.host import wire
+from app.observability.gpu import Gpu
 from speech.asr import Heard, HearingOptions, Segment
 from speech.audio import Audio
 from speech.engines.base import Chunk
@@ -57,6 +58,7 @@ class HostState:
     pid: int | None = None
     memory_bytes: int | None = None  # proportional set size
     pool: PoolStats | None = None
+    gpus: tuple[Gpu, ...] = ()
 
 
 class HostedSynthesizer(Synthesizer):
@@ -194,7 +196,8 @@ class HostedSynthesizer(Synthesizer):
             pool = {**document["pool"], "loaded": tuple(document["pool"]["loaded"])}
         except (httpx2.HTTPError, ValueError, KeyError):
             return HostState(host.name)
-        return HostState(host.name, document["pid"], document["memory_bytes"], PoolStats(**pool))
+        gpus = tuple(Gpu(**gpu) for gpu in document.get("gpus", ()))
+        return HostState(host.name, document["pid"], document["memory_bytes"], PoolStats(**pool), gpus)
 
     def _by_load(self) -> list[HostAddress]:
         with self._lock:

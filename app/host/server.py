@@ -24,6 +24,7 @@ from app.errors import Problem
 from app.host import wire
 from app.host.memory import proportional_bytes
 from app.host.responses import MadeResponse
+from app.observability.gpu import gpus
 from speech.errors import SpeechError
 
 if TYPE_CHECKING:
@@ -121,7 +122,8 @@ def _ended(frames: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _state(synthesizer: Synthesizer) -> dict[str, Any]:
-    return {"pid": os.getpid(), "memory_bytes": proportional_bytes(), "pool": asdict(synthesizer.pool_stats())}
+    pool, cards = asdict(synthesizer.pool_stats()), [asdict(gpu) for gpu in gpus()]
+    return {"pid": os.getpid(), "memory_bytes": proportional_bytes(), "pool": pool, "gpus": cards}
 
 
 def _json(document: dict[str, Any]) -> bytes:

@@ -18,6 +18,7 @@ from app.jobs.claim import claim
 from app.jobs.context import Cancelled, JobContext
 from app.jobs.lease import Lease
 from app.jobs.wake import Wake
+from app.observability.logging import bound
 from app.storage.database import Database
 from app.storage.files import Files
 from app.storage.space import is_disk_full
@@ -135,6 +136,13 @@ class Worker:
         return context
 
     def _run_held(self, lease: Lease, context: JobContext) -> None:
+        with bound(job_id=lease.job.id):
+            started = time.monotonic()
+            log.info("job_started", extra={"kind": lease.job.kind, "attempt": lease.job.attempt})
+            self._run_bound(lease, context)
+            log.info("job_left", extra={"seconds": round(time.monotonic() - started, 3)})
+
+    def _run_bound(self, lease: Lease, context: JobContext) -> None:
         try:
             self._run(lease, context)
         except Exception:  # the database is away: the lease runs out, and the job runs again
@@ -158,13 +166,13 @@ class Worker:
             if is_disk_full(error):
                 self._give_back(lease)
                 return
-            log.exception("job_crashed", extra={"job_id": lease.job.id, "attempt": lease.job.attempt})
+            log.exception("job_crashed", extra={"attempt": lease.job.attempt})
             has_ended = _retry(lease, error)
         self._tidy(lease, is_completed, has_ended)
 
     def _give_back(self, lease: Lease) -> None:
         """Nobody's fault, so it costs no attempt; what it wrote goes first, so that there may be room to say so."""
-        log.error("storage_full", extra={"job_id": lease.job.id})
+        log.error("storage_full")
         self._tidy(lease, is_completed=False, has_ended=False)
         time.sleep(FULL_DISK_S)
         lease.release("storage_full", counts=False)

@@ -4,18 +4,20 @@ database, so that they are right across processes and after a restart."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
+from app.observability.gpu import Gpu
 from app.storage.database import Database
-from app.storage.tables import jobs
+from app.storage.tables import jobs, usage
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 # Seconds; around the 200 ms that routes which do not speak shall keep at p95.
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+FACTOR_S = 3600.0
 UNROUTED = "unrouted"
 
 
@@ -27,6 +29,7 @@ class EngineFigures:
     loads: int
     evictions: int
     memory_bytes: Mapping[str, int]  # of weights, by host
+    gpus: Mapping[str, Sequence[Gpu]] = field(default_factory=dict)  # by host
 
 
 class Metrics:
@@ -45,6 +48,13 @@ class Metrics:
             buckets=BUCKETS,
             registry=self._registry,
         )
+        self._first_audio = Histogram(
+            "papagaio_first_audio_seconds",
+            "From a request's plan to its first sound",
+            ("engine",),
+            buckets=BUCKETS,
+            registry=self._registry,
+        )
         self._registry.register(_Jobs(database))
         self._registry.register(_Engines(engines))
 
@@ -52,6 +62,10 @@ class Metrics:
         """`route` is a template, never a path: a client cannot make labels."""
         self._requests.labels(method, route, status).inc()
         self._latency.labels(method, route).observe(seconds)
+
+    def observe_first_audio(self, engine: str, seconds: float) -> None:
+        """Of a stream: until its first sentence was made."""
+        self._first_audio.labels(engine).observe(seconds)
 
     def text(self) -> bytes:
         """All of it, in Prometheus's text format."""
@@ -78,7 +92,22 @@ class _Jobs:
             for queue, number, oldest in connection.execute(waiting.group_by(jobs.c.queue)):
                 depth.add_metric((queue,), number)
                 age.add_metric((queue,), time.time() - oldest)
-        yield from (count, depth, age)
+            factors = self._real_time_factors(connection)
+        yield from (count, depth, age, factors)
+
+    def _real_time_factors(self, connection: Connection) -> Any:
+        """Of everything that was spoken in the last hour, by any process; below 1 is faster than it is heard."""
+        from prometheus_client.core import GaugeMetricFamily
+
+        factor = GaugeMetricFamily(
+            "papagaio_real_time_factor", "Seconds of work a second of sound, last hour", labels=("engine",)
+        )
+        spoken = (usage.c.created_at >= time.time() - FACTOR_S, usage.c.engine.is_not(None), usage.c.duration_s > 0)
+        sums = select(usage.c.engine, func.sum(usage.c.compute_s), func.sum(usage.c.duration_s)).where(*spoken)
+        for engine, compute_s, duration_s in connection.execute(sums.group_by(usage.c.engine)):
+            if compute_s is not None:
+                factor.add_metric((engine,), compute_s / duration_s)
+        return factor
 
 
 class _Engines:
@@ -99,3 +128,22 @@ class _Engines:
         for host, held in found.memory_bytes.items():
             memory.add_metric((host,), held)
         yield memory
+        yield from of_gpus(found.gpus)
+
+
+def of_gpus(found: Mapping[str, Sequence[Gpu]]) -> Iterator[Any]:
+    """None of these lines where there is no card, but `papagaio_gpus 0`."""
+    from prometheus_client.core import GaugeMetricFamily
+
+    labels = ("host", "gpu")
+    yield GaugeMetricFamily("papagaio_gpus", "NVIDIA cards of all hosts", value=sum(map(len, found.values())))
+    used = GaugeMetricFamily("papagaio_gpu_memory_used_bytes", "Held on a card, by anybody", labels=labels)
+    total = GaugeMetricFamily("papagaio_gpu_memory_total_bytes", "What a card has", labels=labels)
+    busy = GaugeMetricFamily("papagaio_gpu_busy_ratio", "Share of the time in which a card computed", labels=labels)
+    for host, cards in found.items():
+        for index, card in enumerate(cards):
+            name = (host, f"{index} {card.name}")
+            used.add_metric(name, card.memory_used_bytes)
+            total.add_metric(name, card.memory_total_bytes)
+            busy.add_metric(name, card.busy)
+    yield from (used, total, busy)

@@ -14,6 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app.callers import Caller
 from app.jobs.expiry import sweep
+from app.observability.gpu import Gpu, gpus
+from app.observability.metrics import of_gpus
 from app.storage.usage import UsageStore
 
 
@@ -52,6 +54,26 @@ def test_jobs_and_engines_are_read_where_they_are(service: Service) -> None:
     assert found["papagaio_queue_jobs", (("queue", "cpu"),)] == 1
     assert 0 <= found["papagaio_queue_oldest_seconds", (("queue", "cpu"),)] < 60
     assert found["papagaio_engine_loads_total", ()] == 1
+    assert found["papagaio_real_time_factor", (("engine", "silence"),)] > 0
+    cards = gpus()
+    assert found["papagaio_gpus", ()] == len(cards)
+    assert len([key for key in found if key[0] == "papagaio_gpu_memory_used_bytes"]) == len(cards)
+
+
+def test_the_time_to_the_first_sound_of_a_stream_is_told(service: Service) -> None:
+    body = {"model": "silence", "voice": "silence_female", "input": "Bom dia. Tudo bem?"}
+    assert service.client.post("/v1/audio/speech", json=body).status_code == 200
+    found = samples(service)
+    assert found["papagaio_first_audio_seconds_count", (("engine", "silence"),)] == 1
+
+
+def test_cards_are_told_by_host_and_number() -> None:
+    card = Gpu("NVIDIA H200", 10, 100, 0.25)
+    families = {family.name: family for family in of_gpus({"http://gpu:8010": [card, card]})}
+    [first, second] = families["papagaio_gpu_memory_used_bytes"].samples
+    assert first.labels == {"host": "http://gpu:8010", "gpu": "0 NVIDIA H200"} and second.labels["gpu"][0] == "1"
+    assert families["papagaio_gpus"].samples[0].value == 2
+    assert families["papagaio_gpu_busy_ratio"].samples[0].value == 0.25
 
 
 def test_use_is_told_after_the_jobs_are_gone(service: Service) -> None:

@@ -1,0 +1,41 @@
+"""What the NVIDIA cards of this machine hold, by the driver's own library (NVML)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One card now; `busy` 0 to 1: the share of the last moments in which it computed."""
+
+    name: str
+    memory_used_bytes: int
+    memory_total_bytes: int
+    busy: float
+
+
+def gpus() -> list[Gpu]:
+    """Every card; none where there is no driver, or it does not answer."""
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return []
+    try:
+        return [_gpu(index) for index in range(pynvml.nvmlDeviceGetCount())]
+    except pynvml.NVMLError:
+        return []
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def _gpu(index: int) -> Gpu:
+    import pynvml
+
+    handle = pynvml.nvmlDeviceGetHandleByIndex(index)
+    memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
+    busy = pynvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100
+    name = pynvml.nvmlDeviceGetName(handle)
+    return Gpu(name if isinstance(name, str) else name.decode(), int(memory.used), int(memory.total), busy)
