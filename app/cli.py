@@ -151,6 +151,11 @@ def build_parser(console: Console) -> Parser:
     spoken_to = parser.command(group, "wyoming", serve_wyoming)
     spoken_to.add_argument("--host", help=console.text("cli.help.wyoming_host"))
     spoken_to.add_argument("--port", type=number(int), help=console.text("cli.help.wyoming_port"))
+    for name in ("backup", "restore"):
+        kept = parser.command(group, name, _backup_command(name))
+        kept.add_argument("file", help=console.text("cli.help.backup_file"))
+        if name == "backup":
+            kept.option("--models", action="store_true")
     parser.command(group, "doctor", diagnose)
     return parser
 
@@ -170,6 +175,15 @@ def _users_command(name: str) -> Command:
         from app.commands import users
 
         return {"list": users.list_users, "add": users.add_user, "password": users.new_password}[name](options, console)
+
+    return run
+
+
+def _backup_command(name: str) -> Command:
+    def run(options: argparse.Namespace, console: Console) -> int:
+        from app.commands import backup
+
+        return {"backup": backup.make, "restore": backup.restore}[name](options, console)
 
     return run
 

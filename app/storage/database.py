@@ -68,7 +68,7 @@ class Database:
         """`sqlite` or `postgresql`."""
         return self._server.name
 
-    def migrate(self) -> None:
+    def migrate(self, revision: str = "head") -> None:
         """Bring the schema to the newest state, in one transaction; processes that start together wait in turn."""
         from alembic import command
         from alembic.config import Config
@@ -78,7 +78,7 @@ class Database:
             config.set_main_option("script_location", "app.storage:migrations")
             with self.write() as connection:
                 config.attributes["connection"] = connection
-                command.upgrade(config, "head")
+                command.upgrade(config, revision)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
