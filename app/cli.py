@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from app.commands.console import Console, language_of
 from app.commands.dataset_arguments import add_arguments
 from app.commands.morph_arguments import add_morph_arguments
+from app.commands.operators_arguments import add_operators
 from app.errors import Problem
 from app.statuses import STATUS
 from speech.errors import SpeechError
@@ -147,45 +148,12 @@ def build_parser(console: Console) -> Parser:
             action.option("--accept-licence")
     add_arguments(parser.command(group, "dataset", None))
     _voices_options(parser.command(group, "voices", None), console)
-    _users_options(parser.command(group, "users", None), console)
+    add_operators(parser, group)
     spoken_to = parser.command(group, "wyoming", serve_wyoming)
     spoken_to.add_argument("--host", help=console.text("cli.help.wyoming_host"))
     spoken_to.add_argument("--port", type=number(int), help=console.text("cli.help.wyoming_port"))
-    for name in ("backup", "restore"):
-        kept = parser.command(group, name, _backup_command(name))
-        kept.add_argument("file", help=console.text("cli.help.backup_file"))
-        if name == "backup":
-            kept.option("--models", action="store_true")
     parser.command(group, "doctor", diagnose)
     return parser
-
-
-def _users_options(parser: Parser, console: Console) -> None:
-    actions = parser.group()
-    for name in ("list", "add", "password"):
-        action = parser.command(actions, name, _users_command(name))
-        if name != "list":
-            action.add_argument("name", help=console.text("cli.help.account"))
-        if name == "add":
-            action.option("--role")
-
-
-def _users_command(name: str) -> Command:
-    def run(options: argparse.Namespace, console: Console) -> int:
-        from app.commands import users
-
-        return {"list": users.list_users, "add": users.add_user, "password": users.new_password}[name](options, console)
-
-    return run
-
-
-def _backup_command(name: str) -> Command:
-    def run(options: argparse.Namespace, console: Console) -> int:
-        from app.commands import backup
-
-        return {"backup": backup.make, "restore": backup.restore}[name](options, console)
-
-    return run
 
 
 def _speak_options(parser: Parser) -> None:

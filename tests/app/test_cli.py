@@ -26,6 +26,11 @@ from speech.voices import Voice
 
 Captured = pytest.CaptureFixture[str]
 
+COMMANDS = (
+    "serve, worker, speak, read, dictionary, clone, convert, morph, models, dataset, voices, users, backup, restore, "
+    "wyoming, doctor"
+)
+
 
 @pytest.fixture(autouse=True)
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -83,8 +88,8 @@ def test_profile_gives_parameters_and_speed_wins(machine: Path, capsys: Captured
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ((), "serve, worker, speak, read, dictionary, clone, convert, models, dataset, voices, users, doctor"),
-        (("sing",), "serve, worker, speak, read, dictionary, clone, convert, models, dataset, voices, users, doctor"),
+        ((), COMMANDS),
+        (("sing",), COMMANDS),
         (("models",), "list, pull, verify, licences"),
         (("speak",), "text, -o/--output"),
         (("speak", "x", "-o"), "-o/--output needs a value"),
