@@ -10,6 +10,7 @@ import argparse
 import asyncio
 import json
 import multiprocessing
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,17 +43,21 @@ EVENTS = 50  # that every socket hears
 
 def main() -> None:
     options = _options()
-    with TemporaryDirectory() as name:
-        service = Service(Path(name), "silence", REQUESTS_PER_MINUTE="0", WORKERS="1")
+    figures: dict[str, Any] = {"load_average_before": os.getloadavg()[0]}
+    with TemporaryDirectory() as folder:
+        service = Service(Path(folder), "silence", REQUESTS_PER_MINUTE="0", WORKERS="1")
         try:
-            figures = {"routes": _in_child(_load, service.port, options.clients, options.seconds)}
-            figures["jobs"] = _in_child(_jobs, service.port, options.jobs)
-            figures["idle"] = _in_child(_idle, service.port, 30)
-            figures["sockets"] = _in_child(_sockets, service.port, options.sockets)
+            for name, run, *arguments in (
+                ("routes", _load, options.clients, options.seconds),
+                ("jobs", _jobs, options.jobs),
+                ("idle", _idle, 30),
+                ("sockets", _sockets, options.sockets),
+            ):
+                figures[name] = _in_child(run, service.port, *arguments)
+                print(name, json.dumps(figures[name], indent=2), flush=True)
         finally:
             service.process.terminate()
             service.process.wait()
-    print(json.dumps(figures, indent=2))
     write("api_load", {"clients": options.clients, **figures})
 
 

@@ -3,6 +3,8 @@
 /**
  * @typedef {object} Voice
  * @property {string} id
+ * @property {string[]} [tags] in one's own words
+ * @property {string | null} [category]
  * @property {string} title
  * @property {string} language its own, or MANY
  * @property {string[]} languages of its engine

@@ -6,6 +6,7 @@ import { alert as failure } from "../widgets/states.js";
 import { toast } from "../widgets/toast.js";
 import { deleteVoice, exportLink } from "./clone-report.js";
 import { consentLine } from "./consent.js";
+import { shareVoice } from "./voices-share.js";
 
 /**
  * @param {import("../app.js").App} app
@@ -23,6 +24,7 @@ export function clonedPart(app, voice, load) {
     <div class="action-row start">
       <button type="button" class="btn btn-sm btn-quiet" data-report=${voice.id} @click=${() => go("clone", { voice: voice.id })}>${texts.t("page.voices.report")}</button>
       ${exportLink(app, voice)}
+      <button type="button" class="btn btn-sm btn-quiet" data-share=${voice.id} @click=${() => shareVoice(app, voice)}>${texts.t("page.voices.share")}</button>
       <button type="button" class="btn btn-sm btn-quiet" data-delete=${voice.id} @click=${drop}>${icon("trash")}${texts.t("page.voices.delete")}</button>
     </div>
   </div>`;
@@ -61,7 +63,7 @@ export function createImport(app, redraw, load) {
   };
   return {
     draw: () => html`<div class="import-part">
-      <input id="voice-file" type="file" class="visually-hidden" accept=".safetensors" @change=${bring} />
+      <input id="voice-file" type="file" class="visually-hidden" accept=".safetensors,.json" @change=${bring} />
       <label class="btn btn-quiet" for="voice-file">${icon("upload")}${texts.t("page.voices.import")}</label>
       ${error ? failure(error) : nothing}
     </div>`,

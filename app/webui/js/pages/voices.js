@@ -10,6 +10,7 @@ import { hearButton } from "../widgets/player-bar.js";
 import { emptyState } from "../widgets/states.js";
 import { licenceLine } from "./licence.js";
 import { clonedPart, createImport } from "./voices-cloned.js";
+import { editTags } from "./voices-share.js";
 
 /** What is shown: kept while one looks elsewhere. @type {import("../store.js").Slice<Filter>} */
 const FILTER = { name: "voices", initial: { search: "", language: "", gender: "" }, keep: ["search", "language", "gender"] };
@@ -24,7 +25,8 @@ export const slices = [FILTER];
 export function filtered(voices, { search, language, gender }) {
   const words = search.toLowerCase().split(/\s+/).filter(Boolean);
   return voices.filter((voice) => {
-    const said = `${voice.title} ${voice.id} ${voice.engine}`.toLowerCase();
+    const labels = [...(voice.tags ?? []), voice.category ?? ""].join(" ");
+    const said = `${voice.title} ${voice.id} ${voice.engine} ${labels}`.toLowerCase();
     return (
       (!language || voice.language === language || (voice.language === MANY && voice.languages.includes(language))) &&
       (!gender || voice.gender === gender) &&
@@ -110,11 +112,12 @@ function card(app, voice, load) {
     <div class="voice-name">
       <h3>${voice.title}${voice.is_stock ? nothing : html`<span class="badge">${texts.t("page.voices.cloned")}</span>`}</h3>
       <p>${texts.t(`page.gender.${voice.gender}`)} · ${voice.engine}</p>
-      <code>${voice.id}</code>${licenceLine(texts, voice)}
+      <code>${voice.id}</code>${(voice.tags ?? []).map((tag) => html` <span class="badge">${tag}</span>`)}${licenceLine(texts, voice)}
     </div>
     <div class="voice-actions">
       ${hearButton(app, { ...track, text, label: `${text}: ${voice.title}` })}
       <button type="button" class="btn btn-sm btn-soft" @click=${() => go("speak", { voice: voice.id })}>${texts.t("page.voices.use")}</button>
+      <button type="button" class="btn btn-sm btn-quiet" data-tags=${voice.id} aria-label="${texts.t("page.voices.tags")}: ${voice.title}" @click=${() => editTags(app, voice, load)}>${texts.t("page.voices.tags")}</button>
     </div>
     ${clonedPart(app, voice, load)}
   </article>`;
