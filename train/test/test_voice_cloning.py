@@ -1,7 +1,7 @@
 """Original → transcript → clone → check, with another speaker as the control. Rows 4.1-1 to 4.1-4.
 
 The clone is what a fit begins with, the mixture of stock voices nearest to the speaker, so that it takes seconds; whole
-fits are in test_cloning.py.
+fits are in test_cloning.py. The speaker is a stock voice, which the mixture has to find again by its sound alone.
 """
 
 from __future__ import annotations
