@@ -189,7 +189,7 @@ def main() -> None:
             made = (bench.defect(text, language, kind, texts[:number] + texts[number + 1 :]) for kind in kinds)
             outcomes.append(next(outcome for outcome in made if outcome is not None))
             print(language, number, *(_line(one) for one in outcomes[-2:]), sep="\t", flush=True)
-            write("closed_loop", figures(outcomes, time.perf_counter() - started))
+    write("closed_loop", figures(outcomes, time.perf_counter() - started))
 
 
 def sentences(language: str) -> list[str]:
