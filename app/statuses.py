@@ -24,6 +24,7 @@ _XTTS = {  # XTTS and the checkpoints it reads
     "machine_memory_short": 503,
     "parameter_out_of_range": 422,
     "reference_silent": 422,
+    "reference_text_not_used": 422,
     "reference_too_long": 422,
     "reference_too_short": 422,
     "reference_unusable": 422,

@@ -53,6 +53,7 @@ class Plan:
     info: EngineInfo
     seed: int | None = None  # of an engine that is seeded: the one asked for, or one that was drawn
     conversion: ConversionStep | None = None  # after the synthesis
+    reference_text: str = ""  # what is said in the voice's clips, of an engine that takes it
     blend: Blend | None = None  # of voices of the engine, instead of `voice`
     voices: Mapping[str, Voice] = field(default_factory=dict)  # that the text names for parts of it, by name
     entries: tuple[Entry, ...] = ()  # of the dictionary, as far as the text needs them

@@ -62,6 +62,13 @@ def checked_seed(info: EngineInfo, seed: int | None) -> int | None:
     return seed
 
 
+def checked_reference_text(info: EngineInfo, text: str) -> str:
+    """Raises SpeechError `reference_text_not_used`."""
+    if text and not info.takes_reference_text:
+        raise SpeechError("reference_text_not_used", engine=info.title)
+    return text
+
+
 def checked_reading(text: str, language: str, max_chars: int, options: ReadingOptions = DEFAULT) -> Reading:
     """How a text that can be spoken in `language` will be said, in sentences of at most `max_chars` characters.
 

@@ -62,7 +62,7 @@ def _asked(
     if delivery.rate != 1:
         parameters["speed"] = parameters["speed"] * delivery.rate
     made = replace(request, sentences=sentences, parameters=parameters)
-    return replace(made, voice=voices[delivery.voice], blend=None) if delivery.voice else made
+    return replace(made, voice=voices[delivery.voice], reference_text="", blend=None) if delivery.voice else made
 
 
 def _higher(chunks: Iterable[Chunk], semitones: float) -> Iterator[Chunk]:

@@ -38,6 +38,7 @@ from speech.profiles import checked_with_choices
 from speech.request_checks import (
     checked_parameters,
     checked_reading,
+    checked_reference_text,
     checked_seed,
     match_language,
     own_language,
@@ -217,6 +218,7 @@ class Synthesizer:
         language: str,
         voice: str | Voice = "",
         blend: Blend | None = None,
+        reference_text: str = "",
         parameters: Mapping[str, float | bool] | None = None,
         seed: int | None = None,
         conversion: ConversionAsked | None = None,
@@ -226,12 +228,11 @@ class Synthesizer:
 
         `reading` says how line breaks are taken and holds the dictionary; entries for other languages and voices are
         passed over. A `voice` that is given whole need not be one of the engine's; a `blend` of voices stands for one.
-        `language` is a BCP 47 tag or "" for the voice's own, or the text's where the voice has none.
-        `seed` None draws one where the engine is seeded.
+        `language` is a BCP 47 tag or "" for the voice's own, or the text's where it has none. `seed` None draws one.
         Raises SpeechError: `engine_not_built`, `unknown_engine`, `unknown_voice`, `language_not_spoken`,
         `language_needed`, what `checked_reading` raises, `unknown_parameter`, `parameter_out_of_range`,
-        `seed_not_used`; of a blend what `Registry.check_blend` raises; for an engine that has no voices what
-        `Engine.check` raises; of a conversion `unknown_converter` and what its parameters raise.
+        `seed_not_used`, `reference_text_not_used`; of a blend what `Registry.check_blend` raises; for an engine that
+        has no voices what `Engine.check` raises; of a conversion `unknown_converter` and what its parameters raise.
         """
         chosen = self._engine(engine)
         if blend:
@@ -256,6 +257,7 @@ class Synthesizer:
             info=chosen.info,
             seed=checked_seed(chosen.info, seed),
             conversion=step,
+            reference_text=checked_reference_text(chosen.info, reference_text),
             blend=blend,
             voices=voices_in(chosen, read_out.sentences, values),
             entries=read_out.entries,
@@ -267,7 +269,8 @@ class Synthesizer:
         return metered(chunks, plan, self._meter) if self._meter else chunks
 
     def _made(self, plan: Plan) -> Generator[Chunk, None, None]:
-        request = SpeechRequest(plan.sentences, plan.language, plan.voice, plan.parameters, plan.seed, plan.blend)
+        asked = (plan.parameters, plan.seed, plan.reference_text, plan.blend)
+        request = SpeechRequest(plan.sentences, plan.language, plan.voice, *asked)
         chunks, steps = speak_runs(self._spoken, request, plan.voices), ProcessingOptions.of(plan.parameters)
         try:
             if plan.conversion is None:

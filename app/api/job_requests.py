@@ -40,6 +40,7 @@ class NewJob(Body):
     """`voice_preset` (else the engine's first) or `voice_id` names the voice. `speed` goes over the profile's.
 
     `seed`: of engines that vary, the same one gives the same sound again; one is drawn where none is given.
+    `ref_text`: what is said in the seconds of the voice that F5-TTS hears, where nobody wrote it down or it is wrong.
     `wrapping`: what is done with line breaks, as in `/text/preview`. `check_words`: each sentence is written down by a
     recogniser and, where it is not as written, cut or spoken again, `check_tries` times in all at most (3).
     """
@@ -59,7 +60,7 @@ class NewJob(Body):
     wrapping: Annotated[Literal["auto", "keep", "join"], Word] = "auto"
     check_words: bool = False
     check_tries: Annotated[int | None, Field(ge=1, le=MOST_CHECK_TRIES)] = None
-    ref_text: str | None = None
+    ref_text: Annotated[str | None, Field(min_length=1, max_length=1000)] = None
     enable_rvc: bool = False
     rvc_model_id: str | None = None
     rvc_pitch: Annotated[int | None, Field(ge=-12, le=12)] = None
@@ -77,6 +78,9 @@ def params_of(services: Services, body: NewJob) -> dict[str, Any]:
         CheckingService(services.models).check()
     choice = _engine(services, body)
     engine = choice.engine
+    if body.ref_text is not None and not services.synthesizer.engines()[engine].takes_reference_text:
+        error = FieldError("ref_text", "field_not_applicable", {"reason": f"tts_engine = {engine}"})
+        raise Problem("invalid_request", errors=[error])
     conversion = _conversion(services, body)
     language = match_language(_language(body), services.synthesizer.engines()[engine])
     preset, voice = _voice(services, body, engine, language)
@@ -92,6 +96,7 @@ def params_of(services: Services, body: NewJob) -> dict[str, Any]:
         parameters=parameters,
         seed=body.seed,
         conversion=conversion,
+        reference_text=body.ref_text or "",
         reading=services.reading(body.wrapping),
     )
     if body.rvc_model_id is not None:
@@ -104,8 +109,9 @@ def params_of(services: Services, body: NewJob) -> dict[str, Any]:
         "voice": voice,
         "parameters": dict(plan.parameters),
         "seed": plan.seed,
+        "ref_text": body.ref_text,
         "conversion": asdict(conversion) if conversion else None,
-        **({"enable_rvc": True, **_rvc_fields(body)} if body.enable_rvc else {}),
+        **_rvc_told(body, conversion),
         "wrapping": body.wrapping,
         "dictionary": [asdict(entry) for entry in plan.entries],
         "check_tries": _check_tries(body),
@@ -130,13 +136,14 @@ def _conversion(services: Services, body: NewJob) -> ConversionAsked | None:
         return None
     from app.api.rvc import models_of
 
-    models_of(services).store.get(body.rvc_model_id)
+    model = models_of(services).store.get(body.rvc_model_id)
     services.synthesizer.check_converter(RVC)
-    if body.rvc_f0_method:
-        from speech.engines.f0.methods import check_method
-
-        check_method(body.rvc_f0_method, services.models)
     asked = {name.removeprefix("rvc_"): value for name, value in _rvc_fields(body).items() if value is not None}
+    if body.rvc_f0_method or model.verdict["about"].get("has_f0", True):
+        from speech.engines.f0.methods import check_method, default_method  # imports PyTorch, which is here by now
+
+        asked["f0_method"] = body.rvc_f0_method or default_method(services.models)
+        check_method(asked["f0_method"], services.models)
     return ConversionAsked(RVC, str(asked.pop("model_id")), asked)
 
 
@@ -148,6 +155,14 @@ def _note_use(services: Services, model_id: str) -> None:
 
 def _rvc_fields(body: NewJob) -> dict[str, Any]:
     return {name: getattr(body, name) for name in RVC_FIELDS}
+
+
+def _rvc_told(body: NewJob, conversion: ConversionAsked | None) -> dict[str, Any]:
+    """The fields as they were given; of the method of F0, which may be left out, also the one that is used."""
+    if conversion is None:
+        return {}
+    used = {"rvc_f0_method": conversion.parameters.get("f0_method"), "rvc_f0_method_requested": body.rvc_f0_method}
+    return {"enable_rvc": True, **_rvc_fields(body), **used}
 
 
 def _refuse_stock(services: Services, voice_id: str) -> None:
@@ -164,8 +179,6 @@ def _refuse_inapplicable(body: NewJob) -> None:
         errors.append(FieldError("rvc_model_id", "field_missing", {}))
     if body.voice_id is not None and body.voice_preset is not None:
         errors.append(FieldError("voice_id", "fields_exclusive", {"names": ["voice_preset", "voice_id"]}))
-    if body.ref_text is not None:  # what is said in a voice's clips is kept with the voice
-        errors.append(FieldError("ref_text", "field_not_applicable", {"reason": "POST /voices/clone"}))
     if body.check_tries is not None and not body.check_words:
         errors.append(FieldError("check_tries", "field_not_applicable", {"reason": "check_words = false"}))
     if not body.enable_rvc:

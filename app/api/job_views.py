@@ -187,7 +187,8 @@ class SpeechJob(SoundView):
     rvc_protect: float | None = None
     rvc_rms_mix_rate: float | None = None
     rvc_filter_radius: int | None = None
-    rvc_f0_method: str | None = None
+    rvc_f0_method: str | None = None  # the one that is used; null for a model without F0
+    rvc_f0_method_requested: str | None = None
     rvc_hop_length: int | None = None
     check_words: bool = False
     check: WordCheck | None = None  # of a completed job

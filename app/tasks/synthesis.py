@@ -36,6 +36,7 @@ class SynthesisParams(BaseModel):
     conversion: ConversionAsked | None = None  # after the synthesis
     wrapping: str = "auto"
     dictionary: list[dict[str, Any]] = []  # the entries that the text needs, as they were when the job was added
+    ref_text: str | None = None  # what is said in the voice's clips
     seed: int | None = None  # decided when the job was added, so that every attempt makes the same sound
     check_tries: int = 0  # how often a sentence may be spoken until it is heard as it is written; 0: nobody listens
 
@@ -57,6 +58,7 @@ def synthesize(
         parameters=wanted.parameters,
         seed=wanted.seed,
         conversion=wanted.conversion,
+        reference_text=wanted.ref_text or "",
         reading=ReadingOptions(wanted.wrapping, Dictionary(Entry(**entry) for entry in wanted.dictionary)),
     )
     started = time.perf_counter()

@@ -60,6 +60,7 @@ class EngineInfo:
     char_limits: Mapping[str, int] = field(default_factory=dict)  # by tag, where a language has its own `max_chars`
     is_seeded: bool = False  # whether a seed decides over its sound; without one the same request sounds the same
     batch_size: int = 1  # requests that one step of the network serves; more than that wait for each other
+    takes_reference_text: bool = False  # whether a request may say what is said in the voice's clips
     can_glide: bool = False  # whether a blend of its voices may change within an utterance
     without_effect: tuple[str, ...] = ()  # parameters that its contract has and nothing depends on
 
@@ -76,6 +77,7 @@ class SpeechRequest:
     voice: Voice
     parameters: Mapping[str, float | bool] = field(default_factory=dict)  # by Parameter.name; the rest are defaults
     seed: int | None = None  # of engines that are seeded
+    reference_text: str = ""  # what is said in the voice's clips, over what is known of them
     blend: Blend | None = None  # of voices, instead of `voice`; of engines whose record has a `blender`
 
 

@@ -84,6 +84,7 @@ def test_a_job_is_converted_and_uses_are_counted(installed: Service, rvc_tiny: P
     fields = {"enable_rvc": True, "rvc_model_id": model["id"], "rvc_f0_method": "PM", "rvc_index_rate": 0}
     job = installed.completed("Bom dia.", **fields)
     assert job["rvc_model_id"] == model["id"] and job["rvc_index_rate"] == 0
+    assert (job["rvc_f0_method"], job["rvc_f0_method_requested"]) == ("pm", "pm")
     sound = installed.client.get(f"/jobs/{job['id']}/download")
     assert sound.status_code == 200 and sound.content[:4] == b"RIFF"
     assert int.from_bytes(sound.content[24:28], "little") == 48000
@@ -103,3 +104,14 @@ def test_without_the_content_network_a_job_says_what_brings_it(service: Service,
     body = {"text": "a", "source_language": "pt", "mode": "dubbing", "enable_rvc": True, "rvc_model_id": model["id"]}
     refused = service.client.post("/jobs", json=body)
     assert refused.json()["code"] == "model_missing" and "contentvec" in refused.json()["detail"]
+
+
+@pytest.mark.parametrize(("is_here", "method"), [(True, "rmvpe"), (False, "fcpe")])
+def test_the_method_of_f0_is_the_base_apis_where_its_weights_are(
+    installed: Service, rvc_tiny: Path, monkeypatch: pytest.MonkeyPatch, is_here: bool, method: str
+) -> None:
+    monkeypatch.setattr(ModelStore, "is_installed", lambda self, name: is_here)
+    job = installed.add(enable_rvc=True, rvc_model_id=posted(installed, rvc_tiny).json()["id"])
+    assert (job["rvc_f0_method"], job["rvc_f0_method_requested"]) == (method, None)
+    plain = posted(installed, rvc_tiny, "Bea", "v1-48k-plain", "").json()["id"]
+    assert installed.add(enable_rvc=True, rvc_model_id=plain)["rvc_f0_method"] is None

@@ -205,7 +205,7 @@ REFUSED: list[tuple[str, dict[str, Any], int, str, str]] = [
     ("xtts", {"tts_engine": "XTTS"}, 503, "model_missing", ""),
     ("f5tts", {"tts_engine": "F5TTS"}, 503, "f5_dir_missing", ""),
     ("seed", {"seed": 7}, 422, "seed_not_used", ""),
-    ("ref_text", {"tts_engine": "f5tts", "ref_text": "a"}, 422, "invalid_request", "ref_text"),
+    ("ref_text", {"tts_engine": "f5tts", "ref_text": "a"}, 503, "f5_dir_missing", ""),
     ("clone with a stock voice", {"mode": "dubbing_with_clone", "voice_id": "pf_dora"}, 422, "voice_not_cloned", ""),
     ("clone with no voice", {"mode": "dubbing_with_clone", "voice_id": "ana"}, 404, "unknown_voice", ""),
     ("clone of nobody", {"mode": "dubbing_with_clone"}, 400, "invalid_request", "voice_id"),

@@ -143,6 +143,18 @@ def test_unknown_words_need_a_transcriber(options: EngineOptions, tmp_path: Path
         sounds(engine)
 
 
+def test_a_request_may_say_what_is_said_in_the_clips(engine: F5Engine, options: EngineOptions, tmp_path: Path) -> None:
+    (known,), (other,) = (
+        [chunk.samples for chunk in engine.speak(replace(ask(engine), reference_text=text)) if chunk.ends]
+        for text in ("", "Boa noite, chove muito hoje")
+    )
+    assert np.array_equal(known, sounds(engine)[0]) and len(other) != len(known)
+    unwritten = F5Engine(replace(options, voices_dir=write_voice(tmp_path, [SpokenClip(clip(), "")])))
+    unwritten.load("cpu")
+    said = replace(ask(unwritten), reference_text="Bom dia a todos, hoje é sexta-feira e o sol brilha")
+    assert np.array_equal(next(one for one in unwritten.speak(said) if one.ends).samples, known)
+
+
 def test_letters_that_the_checkpoint_never_learned_are_refused(engine: F5Engine) -> None:
     with pytest.raises(SpeechError, match="f5_letters_unknown"):
         sounds(engine, "Доброе утро всем, сегодня пятница и солнце.")

@@ -31,6 +31,7 @@ WEIGHTS = {
     "rmvpe": ("pitch-rmvpe", "rmvpe.pt"),
     "crepe": ("pitch-crepe", "full.pth"),
 }
+BEST, OTHERWISE = "rmvpe", "fcpe"
 WORLD = ("harvest", "dio")  # of pyworld
 LOWEST_HZ, HIGHEST_HZ = 50.0, 1100.0
 LEAST_MEDIAN = 3  # of `filter_radius`, as in the public implementation
@@ -48,6 +49,11 @@ def check_method(method: str, store: ModelStore) -> None:
         raise SpeechError("f0_method_missing", method=method, command=INSTALL_COMMAND)
     if method in WEIGHTS:
         store.path(WEIGHTS[method][0])
+
+
+def default_method(store: ModelStore) -> str:
+    """Where nobody names one: RMVPE as in the base API where its weights are here, else FCPE."""
+    return BEST if store.is_installed(WEIGHTS[BEST][0]) else OTHERWISE
 
 
 def estimator(method: str, store: ModelStore, filter_radius: int = 3, device: str = "cpu") -> Estimate:

@@ -19,7 +19,7 @@ from speech.engines.f5.record import ENGINE, RECORD
 from speech.engines.f5.voices import LEAST_S, Reference, ended, reference_of
 from speech.errors import SpeechError
 from speech.text.sentences import Sentence, split
-from speech.voice_folder import ListedVoices, VoiceFolder
+from speech.voice_folder import ListedVoices, Stamp, VoiceFolder
 from speech.voices import Voice
 
 if TYPE_CHECKING:
@@ -139,11 +139,17 @@ class F5Engine:
         if self._voices is None:
             raise SpeechError("unknown_voice", voice=voice_id, engine=ENGINE, choices=[])
         stamp = next((stamp for stamp in self._voices.stamp() if stamp[0] == voice_id), None)
-        if stamp is None or stamp not in loaded.heard:
+        key = (stamp, request.reference_text)
+        if stamp is None or key not in loaded.heard:
             reference = reference_of(self._voices.clips(voice_id))
-            text = reference.text or self._written_down(reference, request.voice.language)
-            loaded.heard = {stamp: loaded.hear(Reference(reference.audio, text))} if stamp else {}
-        return loaded.heard[stamp] if stamp else loaded.hear(reference)
+            given = ended(request.reference_text) if request.reference_text.strip() else reference.text
+            heard = loaded.hear(
+                Reference(reference.audio, given or self._written_down(reference, request.voice.language))
+            )
+            if stamp is None:  # it went while it was read
+                return heard
+            loaded.heard = {key: heard}
+        return loaded.heard[key]
 
     def _written_down(self, reference: Reference, language: str) -> str:
         """By Whisper, where it is here. Raises SpeechError `f5_text_missing`."""
@@ -181,7 +187,7 @@ class Loaded:
         self.network = load_network(checkpoint, device, precision)
         self.vocos = load_vocos(checkpoint, device)
         self.device = device
-        self.heard: dict[tuple[str, int, int, int], Heard] = {}  # of the voice that spoke last
+        self.heard: dict[tuple[Stamp | None, str], Heard] = {}  # of the voice that spoke last
 
     @property
     def size_bytes(self) -> int:

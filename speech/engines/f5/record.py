@@ -35,6 +35,7 @@ RECORD = EngineRecord(
         is_commercial=False,
         devices=("cpu", "cuda"),
         is_seeded=True,
+        takes_reference_text=True,
         batch_size=4,
     ),
     target="speech.engines.f5.engine:F5Engine",
