@@ -4,6 +4,7 @@ import { icon } from "../icons.js";
 import { html, nothing } from "../lit.js";
 import { loadPage } from "../load.js";
 import { createView } from "../view.js";
+import { createGallery } from "./gallery.js";
 import { hasEnded } from "./job-view.js";
 import { watchJob } from "./job-watch.js";
 import { jobProgress } from "../widgets/job.js";
@@ -74,16 +75,19 @@ function show(root, app, data) {
       app.sound.play({ key: model.id, title: model.name, src: `${MODELS}/${model.id}/preview` }).catch(failed),
   };
   const table = createTable(texts, tableOf(texts, actions), () => view.redraw());
+  const refresh = async () => change({ models: (await api.get(`${MODELS}?sort_by=name`)).models });
+  const gallery = createGallery(app, () => view.redraw(), refresh);
   const view = createView(
     root,
     () => html`<h1>${texts.t("page.nav.convert")}</h1>
       ${known.error ? alert(known.error) : nothing} ${convertForm(texts, data.studio, known.models, convert)} ${result(app, known)}
       <h2>${texts.t("page.convert.models")}</h2>
       <p>${texts.t("page.convert.about")}</p>
-      ${addForm(texts, known.sent, add)} ${table.draw(known.models)}`,
+      ${addForm(texts, known.sent, add)} ${table.draw(known.models)} ${gallery.draw()}`,
   );
   return () => {
     unwatch();
+    gallery.close();
     URL.revokeObjectURL(known.source);
     view.close();
   };
