@@ -52,21 +52,6 @@ class Claim:
     note: str
 
 
-def mixed_voices(figures: Figures) -> Iterable[Row]:
-    for name, one in figures["morphs"].items():
-        yield Row(
-            f"{name}: weight 1 beside the source", "largest sample", f"{max(one['difference_at_weight_1']):.1g}", "1e-6"
-        )
-        yield Row(f"{name}: steps in order", "cosine, two encoders", percent(one["steps_in_order"]), "100 %")
-        yield Row(f"{name}: rise of words wrong", "Whisper base", percent(one["word_error_rise"]), "3 %")
-        yield Row(f"{name}: morphing quality", "mean of three", percent(one["morphing_quality"]), "85 %")
-    for name, one in figures["styles"].items():
-        shares = "/".join(f"{share:.2f}" for share in one["share_of_own_likeness"].values())
-        yield Row(f"style {name}: likeness to the timbre", "share of its own", shares, "0.80")
-        moved = "/".join("–" if value is None else f"{value:.2f}" for value in one["moved"].values())
-        yield Row(f"style {name}: F0 height/spread, level, duration", "0 timbre's, 1 prosody's", moved, "1")
-
-
 def percent(share: float) -> str:
     return f"{100 * share:.1f} %"
 
@@ -289,13 +274,6 @@ CLAIMS = (
         ("conversion",),
         conversion,
         "Twenty recordings of Allison. References: the recording's words, the aim, the voice's own speech.",
-    ),
-    Claim(
-        "Voices are mixed",
-        "morph",
-        ("morph",),
-        mixed_voices,
-        "Eleven weights, judges that took no part. Quality: steps in order, nearness, words kept. Reference: the aim.",
     ),
     Claim("Intake refuses what is unusable", "intake", ("intake",), intake, "50 s of five speakers, made worse."),
     Claim(

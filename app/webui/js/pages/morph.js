@@ -166,13 +166,13 @@ function grid(texts, mixture, waiting, hear) {
         ?disabled=${waiting !== ""} @click=${() => hear(timbre, prosody)}>${icon(drawing)}</button>
     </td>`;
   };
-  return html`<table class="morph-grid card" aria-label=${texts.t("page.morph.grid")}>
+  return html`<div class="card"><table class="morph-grid" aria-label=${texts.t("page.morph.grid")}>
     <caption class="fine">${texts.t("page.morph.hint")}</caption>
     <thead><tr><th scope="col">${texts.t("page.morph.axes")}</th>${STEPS.map((timbre) => html`<th scope="col">${share(timbre)}</th>`)}</tr></thead>
     <tbody>
       ${STEPS.map((prosody) => html`<tr><th scope="row">${share(prosody)}</th>${STEPS.map((timbre) => cell(timbre, prosody))}</tr>`)}
     </tbody>
-  </table>`;
+  </table></div>`;
 }
 
 /**
