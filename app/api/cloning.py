@@ -145,8 +145,8 @@ def intake(services: Wired, reader: Language, body: Annotated[Intake, Depends(bo
 @router.post("/voices/fit", status_code=202, summary="Fit a voice to clips", openapi_extra=documented(Fit, JSON))
 def fit(services: Wired, reader: Language, body: Annotated[Fit, Depends(body_of(Fit, JSON))]) -> AnyJob:
     consented(services, body.consent)
-    job, manifest = _taken_in(services, body.intake_job_id)
     engine = _engine(services, body.tts_engine)
+    job, manifest = _taken_in(services, body.intake_job_id)
     chosen = _chosen(manifest, body.clips)
     params = _params(services, body, engine, body.language or job.params["language"], reader, chosen.usable_s)
     return view_of(_add_with_clips(services, params | {"intake_job_id": job.id}, job.id, chosen), reader)
