@@ -205,8 +205,9 @@ def test_progress_is_throttled_but_the_last_step_is_always_told(database: Databa
     worker_of(database, files, task).run_next()
     assert JobStore(database).get(job_id).result == {"progress": 100.0}
     told = [data for kind, data in events(database, job_id) if kind == "job.progress"]
-    assert told[0] == {"progress": 0.1, "done": 1, "total": 1000, "note": "note"}
-    assert told[-1] == {"progress": 100.0, "done": 1000, "total": 1000, "note": "note"}
+    same = {"total": 1000, "note": "note"}
+    assert told[0] == {**same, "progress": 0.1, "done": 1, "left_s": None}, "no pace is known yet"
+    assert {**told[-1], "left_s": 0} == {**same, "progress": 100.0, "done": 1000, "left_s": 0}
     assert 2 <= len(told) <= 2 + (time.monotonic() - started) / 0.2
 
 

@@ -56,10 +56,13 @@ FREE = {
     ("PATCH", "/text/dictionary/{entry_id}", "voice"),
     ("POST", "/text/preview", "voice"),
     ("POST", "/jobs/batch", "voice"),  # told by row; tested below
+    ("POST", "/voices/fit", "intake_job_id"),  # what fitting needs is not here, which is told before
     ("POST", "/voices/import", "voice_id"),  # the id that the new one gets
     ("POST", "/v1/text-to-speech/{voice_id}", "model_id"),  # of ElevenLabs'
     ("POST", "/v1/text-to-speech/{voice_id}/stream", "model_id"),
 }
+# What the base API answers for a thing that is not there, where that is not 404.
+OTHER_STATUS = {("POST", "/quality-profiles/{engine}/{profile_id}/set-default"): 400}
 BODIES: Mapping[str, Mapping[str, Any]] = {
     "/jobs": {"text": "Oi.", "source_language": "pt-BR", "mode": "dubbing"},
     "/voices/fit": {"name": "Bea", "consent": True},
@@ -216,7 +219,9 @@ def test_every_route_answers_404_to_the_others_ids(service: Service, bea: TestCl
         if answer.status_code == 501:  # not built
             continue
         walked += 1
-        if answer.status_code != 404 or owned[OWNED[name]] in str(answer.json().get("choices", "")):
+        if answer.status_code != OTHER_STATUS.get((method, path), 404) or owned[OWNED[name]] in str(
+            answer.json().get("choices", "")
+        ):
             wrong.append((method, path, name, answer.status_code, answer.text[:200]))
     assert not wrong, "\n".join(map(str, wrong))
     assert walked >= 60

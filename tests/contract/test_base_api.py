@@ -9,15 +9,16 @@ from api_service import Service, running
 
 from app.texts import LANGUAGES
 
+JOB_FILTERS = ("status", "engine", "language", "created_from", "created_until")
 # Method, path, query parameters with their default (`...`: required, None: optional without one).
 ROUTES: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "/jobs", {}),
-    ("GET", "/jobs", {"limit": 20, "offset": 0, "status": None, "engine": None}),
+    ("GET", "/jobs", {"limit": 20, "offset": 0} | dict.fromkeys(JOB_FILTERS)),
     ("GET", "/jobs/{job_id}", {}),
     ("DELETE", "/jobs/{job_id}", {}),
     ("GET", "/jobs/{job_id}/formats", {}),
     ("GET", "/jobs/{job_id}/download", {"format": "wav", "timeout": None}),
-    ("GET", "/jobs/{job_id}/log", {}),
+    ("GET", "/jobs/{job_id}/log", {"format": "text"}),
     ("GET", "/jobs/{job_id}/stream", {}),
     ("POST", "/jobs/{job_id}/cancel", {}),
     ("POST", "/jobs/{job_id}/pause", {}),
@@ -30,10 +31,10 @@ ROUTES: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "/voices/import", {}),
     ("GET", "/voices/{voice_id}/report", {}),
     ("GET", "/voices/{voice_id}/samples/{name}", {}),
-    ("GET", "/voices/{voice_id}/export", {}),
+    ("GET", "/voices/{voice_id}/export", {"format": "file"}),
     ("POST", "/voices/clone", {}),
     ("POST", "/voices/convert", {}),
-    ("GET", "/voices", {"language": None, "gender": None, "engine": None, "limit": 100}),
+    ("GET", "/voices", {"limit": 100} | dict.fromkeys(("language", "gender", "engine", "tag", "category"))),
     ("GET", "/voices/{voice_id}", {}),
     ("DELETE", "/voices/{voice_id}", {}),
     ("GET", "/voices/{voice_id}/sample", {"language": None}),

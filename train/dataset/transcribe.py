@@ -88,8 +88,8 @@ def transcribe(
                 row = log.find(batch.key) or {}
                 if row["is_whole"]:
                     continue
-                clips = _with_edges(folder, pool, batch, row["clips"])
-                log.add(batch.key, {"clips": _with_languages(folder, pool, batch, clips), "is_whole": True})
+                edged = _with_edges(folder, pool, batch, row["clips"])
+                log.add(batch.key, {"clips": _with_languages(folder, pool, batch, edged), "is_whole": True})
                 if reporter.should_stop():
                     raise Stopped
     return _written(folder, samples, batches, log)
@@ -236,8 +236,8 @@ def _with_edges(
     for number, found in pool.answers(asked):
         index = loud[number]
         words = [Word(*word) for word in clips[index]["words"]]
-        texts = [plain(text) for text in found[0]]
-        value = edge_difference(words, *texts, seconds[index], batch.samples[index].language)
+        first, last = (plain(text) for text in found[0])
+        value = edge_difference(words, first, last, seconds[index], batch.samples[index].language)
         if value is not None:
             figures = {**clips[index]["figures"], "edge_difference": round(value, 4)}
             made[index] = {**clips[index], "figures": figures}
