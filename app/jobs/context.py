@@ -30,16 +30,17 @@ class JobContext:
         self.files = files
         self.stop_reason: str | None = None  # "cancelled", "paused", "shutdown" or "lost" (to another attempt)
         self._lease = lease
-        self._told_at = float("-inf")
+        self._told_at, self._told_note = float("-inf"), ""
         self._pace = Pace(lease.job.params.get("estimate_s"))
         self._to_publish: list[Callable[[], object]] = []
 
     def progress(self, done: int, total: int, note: str = "") -> None:
-        """Tell that `done` of `total` steps are made; at most five a second are stored, and always the last."""
+        """Tell that `done` of `total` steps are made; at most five a second are stored, and always the first of a stage
+        and the last."""
         now = time.monotonic()
-        if done < total and now - self._told_at < PROGRESS_S:
+        if done < total and note == self._told_note and now - self._told_at < PROGRESS_S:
             return
-        self._told_at = now
+        self._told_at, self._told_note = now, note
         percent = min(100.0, max(0.0, 100.0 * done / total)) if total > 0 else 0.0
         left_s = self._pace.left_s(percent, now)
         told = {"done": done, "total": total, "note": note, "left_s": None if left_s is None else round(left_s, 1)}

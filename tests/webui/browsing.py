@@ -74,3 +74,10 @@ def opened(browser: Browser, address: str, faults: Faults, path: str) -> Iterato
     yield page
     context.close()
     assert faults.found == [], faults.found
+
+
+def open_from_menu(page: Page, name: str) -> None:
+    """A page whose link stands in one of the bar's menus."""
+    link = f"nav .dropdown-menu a[href='#/{name}']"
+    page.click(f"nav .dropdown:has(a[href='#/{name}']) > button")
+    page.click(link)

@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from browsing import open_from_menu
 from playwright.sync_api import Page, expect
 
 from app.texts import catalogue
@@ -19,7 +20,7 @@ PT = catalogue("pt-BR")
 def test_a_csv_is_checked_spoken_and_downloaded(page: Page, tmp_path: Path) -> None:
     table = tmp_path / "falas.csv"
     table.write_text("text,language,voice,name\nOlá.,pt-BR,,oi\nOi.,pt-BR,ninguém,\nHello.,en-US,,\n", encoding="utf-8")
-    page.click("a[href='#/batch']")
+    open_from_menu(page, "batch")
     page.set_input_files("#batch-file", table)
     page.click(f"button:has-text('{PT['page.batch.check']}')")
     rows = page.locator("tbody tr[data-row]")
@@ -40,7 +41,7 @@ def test_a_csv_is_checked_spoken_and_downloaded(page: Page, tmp_path: Path) -> N
 
 
 def test_lines_are_texts(page: Page) -> None:
-    page.click("a[href='#/batch']")
+    open_from_menu(page, "batch")
     page.fill("#batch-rows", "Um.\n\nDois, e três.\n")
     page.click(f"button:has-text('{PT['page.batch.check']}')")
     expect(page.locator("tbody tr[data-row]")).to_have_count(2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from browsing import open_from_menu
 from page_faults import Faults
 from playwright.sync_api import Page, expect
 
@@ -16,7 +17,7 @@ PT = catalogue("pt-BR")
 
 
 def test_a_model_is_added_with_its_verdict_and_deleted(page: Page, rvc_tiny: Path) -> None:
-    page.click("a[href='#/convert']")
+    open_from_menu(page, "convert")
     page.fill("#rvc-name", "Ana")
     page.set_input_files("#rvc-pth_file", rvc_tiny / "v2-40k.pth")
     page.click(f"button:has-text('{PT['page.convert.add']}')")
@@ -30,7 +31,7 @@ def test_a_model_is_added_with_its_verdict_and_deleted(page: Page, rvc_tiny: Pat
 
 def test_a_file_that_is_no_model_is_refused_with_the_reason(page: Page, faults: Faults, tmp_path: Path) -> None:
     (tmp_path / "nada.pth").write_bytes(b"<html>")
-    page.click("a[href='#/convert']")
+    open_from_menu(page, "convert")
     page.fill("#rvc-name", "Nada")
     page.set_input_files("#rvc-pth_file", tmp_path / "nada.pth")
     page.click(f"button:has-text('{PT['page.convert.add']}')")

@@ -6,6 +6,7 @@ import json
 import re
 
 import pytest
+from browsing import open_from_menu
 from page_faults import Faults
 from playwright.sync_api import Page, expect
 
@@ -29,7 +30,7 @@ def test_the_speak_page_shows_how_a_text_will_be_read(page: Page) -> None:
 
 
 def test_an_entry_is_added_and_deleted_and_a_wrong_one_refused(page: Page, faults: Faults) -> None:
-    page.click("a[href='#/dictionary']")
+    open_from_menu(page, "dictionary")
     page.fill("#entry-written", "NASA")
     page.fill("#entry-spoken", "nássa")
     page.click(f"button:has-text('{PT['page.dictionary.add']}')")
@@ -47,7 +48,7 @@ def test_an_entry_is_added_and_deleted_and_a_wrong_one_refused(page: Page, fault
 
 @pytest.mark.usefixtures("model_store")
 def test_an_entry_is_heard_with_the_voice_of_its_language(page: Page) -> None:
-    page.click("a[href='#/dictionary']")
+    open_from_menu(page, "dictionary")
     page.fill("#entry-written", "XPTO")
     page.fill("#entry-spoken", "xis pê tê ó")
     page.select_option("#entry-language", "pt-BR")

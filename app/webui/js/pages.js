@@ -16,15 +16,15 @@
 export const PAGES = [
   { name: "speak", group: "studio", load: () => import("./pages/speak.js") },
   { name: "jobs", group: "studio", load: () => import("./pages/jobs.js") },
-  { name: "batch", group: "studio", load: () => import("./pages/batch.js") },
   { name: "voices", group: "studio", load: () => import("./pages/voices.js") },
-  { name: "dictionary", group: "studio", load: () => import("./pages/dictionary.js") },
-  { name: "convert", group: "studio", load: () => import("./pages/convert.js") },
-  { name: "morph", group: "studio", load: () => import("./pages/morph.js") },
   { name: "clone", group: "studio", load: () => import("./pages/clone.js") },
+  { name: "training", group: "studio", load: () => import("./pages/training.js") },
+  { name: "batch", group: "tools", load: () => import("./pages/batch.js") },
+  { name: "dictionary", group: "tools", load: () => import("./pages/dictionary.js") },
+  { name: "convert", group: "tools", load: () => import("./pages/convert.js") },
+  { name: "morph", group: "tools", load: () => import("./pages/morph.js") },
   { name: "components", group: "system", load: () => import("./pages/components.js") },
   { name: "account", group: "system", load: () => import("./pages/account.js") },
-  { name: "training", group: "training", load: () => import("./pages/training.js") },
 ];
 
 /** Only where `papagaio.development` is "1" in the browser's localStorage: examples of every widget. @type {PageEntry} */

@@ -142,7 +142,7 @@ function choices(texts, voices, mixture, change) {
         @input=${(/** @type {any} */ event) => change({ [name]: Number(event.target.value) })} />
     </div>`;
   const methods = /** @type {[string, string][]} */ (["linear", "spherical"].map((name) => [name, texts.t(`page.morph.method.${name}`)]));
-  return html`<div class="card card-body">
+  return html`<div class="card card-body mb-3">
     <div class="row g-2">${select("first", pairs(voices))} ${select("second", pairs(others(voices, first)))} ${select("method", methods)}</div>
     <div class="row g-2">${number("pitch", -12, 12, 0.5)} ${number("speed", 0.5, 2, 0.05)} ${number("tone", -12, 12, 1)}</div>
     <label for="morph-text" class="form-label">${texts.t("page.morph.text")}</label>
@@ -166,7 +166,7 @@ function grid(texts, mixture, waiting, hear) {
         ?disabled=${waiting !== ""} @click=${() => hear(timbre, prosody)}>${icon(drawing)}</button>
     </td>`;
   };
-  return html`<div class="card"><table class="morph-grid" aria-label=${texts.t("page.morph.grid")}>
+  return html`<div class="card mb-3"><table class="morph-grid" aria-label=${texts.t("page.morph.grid")}>
     <caption class="fine">${texts.t("page.morph.hint")}</caption>
     <thead><tr><th scope="col">${texts.t("page.morph.axes")}</th>${STEPS.map((timbre) => html`<th scope="col">${share(timbre)}</th>`)}</tr></thead>
     <tbody>
@@ -180,7 +180,7 @@ function grid(texts, mixture, waiting, hear) {
  * @param {import("../widgets/field.js").Errors} errors @param {(event: any) => void} keep @param {string} kept
  */
 function keepForm(texts, voices, mixture, errors, keep, kept) {
-  return html`<form class="card card-body" id="morph-form" @submit=${keep}>
+  return html`<form class="card card-body mb-3" id="morph-form" @submit=${keep}>
     <p>${titleOf(texts, voices, mixture)}</p>
     <div class="row g-2">
       <div class="col-sm">
