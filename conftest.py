@@ -45,11 +45,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=slow)
         items[:] = [item for item in items if item not in set(slow)]
     _slowest_files_first(items)
-    if config.pluginmanager.hasplugin("xdist"):
-        for item in items:
-            if item.get_closest_marker("xdist_group") is None:
-                is_page = item.get_closest_marker("browser") is not None  # one browser, and each service once
-                item.add_marker(pytest.mark.xdist_group("page" if is_page else item.path.name))
 
 
 def _slowest_files_first(items: list[pytest.Item]) -> None:

@@ -177,7 +177,7 @@ def test_missing_python_and_missing_venv_say_the_line_that_helps(machine: Machin
 
 def test_all_tests_go_side_by_side_and_a_choice_as_it_is_asked_for(machine: Machine) -> None:
     """Nothing is brought: tests ask for what they need."""
-    side_by_side = "python -m pytest -n logical --maxprocesses=4 --dist loadgroup --no-loadscope-reorder"
+    side_by_side = "python -m pytest -n logical --maxprocesses=4 --dist loadfile --no-loadscope-reorder"
     for words, command in {
         (): side_by_side,
         ("--quick", "--cov"): f"{side_by_side} --quick --cov",

@@ -12,7 +12,7 @@ import pytest
 
 from speech.audio import load
 
-pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("clients")]
+pytestmark = [pytest.mark.processes]
 
 
 @pytest.fixture(scope="module")

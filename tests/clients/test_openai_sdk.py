@@ -17,7 +17,7 @@ import pytest
 from speech.audio import load
 from speech.metrics.wer import word_error_rate
 
-pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("clients")]
+pytestmark = [pytest.mark.processes]
 
 SAID = "Seven parrots live in the old garden. They sing every morning before breakfast."
 MAGIC = {"mp3": b"ID3", "opus": b"OggS", "aac": b"\xff\xf1", "flac": b"fLaC", "wav": b"RIFF"}

@@ -14,7 +14,7 @@ from app.api.services import Services
 from app.host.client import HostedSynthesizer
 from speech.audio import load
 
-pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("clients")]
+pytestmark = [pytest.mark.processes]
 
 LONG = "This is a sentence that goes on and on, past houses and gardens and rivers, until nobody remembers its start. "
 STOPPED_S = 0.5

@@ -26,7 +26,7 @@ from speech.audio import load, pcm16, resample
 from speech.metrics.wer import word_error_rate
 from speech.text.reading import ReadingOptions
 
-pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("clients")]
+pytestmark = [pytest.mark.processes]
 
 SAID = "Seven parrots live in the old garden. They sing every morning before breakfast."
 ANSWER_S = 120.0
