@@ -1,9 +1,9 @@
 import asyncio
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 from job_rows import add_job
+from waiting import run_apart
 
 from app.jobs.wake import Wake
 from app.storage.database import Database
@@ -51,6 +51,4 @@ def test_a_route_waits_without_holding_the_loop(database: Database) -> None:
         await asyncio.to_thread(add, database)
         return idle, await waiting
 
-    # In a thread of its own: the thread of the tests may hold a browser's loop.
-    with ThreadPoolExecutor(max_workers=1) as own_thread:
-        assert own_thread.submit(asyncio.run, both()).result() == (False, True)
+    assert run_apart(both()) == (False, True)

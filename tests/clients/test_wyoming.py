@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import pytest
-from waiting import wait_for
+from waiting import run_apart, wait_for
 from wyoming.asr import Transcribe, Transcript
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.client import AsyncTcpClient
@@ -64,7 +64,7 @@ def talk(port: int, said: Callable[[AsyncTcpClient], Coroutine[Any, Any, T]]) ->
         async with AsyncTcpClient("127.0.0.1", port) as client:
             return await asyncio.wait_for(said(client), ANSWER_S)
 
-    return asyncio.run(connected())
+    return run_apart(connected())
 
 
 async def events_until(client: AsyncTcpClient, last: str) -> list[Event]:
@@ -192,4 +192,4 @@ def test_what_is_no_frame_ends_the_connection(port: int, frame: bytes) -> None:
         writer.close()
         return answer
 
-    assert b'"code": "bad_frame"' in asyncio.run(ask())
+    assert b'"code": "bad_frame"' in run_apart(ask())
