@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
@@ -113,6 +114,8 @@ class VoiceLibrary(VoiceFolder):
         """
         if self.weights(voice_id):  # which are larger than any voice file may be
             raise SpeechError("voice_with_weights", voice=voice_id)
+        if not path.parent.is_dir():  # a folder that was mistyped is not made
+            raise SpeechError("output_unwritable", path=str(path), reason=os.strerror(errno.ENOENT))
         document, parts = self.document(voice_id), self.parts(voice_id)
         engine = document.meta.engine
         tensors = read_tensors(parts[engine]) if engine in parts else {}
