@@ -5,7 +5,6 @@ A checkpoint's name here is RUN.STEP, since it stands in one segment of a path.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +16,7 @@ from app.api.bodies import JSON, Body, body_of, documented
 from app.api.languages import Language
 from app.api.queries import known_query
 from app.api.services import Services, Wired
+from app.api.times import iso
 from app.errors import Problem
 from app.texts import render
 from speech.audio import join, to_bytes
@@ -188,7 +188,7 @@ def _view(one: dict[str, Any]) -> FinetuneCheckpoint:
         name=f"{run}.{step}",
         path=f"training/{run}/checkpoints/{step}",
         size_mb=round(one["size_bytes"] / MB, 3),
-        created_at=datetime.fromtimestamp(one["created_at"], UTC).isoformat(timespec="milliseconds"),
+        created_at=iso(one["created_at"]),
         global_step=one["step"],
         val_loss=one["losses"]["loss"],
         is_best=one["is_best"],

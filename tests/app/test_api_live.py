@@ -3,7 +3,6 @@
 import http.client
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 import uvicorn
 from api_service import settings_in
+from waiting import wait_for
 
 from app.api.services import Services
 from app.jobs.context import Cancelled, JobContext
@@ -62,17 +62,10 @@ def live(tmp_path: Path) -> Iterator[Live]:
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
-    until(lambda: server.started)
+    wait_for(lambda: server.started, DEADLINE_S)
     yield Live(server.servers[0].sockets[0].getsockname()[1], app.state.services)
     server.should_exit = True
     thread.join()
-
-
-def until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 @contextmanager

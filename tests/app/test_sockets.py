@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import uvicorn
 from api_service import settings_in
+from waiting import wait_for
 
 from app.api.services import Services
 from app.api.sockets import MOST_MISSED, Sockets
@@ -46,18 +46,11 @@ def live(tmp_path: Path) -> Iterator[Live]:
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run)
     thread.start()
-    until(lambda: server.started)
+    wait_for(lambda: server.started, DEADLINE_S)
     port = server.servers[0].sockets[0].getsockname()[1]
     yield Live(port, app.state.services, app.state.sockets)
     server.should_exit = True
     thread.join()
-
-
-def until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + DEADLINE_S
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 class Listener:
@@ -78,7 +71,10 @@ class Listener:
 
 def entered(live: Live, count: int) -> None:
     """Wait until so many clients are in a room besides their own."""
-    until(lambda: sum(len(live.sockets._server.rooms(sid)) > 1 for sid in list(live.sockets._clients)) == count)
+    wait_for(
+        lambda: sum(len(live.sockets._server.rooms(sid)) > 1 for sid in list(live.sockets._clients)) == count,
+        DEADLINE_S,
+    )
 
 
 @pytest.mark.parametrize("transports", [["websocket"], ["polling", "websocket"]])
@@ -88,7 +84,7 @@ def test_events_come_in_order_and_a_gap_is_told_once(live: Live, transports: lis
     entered(live, 1)
     job_id = live.add()
     live.tell(job_id, "local", 20)
-    until(lambda: len(first.heard) == 21)
+    wait_for(lambda: len(first.heard) == 21, DEADLINE_S)
     assert [kind for kind, _ in first.heard] == ["job.created"] + ["job.progress"] * 20
     assert first.heard[0][1]["job_id"] == job_id and first.heard[0][0] in KINDS
     last_id = first.ids()[4]
@@ -99,7 +95,7 @@ def test_events_come_in_order_and_a_gap_is_told_once(live: Live, transports: lis
     second = Listener(live, {"last_event_id": last_id}, transports=transports)
     writing.join()
     wanted = [event.id for event in live.services.events.since(last_id, 2000)]
-    until(lambda: len(second.heard) >= len(wanted))
+    wait_for(lambda: len(second.heard) >= len(wanted), DEADLINE_S)
     assert second.ids() == wanted and before
     second.close()
 
@@ -111,14 +107,14 @@ def test_rooms_of_jobs(live: Live) -> None:
     entered(live, 2)
     live.tell(other, "local", 1)
     live.tell(one, "local", 1)
-    until(lambda: len(listener.heard) == 1 and len(everything.heard) == 4)
+    wait_for(lambda: len(listener.heard) == 1 and len(everything.heard) == 4, DEADLINE_S)
     assert listener.heard[0][1]["job_id"] == one
     assert listener.client.call("subscribe", {"job_id": other, "last_event_id": 0})["ok"]
-    until(lambda: len(listener.heard) == 3)
+    wait_for(lambda: len(listener.heard) == 3, DEADLINE_S)
     assert listener.client.call("unsubscribe", {"job_id": one})["ok"]
     live.tell(one, "local", 1)
     live.tell(other, "local", 1)
-    until(lambda: len(listener.heard) == 4 and len(everything.heard) == 6)
+    wait_for(lambda: len(listener.heard) == 4 and len(everything.heard) == 6, DEADLINE_S)
     assert listener.heard[-1][1]["job_id"] == other
     assert listener.client.call("subscribe", {"job_id": "job_none"}) == {"ok": False, "code": "job_not_found"}
     for bad in ({"job_id": other, "last_event_id": -1}, {"job_id": other, "last_event_id": "x"}, 7, None):
@@ -142,7 +138,7 @@ def test_each_hears_their_own_and_strangers_nothing(live: Live) -> None:
     of_root = Listener(live, {"last_event_id": 0}, headers={"Cookie": f"papagaio_session={cookie}"})
     entered(live, 3)
     job_of_bea = live.add(bea.caller())
-    until(lambda: len(of_root.heard) == 2 and len(of_bea.heard) == 1)
+    wait_for(lambda: len(of_root.heard) == 2 and len(of_bea.heard) == 1, DEADLINE_S)
     assert {data["job_id"] for _, data in of_ana.heard} == {job_of_ana}
     assert {data["job_id"] for _, data in of_bea.heard} == {job_of_bea}
     assert of_bea.client.call("subscribe", {"job_id": job_of_ana})["code"] == "job_not_found"
@@ -162,7 +158,7 @@ def test_many_clients_hear_every_event(live: Live) -> None:
     listeners = [Listener(live, {"last_event_id": 0}, transports=["websocket"]) for _ in range(20)]
     job_id = live.add()
     live.tell(job_id, "local", 30)
-    until(lambda: all(len(listener.heard) == 31 for listener in listeners))
+    wait_for(lambda: all(len(listener.heard) == 31 for listener in listeners), DEADLINE_S)
     assert all(listener.ids() == listeners[0].ids() for listener in listeners)
     for listener in listeners:
         listener.close()
@@ -173,6 +169,6 @@ def test_who_was_away_for_too_long_reads_anew(live: Live, monkeypatch: pytest.Mo
     assert MOST_MISSED > 5
     live.tell(live.add(), "local", 10)
     listener = Listener(live, {"last_event_id": 0}, transports=["websocket"])
-    until(lambda: len(listener.heard) == 1)
+    wait_for(lambda: len(listener.heard) == 1, DEADLINE_S)
     assert listener.heard[0] == ("gap", {"last_event_id": 11})
     listener.close()
