@@ -47,6 +47,8 @@ def port(live_service: tuple[str, Services]) -> Iterator[int]:
     def run() -> None:
         loop.run_until_complete(listen())
         loop.run_forever()
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()
 
     thread = threading.Thread(target=run)
     thread.start()
@@ -55,8 +57,6 @@ def port(live_service: tuple[str, Services]) -> Iterator[int]:
     loop.call_soon_threadsafe(servers[0].close)
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
-    loop.run_until_complete(loop.shutdown_default_executor())
-    loop.close()
 
 
 def talk(port: int, said: Callable[[AsyncTcpClient], Coroutine[Any, Any, T]]) -> T:
