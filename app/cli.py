@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from app.commands.batch_arguments import add_batch_arguments, batch
 from app.commands.console import Console, language_of
 from app.commands.dataset_arguments import add_arguments
 from app.commands.morph_arguments import add_morph_arguments
@@ -133,6 +134,7 @@ def build_parser(console: Console) -> Parser:
     worker.option("--queue", default="cpu")
     worker.option("--listen")
     _speak_options(parser.command(group, "speak", speak))
+    add_batch_arguments(parser.command(group, "batch", batch))
     _read_options(parser.command(group, "read", read))
     _dictionary_options(parser.command(group, "dictionary", None))
     _clone_options(parser.command(group, "clone", clone))

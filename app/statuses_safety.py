@@ -15,6 +15,7 @@ URLS = {  # links that somebody gave
 BATCHES = {
     "batch_columns": 422,
     "batch_empty": 422,
+    "batch_file_unreadable": 400,
     "batch_not_found": 404,
     "batch_nothing_to_retry": 409,
     "batch_rows_bad": 422,

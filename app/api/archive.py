@@ -6,7 +6,7 @@ import io
 import json
 import time
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
@@ -85,10 +85,29 @@ def _blocks(services: Services, entries: Sequence[Entry], format_name: str, abou
                     file.write(block)
                     yield sink.taken()
             files.append(_told(entry, name))
-        document = {**about, "format": format_name, "created_at": iso(time.time()), "files": files, "missing": missing}
-        made.writestr(MANIFEST, json.dumps(document, ensure_ascii=False, indent=2))
+        made.writestr(MANIFEST, manifest(format_name, files, missing, **about))
         yield sink.taken()
     yield sink.taken()
+
+
+def manifest(
+    format_name: str, files: Sequence[Mapping[str, Any]], missing: Sequence[Mapping[str, Any]], **about: Any
+) -> str:
+    """The text of `manifest.json`. `files` are of `file_told`, `missing` have the code of why there is no sound."""
+    document = {**about, "format": format_name, "created_at": iso(time.time()), "files": files, "missing": missing}
+    return json.dumps(document, ensure_ascii=False, indent=2)
+
+
+def file_told(name: str, params: Mapping[str, Any], result: Mapping[str, Any], **about: Any) -> dict[str, Any]:
+    """A file in the manifest: what it says and what it was made with; `params` and `result` as a job has them."""
+    fields = ("text", "language", "voice", "engine", "seed", "quality_profile_id")
+    made = {key: result[key] for key in ("duration_s", "sample_rate", "licence", "licence_url") if key in result}
+    return {**about, "file": name, **{key: params.get(key) for key in fields}, **made}
+
+
+def row_file_name(number: int, name: str) -> str:
+    """Of a batch's row, without the ending: in the order of the rows."""
+    return f"{number:04}-{name}" if name else f"{number:04}"
 
 
 def _completed(entry: Entry) -> Job:
@@ -101,11 +120,8 @@ def _completed(entry: Entry) -> Job:
 
 def _told(entry: Entry, name: str) -> dict[str, Any]:
     assert entry.job is not None and entry.job.result is not None
-    params, result = entry.job.params, entry.job.result
     row = {} if entry.number is None else {"row": entry.number}
-    fields = ("text", "language", "voice", "engine", "seed", "quality_profile_id")
-    made = {key: result[key] for key in ("duration_s", "sample_rate", "licence", "licence_url") if key in result}
-    return {**row, "file": name, "job_id": entry.job_id, **{key: params.get(key) for key in fields}, **made}
+    return file_told(name, entry.job.params, entry.job.result, **row, job_id=entry.job_id)
 
 
 def _missing(entry: Entry, problem: Problem) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, StreamingResponse
 
-from app.api.archive import Entry, archive, checked_format
+from app.api.archive import Entry, archive, checked_format, row_file_name
 from app.api.batch_rows import MOST_CSV_BYTES, CheckedRow, checked_rows, rows_of_csv
 from app.api.bodies import JSON, MULTIPART, Body, Upload, body_of, documented
 from app.api.job_views import JobError, error_of
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 router = APIRouter(prefix="/jobs/batch", tags=["batch"], dependencies=[Depends(known_query)])
 
 MOST_ERRORS = 200  # told at once
+DEFAULTS = ("language", "voice", "engine", "profile")
 Default = Annotated[str | None, Field(max_length=80)]
 
 
@@ -141,11 +142,10 @@ def add_batch(
 ) -> Any:
     """All rows or none, unless `skip_bad`. Raises Problem `batch_rows_bad` with the errors by row, `batch_empty`,
     `batch_too_many`, `batch_columns`, `quota_exceeded`."""
-    rows, strict = _rows_of(body)
-    defaults = {name: value for name in ("language", "voice", "engine", "profile") if (value := getattr(body, name))}
-    checked = checked_rows(services, rows, defaults, strict=strict)
+    rows, strict = rows_of(body)
+    checked = checked_rows(services, rows, defaults_of(body), strict=strict)
     if body.dry_run:
-        return JSONResponse(_preview(services, checked, reader).model_dump(mode="json"))
+        return JSONResponse(preview_of(services, checked, reader).model_dump(mode="json"))
     good = [row for row in checked if row.params is not None]
     if len(good) < len(checked) and not (body.skip_bad and good):
         errors = [
@@ -154,7 +154,7 @@ def add_batch(
         raise Problem("batch_rows_bad", bad=len(checked) - len(good), rows=len(checked), errors=errors[:MOST_ERRORS])
     services.admit(sum(row.characters for row in good))
     return _view(services, *_added(services, body.title, good), reader).model_copy(
-        update={"skipped": _row_errors(checked, reader)}
+        update={"skipped": row_errors(checked, reader)}
     )
 
 
@@ -186,7 +186,7 @@ def download(services: Wired, batch_id: str, format: str = "wav") -> Any:
     jobs = _jobs(services, rows)
     if not any(job.status == "completed" for job in jobs.values()):
         raise Problem("batch_without_sound", batch_id=batch.id)
-    entries = [Entry(_file_name(row), row.job_id, jobs.get(row.job_id), row.number) for row in rows]
+    entries = [Entry(row_file_name(row.number, row.name), row.job_id, jobs.get(row.job_id), row.number) for row in rows]
     return archive(services, entries, chosen, f"{batch.id}.zip", batch_id=batch.id, title=batch.title)
 
 
@@ -229,7 +229,7 @@ def delete(services: Wired, batch_id: str) -> BatchDeleted:
     return BatchDeleted(message=f"{batch.id} deleted", batch_id=batch.id, jobs_deleted=count)
 
 
-def _rows_of(body: NewBatch) -> tuple[Sequence[Mapping[str, Any]], bool]:
+def rows_of(body: NewBatch) -> tuple[Sequence[Mapping[str, Any]], bool]:
     """The rows, and whether they are JSON's, whose numbers are numbers."""
     given = [name for name in ("items", "texts", "file") if getattr(body, name)]
     if len(given) > 1:
@@ -237,6 +237,11 @@ def _rows_of(body: NewBatch) -> tuple[Sequence[Mapping[str, Any]], bool]:
     if body.file is not None:
         return rows_of_csv(body.file.file.read(MOST_CSV_BYTES + 1)), False
     return body.items or [{"text": text} for text in body.texts], True
+
+
+def defaults_of(body: NewBatch) -> dict[str, str]:
+    """Of rows that do not say."""
+    return {name: value for name in DEFAULTS if (value := getattr(body, name))}
 
 
 def _added(services: Services, title: str, good: Sequence[CheckedRow]) -> tuple[Batch, list[BatchRow]]:
@@ -252,7 +257,8 @@ def _added(services: Services, title: str, good: Sequence[CheckedRow]) -> tuple[
         return _store(services).add(title, rows), rows
 
 
-def _preview(services: Services, checked: Sequence[CheckedRow], reader: str) -> Preview:
+def preview_of(services: Services, checked: Sequence[CheckedRow], reader: str) -> Preview:
+    """What would be done, and what is wrong by row in the language of `reader`."""
     good = [row for row in checked if row.params is not None]
     work_s, audio_s = _estimate(services, good)
     return Preview(
@@ -262,7 +268,7 @@ def _preview(services: Services, checked: Sequence[CheckedRow], reader: str) -> 
         estimate_s=work_s,
         estimate_audio_s=audio_s,
         items=[_row_view(row) for row in checked],
-        errors=_row_errors(checked, reader),
+        errors=row_errors(checked, reader),
     )
 
 
@@ -299,7 +305,8 @@ def _row_view(row: CheckedRow) -> RowView:
     )
 
 
-def _row_errors(checked: Sequence[CheckedRow], reader: str) -> list[RowError]:
+def row_errors(checked: Sequence[CheckedRow], reader: str) -> list[RowError]:
+    """What is wrong with the rows, in the language of `reader`."""
     return [
         RowError(row=row.number, field=e.field, code=e.code, message=render(f"error.{e.code}", reader, e.values))
         for row in checked
@@ -351,10 +358,6 @@ def _cancelled(services: Services, job_id: str) -> None:
         return
     if job.is_ended:
         services.files.delete(job_id)
-
-
-def _file_name(row: BatchRow) -> str:
-    return f"{row.number:04}-{row.name}" if row.name else f"{row.number:04}"
 
 
 def _store(services: Services) -> BatchStore:

@@ -103,11 +103,17 @@ async def _values(request: Request, content_type: str, kinds: tuple[str, ...], l
     return _json(await request.body()) if content_type == JSON else await _form(request, lists)
 
 
-def _json(body: bytes) -> dict[str, Any]:
+def parsed(data: bytes) -> Any:
+    """JSON without constants that are not of it, and without a name twice. Raises Problem `bad_body`,
+    `invalid_request`."""
     try:
-        value = json.loads(body, parse_constant=_refuse_constant, object_pairs_hook=_unique)
+        return json.loads(data, parse_constant=_refuse_constant, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
         raise Problem("bad_body", expected="JSON", reason=shown(error)) from error
+
+
+def _json(body: bytes) -> dict[str, Any]:
+    value = parsed(body)
     if not isinstance(value, dict):
         raise Problem("bad_body", expected="JSON", reason=f"{type(value).__name__}, not object")
     return value

@@ -50,17 +50,7 @@ def synthesize(
     when the job is to stop.
     """
     wanted = SynthesisParams.model_validate(params)
-    plan = synthesizer.plan(
-        wanted.text,
-        engine=wanted.engine,
-        language=wanted.language,
-        voice=wanted.voice,
-        parameters=wanted.parameters,
-        seed=wanted.seed,
-        conversion=wanted.conversion,
-        reference_text=wanted.ref_text or "",
-        reading=ReadingOptions(wanted.wrapping, Dictionary(Entry(**entry) for entry in wanted.dictionary)),
-    )
+    plan = plan_of(synthesizer, wanted)
     started = time.perf_counter()
     growing = context.temporary(GROWING)
     told: list[dict[str, Any]] = []
@@ -100,6 +90,21 @@ def synthesize(
         "check": {"tries": wanted.check_tries, "sentences": told} if wanted.check_tries else None,
         "tags": tags,
     }
+
+
+def plan_of(synthesizer: Synthesizer, wanted: SynthesisParams) -> Plan:
+    """Raises SpeechError as `Synthesizer.plan` does."""
+    return synthesizer.plan(
+        wanted.text,
+        engine=wanted.engine,
+        language=wanted.language,
+        voice=wanted.voice,
+        parameters=wanted.parameters,
+        seed=wanted.seed,
+        conversion=wanted.conversion,
+        reference_text=wanted.ref_text or "",
+        reading=ReadingOptions(wanted.wrapping, Dictionary(Entry(**entry) for entry in wanted.dictionary)),
+    )
 
 
 def _conversion_used(plan: Plan) -> dict[str, Any] | None:

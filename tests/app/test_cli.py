@@ -27,7 +27,7 @@ from speech.voices import Voice
 Captured = pytest.CaptureFixture[str]
 
 COMMANDS = (
-    "serve, worker, speak, read, dictionary, clone, convert, morph, models, dataset, voices, users, backup, restore, "
+    "serve, worker, speak, batch, read, dictionary, clone, convert, morph, models, dataset, voices, users, backup, restore, "
     "wyoming, doctor"
 )
 
