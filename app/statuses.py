@@ -301,6 +301,7 @@ _SERVICE = {  # the service, its settings and its command line
     "unknown_queue": 400,
     "unknown_setting": 500,
     "database_driver_missing": 500,
+    "database_unavailable": 503,
     "backup_malformed": 422,
     "backup_newer": 409,
     "restore_not_empty": 409,

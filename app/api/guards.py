@@ -18,12 +18,14 @@ from app.api.problems import answer
 from app.errors import Problem
 from app.observability.logging import bound
 from app.observability.metrics import UNROUTED
+from app.storage.away import is_database_away
 from app.storage.space import is_disk_full
 
 log = logging.getLogger(__name__)
 
 QUIET = frozenset({"/metrics", "/health/live", "/health/ready"})  # asked all day long
 FULL_S = 60  # when to ask again where the disk is full
+AWAY_S = 5  # when to ask again where the database is away
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})  # RFC 9110 §9.2.1
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 EXPOSED = ("X-Request-ID", "X-Sample-Rate", "X-Papagaio-Engine", "X-Papagaio-Voice", "X-Papagaio-Language")
@@ -103,6 +105,9 @@ class Guards:
             if is_disk_full(error):
                 log.error("storage_full")
                 return Problem("storage_full", headers={"Retry-After": str(FULL_S)})
+            if is_database_away(error):
+                log.error("database_away")
+                return Problem("database_unavailable", headers={"Retry-After": str(AWAY_S)})
             if not exchange.refused:
                 log.exception("request_failed")
                 return Problem("internal")

@@ -19,6 +19,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.callers import Caller
 from app.errors import Problem
 from app.jobs.wake import Wake
+from app.storage.away import is_database_away
 
 if TYPE_CHECKING:
     from app.api.services import Services
@@ -97,14 +98,24 @@ class Sockets:
             if job_id:
                 await run_in_threadpool(self._services.jobs.of(client.caller).get, job_id)
             last_id = _number(given, "last_event_id")
-        except Problem as problem:
-            raise ConnectionRefusedError(problem.code) from problem
+        except Exception as error:
+            if code := _code_of(error):
+                raise ConnectionRefusedError(code) from error
+            raise
         self._clients[sid] = client
         # Events sent from here would come before the answer that the client is connected.
         self._server.start_background_task(self._enter, sid, client, last_id, job_id)
 
     async def _enter(self, sid: str, client: Client, last_id: int | None, job_id: str | None) -> None:
-        """What was missed, and then the rooms, in one turn: between the two nothing is given out."""
+        """What was missed, and then the rooms. Where that fails the client is sent away, so that it comes again."""
+        try:
+            await self._enter_rooms(sid, client, last_id, job_id)
+        except Exception:  # a database that is away for a moment
+            log.exception("client_not_entered")
+            await self._server.disconnect(sid)
+
+    async def _enter_rooms(self, sid: str, client: Client, last_id: int | None, job_id: str | None) -> None:
+        """In one turn: between what was missed and the rooms nothing is given out."""
         assert self._turn is not None
         async with self._turn:
             if self._pump is None:
@@ -144,8 +155,10 @@ class Sockets:
         try:
             job = await run_in_threadpool(self._services.jobs.of(client.caller).get, _text(given, "job_id") or "")
             last_id = _number(given, "last_event_id")
-        except Problem as problem:
-            return {"ok": False, "code": problem.code}
+        except Exception as error:
+            if code := _code_of(error):
+                return {"ok": False, "code": code}
+            raise
         assert self._turn is not None
         async with self._turn:
             client.jobs.add(job.id)
@@ -166,10 +179,12 @@ class Sockets:
     async def _give_out(self) -> None:
         """From the log to the rooms, in order, while there is a service."""
         assert self._turn is not None
-        wake, loop = Wake(self._services.database, self._services.settings.poll_s), asyncio.get_running_loop()
+        wake: Wake | None = None
+        loop = asyncio.get_running_loop()
         checked = loop.time()
         while True:
             try:
+                wake = wake or Wake(self._services.database, self._services.settings.poll_s)
                 async with self._turn:
                     batch = await run_in_threadpool(self._services.events.since, self._position, PAGE)
                     for event in batch:
@@ -203,6 +218,13 @@ class Sockets:
 
     def _caller(self, headers: Mapping[str, str], cookies: Mapping[str, str]) -> Caller:
         return self._services.identity.caller("GET", "/events", headers, cookies)
+
+
+def _code_of(error: Exception) -> str:
+    """What a client is told of; "" for what is no refusal."""
+    if isinstance(error, Problem):
+        return error.code
+    return "database_unavailable" if is_database_away(error) else ""
 
 
 def _cookies(header: str) -> dict[str, str]:

@@ -12,6 +12,7 @@ from app.security.accounts import AccountStore
 from app.security.keys import KeyStore, SessionStore
 from app.security.permissions import needed_scope
 from app.security.secrets import Secrets
+from app.storage.away import is_database_away
 
 COOKIE = "papagaio_session"
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="papagaio"'}
@@ -28,19 +29,24 @@ class Identity:
     is_discovery_public: bool = False  # Open WebUI looks models and voices up without credentials
 
     def caller(self, method: str, path: str, headers: Mapping[str, str], cookies: Mapping[str, str]) -> Caller:
-        """Who asks: everybody is the one local admin while there are no accounts.
+        """Who asks: everybody is the one local admin while there are no accounts. Where nobody needs to sign in, the
+        database may be away.
 
         Raises Problem `not_signed_in`, `token_invalid`, `token_expired`, `not_allowed`.
         """
-        if not self.accounts.has_any():
-            return LOCAL
         scope = None if self._is_discovery(method, path) else needed_scope(method, path)
         try:
+            if not self.accounts.has_any():
+                return LOCAL
             caller = self._found(headers, cookies)
         except Problem as problem:
             if scope is None:
                 return NOBODY
             raise Problem(problem.code, headers=CHALLENGE) from problem
+        except Exception as error:
+            if scope is None and is_database_away(error):
+                return NOBODY
+            raise
         if scope is None:
             return caller or NOBODY
         if caller is None:

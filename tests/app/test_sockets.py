@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from app.callers import Caller
 from app.jobs.events import KINDS, append
 from app.jobs.kinds import SPEECH
 from app.main import create_app
+from bench.servers import Postgresql
 
 socketio = pytest.importorskip("socketio")
 PASSWORD = "correct horse battery"
@@ -42,7 +44,13 @@ class Live:
 
 @pytest.fixture
 def live(tmp_path: Path) -> Iterator[Live]:
-    app = create_app(settings_in(tmp_path))
+    with served(tmp_path) as live:
+        yield live
+
+
+@contextmanager
+def served(folder: Path, **changes: Any) -> Iterator[Live]:
+    app = create_app(settings_in(folder, **changes))
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -172,3 +180,21 @@ def test_who_was_away_for_too_long_reads_anew(live: Live, monkeypatch: pytest.Mo
     wait_for(lambda: len(listener.heard) == 1, DEADLINE_S)
     assert listener.heard[0] == ("gap", {"last_event_id": 11})
     listener.close()
+
+
+@pytest.mark.processes
+def test_while_the_database_is_away_clients_are_told_so_and_hear_again_after_it(
+    postgresql: Postgresql, postgresql_url: str, tmp_path: Path
+) -> None:
+    away = {"ok": False, "code": "database_unavailable"}
+    with served(tmp_path, database_url=postgresql_url) as live, closing(Listener(live)) as before:
+        entered(live, 1)
+        postgresql.stop()
+        try:
+            with pytest.raises(socketio.exceptions.ConnectionError):
+                Listener(live, {"job_id": "job_none"})
+            assert before.client.call("subscribe", {"job_id": "job_none"}) == away
+        finally:
+            postgresql.start()
+        job_id = live.add()
+        wait_for(lambda: [data["job_id"] for _, data in before.heard] == [job_id], DEADLINE_S)

@@ -107,9 +107,13 @@ export function createApi({ language, unreachable, fetch = globalThis.fetch.bind
     upload: (path, form, options = {}) => upload(path, form, { language, unreachable, ...options }),
     /** @returns {Promise<import("./api-types.js").ServiceInfo>} */
     service: () => json("/"),
-    // An unhealthy service answers 503 with the same body.
+    // An unhealthy service answers 503 with the same body, but for one whose database is away.
     /** @returns {Promise<import("./api-types.js").Health>} */
-    health: () => fetch("/health").then((response) => response.json()),
+    health: async () => {
+      const response = await fetch("/health");
+      const body = await response.json();
+      return response.status === 503 && body.code ? { ...body, status: "unhealthy" } : body;
+    },
     /** @returns {Promise<import("./api-types.js").EnginesHealth>} */
     engines: () => json("/health/engines"),
     /** @returns {Promise<import("./api-types.js").Presets>} */
