@@ -112,6 +112,14 @@ class Synthesizer:
                 names.insert(0 if voice.home == name else len(names), name)
         return found
 
+    def converters_by_voice(self) -> Mapping[str, list[str]]:
+        """Id of a voice to the converters that convert into it."""
+        found: dict[str, list[str]] = {}
+        for name in self.converters():
+            for voice in self.converter_voices(name):
+                found.setdefault(voice.voice_id, []).append(name)
+        return found
+
     def converter_voices(self, converter: str) -> tuple[Voice, ...]:
         """The voices that `converter` converts into. Raises SpeechError `unknown_converter`."""
         return self._seen(self._converter(converter))

@@ -51,7 +51,8 @@ class ConsentView(BaseModel):
 class VoiceProfile(BaseModel):
     """What does not apply to a stock voice, or was never measured, is null.
 
-    `engine` is the one that speaks it where nobody asks for another, `engines` all that can. Of a cloned voice:
+    `engine` is the one that speaks it where nobody asks for another, `engines` all that can, `mixed_by` those of them
+    that can mix it with another, `converters` those that say a recording with it. Of a cloned voice:
     `duration` is the seconds of speech it was fitted to, `samples` what can be heard of it.
     """
 
@@ -64,6 +65,8 @@ class VoiceProfile(BaseModel):
     gender: str
     engine: str
     engines: list[str]
+    mixed_by: list[str]
+    converters: list[str]
     sample_rate: int
     is_stock: bool = True
     source_audio_path: str | None = None
@@ -150,9 +153,9 @@ def voices(
     from app.storage.voice_labels import NONE, LabelStore
 
     labels = LabelStore(services.database, services.caller).all()
-    engines = services.synthesizer.engines_by_voice()
+    engines, converters = services.synthesizer.engines_by_voice(), services.synthesizer.converters_by_voice()
     found = [
-        _profile(services, voice, engines, labels.get(voice.voice_id, NONE))
+        _profile(services, voice, engines, converters, labels.get(voice.voice_id, NONE))
         for voice in services.synthesizer.voices()
         if (language is None or matches(language, _own_languages(services, voice)))
         and gender in (None, voice.gender)
@@ -311,11 +314,18 @@ def profile_of(services: Services, voice: Voice) -> VoiceProfile:
     from app.storage.voice_labels import LabelStore
 
     labels = LabelStore(services.database, services.caller).get(voice.voice_id)
-    return _profile(services, voice, services.synthesizer.engines_by_voice(), labels)
+    synthesizer = services.synthesizer
+    return _profile(services, voice, synthesizer.engines_by_voice(), synthesizer.converters_by_voice(), labels)
 
 
-def _profile(services: Services, voice: Voice, engines: Mapping[str, list[str]], labels: Labels) -> VoiceProfile:
-    info = services.synthesizer.engines()[voice.engine]
+def _profile(
+    services: Services,
+    voice: Voice,
+    engines: Mapping[str, list[str]],
+    converters: Mapping[str, list[str]],
+    labels: Labels,
+) -> VoiceProfile:
+    info, registry = services.synthesizer.engines()[voice.engine], services.synthesizer.registry
     profile = VoiceProfile(
         id=voice.voice_id,
         name=voice.title,
@@ -326,6 +336,8 @@ def _profile(services: Services, voice: Voice, engines: Mapping[str, list[str]],
         gender=voice.gender,
         engine=voice.engine,
         engines=engines[voice.voice_id],
+        mixed_by=[name for name in engines[voice.voice_id] if registry.engine(name).blender],
+        converters=converters.get(voice.voice_id, []),
         sample_rate=info.sample_rate,
         licence=info.licence,
         licence_url=info.licence_url or None,

@@ -7,7 +7,7 @@ import io
 import re
 import shutil
 import wave
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,14 @@ from app.jobs.runner import Worker
 from app.tasks.comparisons import compare_voices
 from bench.xtts_reference import recording
 from speech.audio import Audio, to_bytes
+from speech.models import ModelStore
 
 pytest.importorskip("torch")
 pytest.importorskip("tokenizers")
 
 TEXT = "Bom dia."
 TUNED, BASE = f"{RUN}/step-000004", f"{RUN}/base"
+EMBEDDED_VOICE = ("kokoro-int8", "kokoro-voices")
 CONSENT = {"name": "Ana ajustada", "consent": True}
 
 
@@ -75,7 +77,7 @@ def compared(studio: Service, test: str = "ab", **fields: Any) -> str:
     rest: dict[str, Any] = {"worker_id": "w", "lease_s": 60, "poll_s": 0.01, "queues": ["intake"]}
     Worker(services.database, services.files, {"comparison": task}, **rest).run_next()
     done = studio.client.get(f"/jobs/{job['id']}").json()
-    assert done["status"] == "completed", done
+    assert done["status"] == "completed", done["error"]
     return str(job["id"])
 
 
@@ -191,6 +193,19 @@ def test_voices_and_engines_can_be_sides(studio: Service) -> None:
     sides = [{"checkpoint": TUNED}, {"voice": "xtts_luis_moray", "engine": "xtts"}]
     assert compared(studio, sides=sides, texts=[TEXT])
     assert compared(studio, sides=[{"voice": "silence_male"}, {"voice": "xtts_luis_moray"}], texts=[TEXT])
+
+
+def test_what_judges_heard_of_each_side_comes_with_the_results(
+    installed: Callable[..., ModelStore], tmp_path: Path
+) -> None:
+    sides = [{"voice": "pf_dora"}, {"voice": "silence_male"}]
+    with running(tmp_path, models_dir=installed(*EMBEDDED_VOICE, "whisper-base").root) as service:
+        name = compared(service, sides=sides, texts=["Bom dia, como vai você?"], measure=True)
+        measures = send(service, f"/comparisons/{name}/results?early=true", verb="GET")["measures"]
+    voice, silence = measures["pf_dora (kokoro)"], measures["silence_male (silence)"]
+    assert voice["word_error_rate"] < 0.5 < silence["word_error_rate"]
+    assert voice["duration_s"][0] > 0.8
+    assert voice["similarity"] is None  # neither side has clips of a speaker
 
 
 def test_a_checkpoint_becomes_a_voice_of_every_client(studio: Service) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -81,3 +82,11 @@ def open_from_menu(page: Page, name: str) -> None:
     link = f"nav .dropdown-menu a[href='#/{name}']"
     page.click(f"nav .dropdown:has(a[href='#/{name}']) > button")
     page.click(link)
+
+
+def until(page: Page, selector: str, condition: str) -> None:
+    """Wait for `condition` of the element; Playwright's own wait evaluates text in the page, which its CSP forbids."""
+    deadline = time.monotonic() + 15
+    while not page.eval_on_selector(selector, condition):
+        assert time.monotonic() < deadline, f"never true of {selector}: {condition}"
+        page.wait_for_timeout(50)

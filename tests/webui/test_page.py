@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
+from browsing import until
 from page_faults import Faults
 from playwright.sync_api import Browser, Page, expect
 
@@ -31,14 +30,6 @@ def speak(page: Page, text: str) -> str:
     job_id = page.get_attribute(".result", "data-job-id")
     assert job_id is not None
     return job_id
-
-
-def until(page: Page, selector: str, condition: str) -> None:
-    """Wait for `condition` of the element; Playwright's own wait evaluates text in the page, which its CSP forbids."""
-    deadline = time.monotonic() + 15
-    while not page.eval_on_selector(selector, condition):
-        assert time.monotonic() < deadline, f"never true of {selector}: {condition}"
-        page.wait_for_timeout(50)
 
 
 def test_a_sentence_is_heard_while_it_is_made_and_kept_as_a_file(page: Page) -> None:

@@ -11,6 +11,8 @@
  * @property {string} gender female, male or unknown
  * @property {string} engine
  * @property {string[]} [engines] all that can speak it
+ * @property {string[]} [mixed_by] those of them that mix it with another
+ * @property {string[]} [converters] that say a recording with it
  * @property {boolean} is_stock false: cloned here
  * @property {{ statement: string, given_at: string } | null} [consent] of a cloned voice's speaker
  * @property {string} [licence] of its engine's weights

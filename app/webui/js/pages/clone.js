@@ -18,7 +18,6 @@ export const slices = [CLONE];
 export const STEPS = ["record", "check", "name", "fit", "report"];
 const KIND = "clone_voice";
 const INTAKE = "intake";
-const ENGINE = "kokoro";
 // Said before anyone records: nothing of it can be used on this machine yet.
 const NOT_HERE = ["training_not_installed", "cloning_models_missing"];
 
@@ -110,8 +109,8 @@ async function wantedStep(app, query) {
     throw new Error(app.texts.t("error.not_an_intake", { job_id: job.id, kind: job.kind }));
   }
   const speechS = job?.status === "completed" ? usedOf(job.result.clips, changesOf(app, job)).seconds : undefined;
-  const [efforts, studio] = await Promise.all([app.api.efforts(speechS), app.catalog.load()]);
-  const languages = studio.voices.find(({ engine }) => engine === ENGINE)?.languages ?? studio.languages;
+  const [efforts, engines] = await Promise.all([app.api.efforts(speechS), app.catalog.engines()]);
+  const languages = engines.find((/** @type {any} */ engine) => engine.voice_source === "fit").languages;
   const step = !job ? "record" : query.step === "name" ? "name" : "check";
   return { job, efforts, languages, step };
 }

@@ -95,7 +95,7 @@ function show(root, app, data) {
 
 /** @param {import("../texts.js").Texts} texts @param {import("../catalog.js").Catalog} studio @param {any[]} models @param {(event: any) => void} convert */
 function convertForm(texts, studio, models, convert) {
-  const voices = studio.voices.filter(({ engine }) => engine === "kokoro");
+  const voices = studio.voices.filter(({ converters }) => converters?.length);
   return html`<form class="card card-body row g-2" id="convert-form" @submit=${convert}>
     <div class="col-sm">
       <label for="convert-file" class="form-label">${texts.t("page.convert.recording")}</label>

@@ -8,8 +8,6 @@ import { createErrors, errorLine, options } from "../widgets/field.js";
 import { alert, emptyState } from "../widgets/states.js";
 
 const STEPS = [0, 0.25, 0.5, 0.75, 1];
-/** Engines whose voices are vectors. */
-const MIXED = ["kokoro", "xtts"];
 
 /**
  * What is mixed. `timbre` and `prosody` are the shares of the second voice.
@@ -31,7 +29,7 @@ export function bodyOf({ first, second, method, pitch, speed, tone, timbre, pros
 /** @type {import("../pages.js").PageModule["mount"]} */
 export function mount(root, app) {
   app.catalog.forget();
-  return loadPage(root, app, app.catalog.load, ({ voices }) => show(root, app, voices.filter((voice) => mixers(voice).length > 0))).close;
+  return loadPage(root, app, app.catalog.load, ({ voices }) => show(root, app, voices.filter((voice) => voice.mixed_by?.length))).close;
 }
 
 /** @param {HTMLElement} root @param {import("../app.js").App} app @param {import("../catalog.js").Voice[]} voices */
@@ -85,6 +83,7 @@ function show(root, app, voices) {
     event.preventDefault();
     const form = event.target;
     errors.clear();
+    told.kept = "";
     try {
       const voice = await api.post("/voices/morph", { ...bodyOf(mixture), name: new FormData(form).get("name") });
       catalog.forget();
@@ -106,13 +105,9 @@ function show(root, app, voices) {
   return all(view.close, () => made.forEach((src) => URL.revokeObjectURL(src)));
 }
 
-/** Engines that speak a voice and mix it. @param {import("../catalog.js").Voice} voice @returns {string[]} */
-const mixers = ({ engine, engines }) => (engines ?? [engine]).filter((name) => MIXED.includes(name));
-
-/** Those that an engine speaks as well as `voice`, and mixes. @param {import("../catalog.js").Voice[]} voices @param {import("../catalog.js").Voice} voice */
+/** Those that an engine mixes with `voice`. @param {import("../catalog.js").Voice[]} voices @param {import("../catalog.js").Voice} voice */
 export function others(voices, voice) {
-  const engines = mixers(voice);
-  return voices.filter((other) => other.id !== voice.id && mixers(other).some((name) => engines.includes(name)));
+  return voices.filter((other) => other.id !== voice.id && other.mixed_by?.some((name) => voice.mixed_by?.includes(name)));
 }
 
 const cellKey = (/** @type {number} */ timbre, /** @type {number} */ prosody) => `${timbre} ${prosody}`;
