@@ -8,25 +8,33 @@ from __future__ import annotations
 
 import json
 from functools import lru_cache
+from html import escape
 from pathlib import Path
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import RedirectResponse, Response
 
 from app.api.page_files import IMMUTABLE, PAGE, REVALIDATED, Asset, answer, asset_of, page_version, read_asset
-from app.api.page_libraries import LIBRARIES
+from app.api.page_libraries import LIBRARIES, NEEDED
 from app.api.queries import known_query
 from app.api.services import Wired
 from app.errors import Problem
-from app.texts import LANGUAGES, catalogue
+from app.texts import LANGUAGES, catalogue, render
 from speech.models import ModelStore
 
 router = APIRouter(tags=["page"], dependencies=[Depends(known_query)])
 
 
 @router.get("/webui", summary="The page", response_class=Response)
-def page(request: Request) -> Response:
-    return answer(_document(page_version(), (PAGE / "index.html").read_text("utf-8")), request.headers, REVALIDATED)
+def page(request: Request, services: Wired) -> Response:
+    """Where the libraries are missing without which nothing is drawn, it says how to bring them."""
+    html = (PAGE / "index.html").read_text("utf-8")
+    lacking = [library for library in NEEDED if not services.models.is_installed(library)]
+    if lacking:
+        told = (render("error.page_vendor_missing", tag, {"model": " ".join(lacking)}) for tag in LANGUAGES)
+        lines = "".join(f'<p role="alert" class="not-drawn">{escape(line)}</p>' for line in told)
+        html = html.replace('<div id="app">', f'<div id="app">{lines}', 1)
+    return answer(_document(page_version(), html), request.headers, REVALIDATED)
 
 
 @router.get("/webui/", include_in_schema=False)

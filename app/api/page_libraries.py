@@ -1,9 +1,9 @@
 """Which of the model store's entries are libraries of the page."""
 
-# The model store's entries; the page asks for the first two at once, for the others where it needs them.
+# The model store's entries. Without these nothing is drawn; the others are asked for where they are needed.
+NEEDED = ("bootstrap", "lit-html")
 LIBRARIES = (
-    "bootstrap",
-    "lit-html",
+    *NEEDED,
     "chartjs",
     "wavesurfer",
     "socket-io-client",

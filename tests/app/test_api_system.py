@@ -2,6 +2,8 @@
 
 import shutil
 from collections import namedtuple
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from api_service import Service, running
@@ -9,6 +11,7 @@ from api_service import Service, running
 from app import VERSION
 from app.texts import LANGUAGES, catalogue
 from speech.engines.kokoro.presets import PRESETS
+from speech.models import ModelStore
 
 
 def test_root(service: Service) -> None:
@@ -147,6 +150,15 @@ def test_nothing_else_is_served(service: Service, path: str, code: str) -> None:
 def test_the_missing_libraries_say_how_to_get_them(service: Service) -> None:
     detail = service.client.get("/webui/vendor/bootstrap/css/bootstrap.min.css").json()["detail"]
     assert "papagaio models pull bootstrap" in detail
+
+
+def test_a_page_that_cannot_be_drawn_says_why_in_both_languages(
+    service: Service, installed: Callable[..., ModelStore], tmp_path: Path
+) -> None:
+    page = service.client.get("/webui").text
+    assert page.count("papagaio models pull bootstrap lit-html") == page.count('role="alert"') == len(LANGUAGES)
+    with running(tmp_path, models_dir=installed("bootstrap", "lit-html").root) as other:
+        assert 'role="alert"' not in other.client.get("/webui").text
 
 
 def test_docs_need_no_script_and_name_every_route(service: Service) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,8 +14,10 @@ from browsing import opened
 from page_faults import Faults
 from playwright.sync_api import Browser, Page, expect
 
+from app.tasks.dataset_service import MODELS
 from conftest import _serving
 from speech.audio import Audio, join, resample, save
+from speech.models import ModelStore
 from speech.synthesis import Synthesizer
 
 pytestmark = [pytest.mark.browser, pytest.mark.models]
@@ -54,7 +56,10 @@ def link(tmp_path: Path, synthesizer: Synthesizer) -> Iterator[str]:
 
 
 @pytest.fixture
-def dataset_page(style_dir: Path, tmp_path: Path, browser: Browser, faults: Faults) -> Iterator[Page]:
+def dataset_page(
+    installed: Callable[..., ModelStore], style_dir: Path, tmp_path: Path, browser: Browser, faults: Faults
+) -> Iterator[Page]:
+    installed(*MODELS)
     hosts = {"PAPAGAIO_DATASET_HOSTS": '["127.0.0.1"]'}
     with _serving(["-m", "app.cli", "serve"], style_dir, tmp_path, **hosts) as address:
         with opened(browser, address, faults, "/webui#/training/dataset") as page:

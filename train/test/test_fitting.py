@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -133,25 +132,18 @@ def test_its_scale_is_chosen_by_texts_that_it_was_not_fitted_to(
     assert fitted.figures["adapters_share"] in (1.0, BEYOND) and whole[0].figures["adapters_share"] == 1.0
 
 
-# SHA-256 of the adapter's tensors and the sums of what they hold, of the four steps of `whole` by commit 094bd7e.
-SINCE_094BD7E = "954761d6ee98d1c04a27d24ab8be5a57f987b0dd9f558b230ac851dec5ce0522"
+# Sums of what the adapter's tensors hold after the four steps of `whole`, by commit 094bd7e.
 SUMS = (16148.485, 37.25134, 18.89730)
 
 
 def test_four_seeded_steps_give_the_weights_they_always_gave(whole: tuple[Fitted, Steps]) -> None:
-    """To the bit on a CPU with the instructions the digest was made with; elsewhere nearly: a duration that rounds the
-    other way changes a clip, and with it the shares of the voices that a fit begins with (0.4 % on one such CPU)."""
+    """Nearly, since CPUs add in other orders: a duration that rounds the other way changes a clip, and with it the
+    shares of the voices that a fit begins with (0.4 % on one of three CPUs)."""
     adapter = whole[0].adapter
-    halves = [half for name in sorted(adapter.low_rank) for half in adapter.low_rank[name]]
-    deltas = [adapter.deltas[name] for name in sorted(adapter.deltas)]
-    digest = hashlib.sha256()
-    for array in (adapter.style, *halves, *deltas):
-        digest.update(np.ascontiguousarray(array).tobytes())
-    sums = [float(np.abs(part).sum()) for part in (adapter.style, np.concatenate([h.ravel() for h in halves[::2]]))]
-    sums.append(sum(float(np.abs(delta).sum()) for delta in deltas))
+    halves = [adapter.low_rank[name] for name in sorted(adapter.low_rank)]
+    sums = [float(np.abs(part).sum()) for part in (adapter.style, np.concatenate([up.ravel() for up, _ in halves]))]
+    sums.append(sum(float(np.abs(delta).sum()) for delta in adapter.deltas.values()))
     assert sums == pytest.approx(SUMS, rel=0.02)
-    if torch.backends.cpu.get_cpu_capability() == "AVX512":
-        assert digest.hexdigest() == SINCE_094BD7E
 
 
 def test_the_file_merged_sounds_as_the_network_adapted(whole: tuple[Fitted, Steps], fit_store: ModelStore) -> None:

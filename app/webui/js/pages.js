@@ -23,6 +23,7 @@ export const PAGES = [
   { name: "dictionary", group: "tools", load: () => import("./pages/dictionary.js") },
   { name: "convert", group: "tools", load: () => import("./pages/convert.js") },
   { name: "morph", group: "tools", load: () => import("./pages/morph.js") },
+  { name: "dashboard", group: "system", load: () => import("./pages/dashboard.js") },
   { name: "components", group: "system", load: () => import("./pages/components.js") },
   { name: "account", group: "system", load: () => import("./pages/account.js") },
 ];

@@ -96,7 +96,7 @@ function show(root, app, data) {
 /** @param {import("../texts.js").Texts} texts @param {import("../catalog.js").Catalog} studio @param {any[]} models @param {(event: any) => void} convert */
 function convertForm(texts, studio, models, convert) {
   const voices = studio.voices.filter(({ converters }) => converters?.length);
-  return html`<form class="card card-body row g-2" id="convert-form" @submit=${convert}>
+  return html`<form class="card card-body field-row" id="convert-form" @submit=${convert}>
     <div class="col-sm">
       <label for="convert-file" class="form-label">${texts.t("page.convert.recording")}</label>
       <input id="convert-file" name="file" type="file" accept="audio/*" class="form-control" required />
@@ -134,7 +134,7 @@ function addForm(texts, sent, add) {
     <label for="rvc-${name}" class="form-label">${texts.t(`page.convert.${name}`)}</label>
     <input id="rvc-${name}" name=${name} type="file" accept=${accept} class="form-control" ?required=${isNeeded} />
   </div>`;
-  return html`<form class="card card-body row g-2" id="rvc-form" @submit=${add}>
+  return html`<form class="card card-body field-row" id="rvc-form" @submit=${add}>
     <div class="col-sm">
       <label for="rvc-name" class="form-label">${texts.t("page.convert.name")}</label>
       <input id="rvc-name" name="name" maxlength="100" class="form-control" required />

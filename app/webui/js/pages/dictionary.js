@@ -115,7 +115,7 @@ function addForm(texts, studio, add) {
     <label for="entry-${name}" class="form-label">${texts.t(`page.dictionary.${name}`)}</label>
     <input id="entry-${name}" name=${name} class="form-control" maxlength="200" ?required=${isNeeded} />
   </div>`;
-  return html`<form class="card card-body row g-2" @submit=${add}>
+  return html`<form class="card card-body field-row" @submit=${add}>
     ${field("written", true)} ${field("spoken")} ${field("phonemes")}
     <div class="col-sm">
       <label for="entry-language" class="form-label">${texts.t("page.dictionary.language")}</label>

@@ -78,7 +78,7 @@ function status(texts, job) {
 
 /** @param {import("../texts.js").Texts} texts @param {(event: any) => void} add */
 function addForm(texts, add) {
-  return html`<form class="card card-body row g-2" id="gallery-form" @submit=${add}>
+  return html`<form class="card card-body field-row" id="gallery-form" @submit=${add}>
     <div class="col-sm">
       <label for="gallery-url" class="form-label">${texts.t("page.gallery.url")}</label>
       <input id="gallery-url" name="url" type="url" class="form-control" />

@@ -6,15 +6,18 @@ import { loadChart } from "../libraries.js";
 /** A colour of the theme. @param {string} name */
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-const SERIES = ["--leaf", "--sky", "--coral", "--ink-soft"];
+const SERIES = ["--leaf", "--sky", "--coral", "--ink-soft", "--leaf-soft", "--sky-soft", "--coral-soft"];
+/** @param {number} index */
+const seriesColour = (index) => colour(SERIES[index % SERIES.length]);
 
 /**
- * @typedef {{ label: string, points: readonly { x: number, y: number | null }[] }} Series
+ * @typedef {{ label: string, points: readonly { x: number | string, y: number | null }[] }} Series
  * @typedef {object} ChartOptions
  * @property {string} label what the chart shows
  * @property {string} x title of the axis, with its unit
  * @property {string} y
- * @property {"line" | "bar"} [type]
+ * @property {"line" | "bar" | "pie"} [type] of a pie each point is a slice, and the axes are not drawn
+ * @property {"linear" | "category"} [along] of x: numbers, or names in their order
  * @property {"linear" | "logarithmic"} [scale] of y
  */
 
@@ -23,7 +26,7 @@ const SERIES = ["--leaf", "--sky", "--coral", "--ink-soft"];
  * @param {import("../texts.js").Texts} texts
  * @param {ChartOptions} options
  */
-export function createChart(texts, { label, x, y, type = "line", scale = "linear" }) {
+export function createChart(texts, { label, x, y, type = "line", along = "linear", scale = "linear" }) {
   /** @type {any} */
   let chart = null;
   /** @type {readonly Series[]} */
@@ -35,16 +38,19 @@ export function createChart(texts, { label, x, y, type = "line", scale = "linear
   const datasets = () =>
     series.map(({ label: name, points }, index) => ({
       label: name,
-      data: points,
-      borderColor: colour(SERIES[index % SERIES.length]),
-      backgroundColor: colour(SERIES[index % SERIES.length]),
+      data: type === "pie" ? points.map((point) => point.y) : points,
+      borderColor: type === "pie" ? colour("--card") : seriesColour(index),
+      backgroundColor: type === "pie" ? points.map((_, slice) => seriesColour(slice)) : seriesColour(index),
       pointRadius: points.length > 60 ? 0 : 2,
       borderWidth: 2,
     }));
+  const labels = () => (type === "pie" || along === "category" ? series[0]?.points.map((point) => point.x) : undefined);
+  const hasLegend = () => type === "pie" || series.length > 1;
   const axis = (/** @type {string} */ text, /** @type {string} */ kind) => ({
     type: kind,
     title: { display: true, text, color: colour("--ink-soft") },
-    ticks: { color: colour("--ink-soft") },
+    ticks: { color: colour("--ink-soft"), ...(kind === "linear" && along === "category" ? { precision: 0 } : {}) },
+    beginAtZero: along === "category",
     grid: { color: colour("--line") },
   });
   const begin = async () => {
@@ -52,12 +58,12 @@ export function createChart(texts, { label, x, y, type = "line", scale = "linear
     if (isClosed || chart || !canvas) return;
     chart = new Chart(canvas, {
       type,
-      data: { datasets: datasets() },
+      data: { labels: labels(), datasets: datasets() },
       options: {
         animation: false,
         maintainAspectRatio: false,
-        scales: { x: axis(x, "linear"), y: axis(y, scale) },
-        plugins: { legend: { display: series.length > 1, labels: { color: colour("--ink") } } },
+        scales: type === "pie" ? {} : { x: axis(x, along), y: axis(y, scale) },
+        plugins: { legend: { display: hasLegend(), labels: { color: colour("--ink") } } },
       },
     });
   };
@@ -77,14 +83,15 @@ export function createChart(texts, { label, x, y, type = "line", scale = "linear
     update(next) {
       series = next;
       if (!chart) return;
+      chart.data.labels = labels();
       chart.data.datasets = datasets();
-      chart.options.plugins.legend.display = series.length > 1;
+      chart.options.plugins.legend.display = hasLegend();
       chart.update("none");
     },
     draw: () =>
       html`<figure class="chart">
         <div class="chart-place"><canvas role="img" aria-label=${label} ${ref(placed)}></canvas></div>
-        <figcaption class="visually-hidden">${series.map((one) => summary(texts, one))}</figcaption>
+        <figcaption class="visually-hidden">${series.map((one) => (along === "category" ? named(texts, one) : summary(texts, one)))}</figcaption>
       </figure>`,
   };
 }
@@ -96,4 +103,9 @@ function summary(texts, { label, points }) {
   const values = [known[0], known[known.length - 1], Math.min(...known), Math.max(...known)].map((value) => texts.number(value, 3));
   const [first, last, least, most] = values;
   return html`<p>${texts.t("page.chart.summary", { label, count: known.length, first, last, least, most })}</p>`;
+}
+
+/** What has names is told by them. @param {import("../texts.js").Texts} texts @param {Series} series */
+function named(texts, { label, points }) {
+  return html`<p>${label}</p><ul>${points.map(({ x, y }) => (y ? html`<li>${x}: ${texts.number(y)}</li>` : nothing))}</ul>`;
 }
