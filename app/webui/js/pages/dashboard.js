@@ -96,7 +96,7 @@ function show(root, { api, events, texts }, first) {
     () => html`<div class="page-head">
         <h1>${texts.t("page.nav.dashboard")}</h1>
         <div class="action-row">
-          ${BEGINNINGS.map(([page, words]) => html`<a class="btn btn-quiet" href="#/${page}" data-begin=${page}>${icon(page)}${t(`begin.${words}`)}</a>`)}
+          ${BEGINNINGS.map(([page, words]) => html`<a class="btn btn-quiet" href="#/${page}" data-begin=${page}>${icon(page)}${texts.t(`page.dashboard.begin.${words}`)}</a>`)}
         </div>
       </div>
       <div class="dashboard">
@@ -123,9 +123,9 @@ function recent(texts, { jobs, voices }) {
   const t = (/** @type {string} */ name) => texts.t(`page.dashboard.${name}`);
   const list = (/** @type {string} */ name, /** @type {any[]} */ found, /** @type {(one: any) => unknown} */ line) => html`<section
     class="card" data-newest=${name} aria-labelledby="newest-${name}">
-    <h2 id="newest-${name}">${t(`newest.${name}`)}</h2>
+    <h2 id="newest-${name}">${texts.t(`page.dashboard.newest.${name}`)}</h2>
     ${found.length ? html`<ul class="plain-list">${found.map(line)}</ul>` : html`<p class="fine">${t("none")}</p>`}
-    <a href="#/${name}">${t(`all.${name}`)}</a>
+    <a href="#/${name}">${texts.t(`page.dashboard.all.${name}`)}</a>
   </section>`;
   return html`${list("jobs", jobs, (job) => html`<li><span class="cut">${wordsOf(texts, job)}</span> ${jobBadge(texts, job)}</li>`)}
     ${list("voices", voices, (voice) => html`<li><span class="cut">${voice.title}</span> <span class="fine">${texts.time(voice.created_at)}</span></li>`)}`;
