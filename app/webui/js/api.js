@@ -136,6 +136,12 @@ export function createApi({ language, unreachable, fetch = globalThis.fetch.bind
     resumeJob: (jobId) => post(`${job(jobId)}/resume`),
     /** @param {string} jobId */
     deleteJob: (jobId) => json(job(jobId), { method: "DELETE" }),
+    /** Those that still run stay. @param {readonly string[]} ids @returns {Promise<import("./api-types.js").BulkDeleted>} */
+    deleteJobs: (ids) => post("/jobs/delete", { job_ids: ids }),
+    /** Their sounds as a ZIP. @param {readonly string[]} ids @param {string} format @returns {string} */
+    archiveUrl: (ids, format) => url("/jobs/archive", { ids: ids.join(","), format }),
+    /** The list as a table. @param {{ status: string }} filter @returns {string} */
+    jobsTableUrl: (filter) => url("/jobs/export", filter),
     /** @param {string} jobId @param {AbortSignal} signal */
     streamJob: (jobId, signal) => send(`${job(jobId)}/stream`, { signal }),
     /** @param {string} jobId @param {string} format @returns {string} */

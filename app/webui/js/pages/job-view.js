@@ -15,6 +15,11 @@ export function hasEnded(job) {
   return ["completed", "failed", "cancelled"].includes(job.status);
 }
 
+/** @param {import("./job-view.js").Job} job @returns {boolean} */
+export function hasSound(job) {
+  return job.status === "completed" && Boolean(job.audio_url ?? job.duration);
+}
+
 /**
  * The job after an event of the live log; other jobs' events leave it as it is.
  * @param {import("./job-view.js").Job} job

@@ -11,7 +11,8 @@ import { downloadMenu, jobBadge, jobProgress } from "../widgets/job.js";
 import { emptyState } from "../widgets/states.js";
 import { createTable, focusAfterRow, pager } from "../widgets/table.js";
 import { toast } from "../widgets/toast.js";
-import { afterEvent, hasEnded, STATUSES } from "./job-view.js";
+import { afterEvent, hasEnded, hasSound, STATUSES } from "./job-view.js";
+import { bulkActions } from "./jobs-bulk.js";
 
 export const slices = [SPEAK];
 const PAGE = 20;
@@ -66,7 +67,8 @@ function createList(root, app, { first, titles, status, offset }) {
     }
     await load();
   };
-  const table = createTable(texts, tableOf(app, titles, act), redraw);
+  const bulk = (/** @type {readonly string[]} */ keys) => bulkActions(app, jobs.filter(({ id }) => keys.includes(id)), act);
+  const table = createTable(texts, { ...tableOf(app, titles, act), bulk }, redraw);
   const empty = () => emptyState({
     drawing: "jobs",
     text: texts.t(status ? "page.jobs.none_such" : "page.jobs.none"),
@@ -112,13 +114,16 @@ function createList(root, app, { first, titles, status, offset }) {
 }
 
 /** @param {import("../app.js").App} app @param {string} status */
-function head({ go, texts }, status) {
+function head({ api, go, texts }, status) {
   const pairs = /** @type {[string, string][]} */ ([["", texts.t("page.jobs.all")], ...STATUSES.map((one) => [one, texts.t(`page.status.${one}`)])]);
   return html`<div class="page-head">
     <h1>${texts.t("page.nav.jobs")}</h1>
-    <label class="inline-field"><span>${texts.t("page.jobs.filter")}</span>
+    <div class="inline-field">
+      <a class="btn btn-sm btn-quiet" href=${api.jobsTableUrl({ status })} download="jobs.csv">${icon("download")}${texts.t("page.jobs.export")}</a>
+      <label class="inline-field"><span>${texts.t("page.jobs.filter")}</span>
       <select id="status" class="form-select" @change=${(/** @type {any} */ event) => go("jobs", { status: event.target.value })}>${options(pairs, status)}</select>
-    </label>
+      </label>
+    </div>
   </div>`;
 }
 
@@ -134,6 +139,7 @@ function tableOf(app, titles, act) {
   return {
     label: texts.t("page.nav.jobs"),
     key: ({ id }) => id,
+    name: (job) => texts.t("page.jobs.select", { what: wordsOf(texts, job) }),
     data: (job) => ({ jobId: job.id, status: job.status }),
     columns: [
       { name: "text", title: title("text"), width: "wide", cells: "cut", cell: (job) => html`<span title=${wordsOf(texts, job)}>${wordsOf(texts, job)}</span>` },
@@ -161,7 +167,7 @@ function actions(app, job, act) {
   const { api, go, sound, texts } = app;
   const button = (/** @type {string} */ name, /** @type {string} */ drawing, /** @type {(event: any) => void} */ click) =>
     html`<button type="button" class="btn btn-sm btn-quiet" title=${texts.t(`page.job.${name}`)} aria-label=${texts.t(`page.job.${name}`)} data-action=${name} @click=${click}>${icon(drawing)}</button>`;
-  const isDone = job.status === "completed" && Boolean(job.audio_url ?? job.duration);
+  const isDone = hasSound(job);
   const isOn = sound.isOn(job.id);
   const track = { key: job.id, title: wordsOf(texts, job), src: api.downloadUrl(job.id, "wav") };
   const toggle = () => (isOn ? sound.stop() : sound.play(track));

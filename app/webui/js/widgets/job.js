@@ -1,7 +1,7 @@
 /** Parts of a job that pages show alike. */
 
 import { icon } from "../icons.js";
-import { html } from "../lit.js";
+import { html, nothing } from "../lit.js";
 import { FORMATS, statusText } from "../pages/job-view.js";
 import { progress } from "./progress.js";
 
@@ -28,13 +28,22 @@ export function fileName(text) {
  * @param {import("../app.js").App} app @param {{ id: string, text?: string | null }} job
  */
 export function downloadMenu({ api, texts }, job) {
-  const label = texts.t("page.job.download");
+  return formatMenu({
+    label: texts.t("page.job.download"),
+    href: (format) => api.downloadUrl(job.id, format),
+    file: (format) => `${fileName(job.text ?? "")}.${format}`,
+  });
+}
+
+/**
+ * A button that opens a link for each format; `isNamed` writes its label beside the drawing.
+ * @param {{ label: string, isNamed?: boolean, href: (format: string) => string, file: (format: string) => string }} options
+ */
+export function formatMenu({ label, isNamed = false, href, file }) {
   return html`<div class="dropdown d-inline-block">
-    <button type="button" class="btn btn-sm btn-quiet" aria-label=${label} title=${label} aria-expanded="false" data-bs-toggle="dropdown" data-bs-popper-config='{"strategy":"fixed"}'>${icon("download")}</button>
+    <button type="button" class="btn btn-sm btn-quiet" aria-label=${label} title=${label} aria-expanded="false" data-bs-toggle="dropdown" data-bs-popper-config='{"strategy":"fixed"}'>${icon("download")}${isNamed ? label : nothing}</button>
     <ul class="dropdown-menu">
-      ${FORMATS.map(
-        (format) => html`<li><a class="dropdown-item" href=${api.downloadUrl(job.id, format)} download="${fileName(job.text ?? "")}.${format}">${format.toUpperCase()}</a></li>`,
-      )}
+      ${FORMATS.map((format) => html`<li><a class="dropdown-item" href=${href(format)} download=${file(format)}>${format.toUpperCase()}</a></li>`)}
     </ul>
   </div>`;
 }

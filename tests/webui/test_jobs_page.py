@@ -1,0 +1,67 @@
+"""Several jobs at once in the Jobs page, in a real browser on the real service."""
+
+from __future__ import annotations
+
+import csv
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from app.texts import catalogue
+
+pytestmark = pytest.mark.browser
+
+PT = catalogue("pt-BR")
+TEXTS = ("Uma.", "Duas.", "Três.")
+
+
+@pytest.fixture
+def jobs(page: Page) -> list[str]:
+    """Three jobs that are done, shown in the page."""
+    ids = []
+    for text in TEXTS:
+        form: dict[str, Any] = {"text": text, "source_language": "pt-BR", "mode": "dubbing", "tts_engine": "silence"}
+        ids.append(page.request.post("/jobs", form=form).json()["id"])
+    page.click("a[href='#/jobs']")
+    for job_id in ids:
+        page.wait_for_selector(f"tr[data-job-id={job_id}][data-status=completed]")
+    return ids
+
+
+def test_what_is_selected_is_had_as_a_zip_and_deleted(page: Page, jobs: list[str]) -> None:
+    first, second, third = jobs
+    assert page.locator(".table-bulk").count() == 0
+    for job_id in (first, third):
+        page.check(f"tr[data-job-id={job_id}] input[type=checkbox]")
+    expect(page.locator(".table-bulk")).to_contain_text("2")
+    page.click(f".table-bulk button:has-text('{PT['page.jobs.zip']}')")
+    with page.expect_download() as waiting:
+        page.click(".table-bulk .dropdown-menu a:has-text('FLAC')")
+    with zipfile.ZipFile(waiting.value.path()) as archive:
+        assert sorted(archive.namelist()) == sorted([f"dubbed_{first}.flac", f"dubbed_{third}.flac", "manifest.json"])
+        assert {one["text"] for one in json.loads(archive.read("manifest.json"))["files"]} == {"Uma.", "Três."}
+    page.click("[data-bulk=delete]")
+    expect(page.locator("dialog")).to_contain_text("2")
+    page.keyboard.press("Escape")
+    assert page.request.get(f"/jobs/{first}").status == 200
+    page.click("[data-bulk=delete]")
+    page.click("dialog .btn-danger")
+    for job_id in (first, third):
+        expect(page.locator(f"tr[data-job-id={job_id}]")).to_have_count(0)
+        assert page.request.get(f"/jobs/{job_id}").status == 404
+    expect(page.locator(f"tr[data-job-id={second}]")).to_have_count(1)
+    expect(page.locator(".table-bulk")).to_have_count(0)
+
+
+def test_the_list_is_had_as_a_table(page: Page, jobs: list[str]) -> None:
+    with page.expect_download() as waiting:
+        page.click("a[download='jobs.csv']")
+    rows = list(csv.DictReader(Path(waiting.value.path()).read_text(encoding="utf-8").splitlines()))
+    assert set(jobs) <= {row["id"] for row in rows}
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.check(f"tr[data-job-id={jobs[0]}] input[type=checkbox]")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
