@@ -14,10 +14,12 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 SECRET_NAMES = re.compile(r"authorization|cookie|passw|secret|token|api_?key|credential", re.IGNORECASE)
-# Our API keys (`pg_<id>_<secret>`), signed tokens, bearer headers, and passwords in URLs.
+# Our API keys and sessions (`pg_<id>_<secret>`), signed tokens, bearer headers, and of URLs passwords, parameters and
+# the tokens of links.
 SECRETS = re.compile(
-    r"pg_[A-Za-z0-9]+_[A-Za-z0-9_-]{16,}|eyJ[\w-]+\.[\w-]+\.[\w-]+|(?<=[Bb]earer )\S+|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"
-    r"|(?<=token=)[^&\s\"']+"
+    r"(?:pg|rt|ws)_[A-Za-z0-9]+_[A-Za-z0-9_-]{16,}|eyJ[\w-]+\.[\w-]+\.[\w-]+|(?<=[Bb]earer )\S+"
+    r"|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)|(?<=/shared/)[^/?#\s\"']+"
+    r"|(?:(?i:(?<=token=)|(?<=key=)|(?<=secret=)|(?<=password=)|(?<=authorization=)))[^&#\s\"']+"
 )
 HIDDEN = "[hidden]"
 NOISE = ("color_message", "taskName")
@@ -31,14 +33,15 @@ def configure(level: str, form: str) -> None:
     is_json = form == "json" or (form == "auto" and not sys.stderr.isatty())
     render: Any = structlog.processors.JSONRenderer(ensure_ascii=False, default=str)
     if not is_json:
-        render = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        plain = structlog.dev.plain_traceback
+        render = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)
     steps: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.ExtraAdder(),
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
-        *([structlog.processors.format_exc_info] if is_json else []),
+        structlog.processors.format_exc_info,
         without_secrets,
     ]
     formatter = structlog.stdlib.ProcessorFormatter(

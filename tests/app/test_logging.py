@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
-from api_service import running
+import uvicorn
+from api_service import running, settings_in
+from waiting import wait_for
+from websockets.sync.client import connect
 
+from app.main import create_app
 from app.observability.logging import HIDDEN, configure
 
+Captured = pytest.CaptureFixture[str]
 KEY = "pg_ab12cd34_" + "x" * 40
 
 
 @pytest.fixture
-def lines(capsys: pytest.CaptureFixture[str]) -> Iterator[Any]:
+def lines(capsys: Captured) -> Iterator[Any]:
     """What was logged since the last call, each line parsed."""
     root = logging.getLogger()
     before, level = root.handlers[:], root.level
@@ -56,9 +63,14 @@ def test_every_line_is_json_and_says_of_which_request_or_job_it_is(tmp_path: Pat
         ("GET /webui#/account?token=abcdef123", "abcdef123"),
         ("Authorization: Bearer abc.def", "abc.def"),
         ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2lnbmF0dXJl", "c2lnbmF0dXJl"),
+        ("https://voices.example.org/shared/share_1.c2lnbmF0dXJl/sample", "c2lnbmF0dXJl"),
+        ("GET /jobs?limit=1&API_KEY=geheim#x", "geheim"),
+        (f"ws_ab12cd34_{'y' * 43}", "y" * 43),
     ],
 )
-def test_secrets_are_hidden(value: str, secret: str, lines: Any) -> None:
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_secrets_are_hidden(value: str, secret: str, form: str, lines: Any, capsys: Captured) -> None:
+    configure("INFO", form)
     log = logging.getLogger("papagaio.test")
     log.warning("thing_failed", extra={"reason": value, "nested": {"all": [value]}})
     log.warning(value)
@@ -66,11 +78,41 @@ def test_secrets_are_hidden(value: str, secret: str, lines: Any) -> None:
         raise ValueError(value)
     except ValueError:
         log.exception("thing_failed")
-    found = lines()
-    assert len(found) == 3 and secret not in json.dumps(found) and HIDDEN in json.dumps(found)
+    text = capsys.readouterr().err
+    assert text.count("thing_failed") == 2 and text.count("Traceback") == 1
+    assert secret not in text and text.count(HIDDEN) >= 4
 
 
 def test_values_under_names_of_secrets_are_hidden(lines: Any) -> None:
     logging.getLogger("papagaio.test").warning("seen", extra={"password": "a", "headers": {"Cookie": "b"}, "kind": "c"})
     [line] = lines()
     assert (line["password"], line["headers"]["Cookie"], line["kind"]) == (HIDDEN, HIDDEN, "c")
+
+
+def test_the_access_log_has_no_token_of_its_addresses(tmp_path: Path, lines: Any) -> None:
+    """Uvicorn's own, which `papagaio serve` leaves out, and what it says of WebSockets."""
+    app = create_app(settings_in(tmp_path))
+    secret = "geheim" * 8
+    paths = (
+        f"/shared/share_1.{secret}",
+        f"/shared/share_1.{secret}/sample",
+        f"/jobs?api_key=pg_ab12cd34_{secret}",
+        f"/webui?token={secret}",
+        f"/socket.io/?EIO=4&transport=polling&token={secret}",
+    )
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=True))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    wait_for(lambda: server.started)
+    address = f"127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    for path in paths:
+        httpx2.get(f"http://{address}{path}", headers={"Authorization": f"Bearer {KEY}"})
+    with connect(f"ws://{address}/socket.io/?EIO=4&transport=websocket&token={secret}") as socket:
+        socket.recv()
+    server.should_exit = True
+    thread.join()
+    found = lines()
+    asked = [line["event"] for line in found if line["logger"] == "uvicorn.access"]
+    assert len(asked) == len(paths) and all(HIDDEN in text for text in asked)
+    assert any("WebSocket" in line["event"] for line in found)
+    assert secret not in json.dumps(found) and KEY not in json.dumps(found)
