@@ -25,6 +25,7 @@ TOOL_VARIABLES = frozenset(
         "REQUIRE_BROWSER",
         "REQUIRE_MODELS",
         "REQUIRE_NODE",
+        "REQUIRE_PROGRAMS",
         "REQUIRE_SERVERS",
         "TEST_INSTALL",
         "VENV",

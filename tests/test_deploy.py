@@ -1,7 +1,7 @@
 """What `deploy/` and the compose file say, read by the programs that they are for, as far as those can be had.
 
 Docker, Grafana, Loki and Alloy do not run here: `docs/OPERATIONS.md` says so. Debian has Prometheus and nginx; where
-they are not installed the test is skipped, and it fails where PAPAGAIO_REQUIRE_SERVERS=1.
+they are not installed the test is skipped, and it fails where PAPAGAIO_REQUIRE_PROGRAMS=1.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def program(name: str) -> str:
     found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/bin")
     if found is None:
         reason = f"no {name}: apt-get install {'nginx-light' if name == 'nginx' else 'prometheus'}"
-        if os.environ.get("PAPAGAIO_REQUIRE_SERVERS") == "1":
+        if os.environ.get("PAPAGAIO_REQUIRE_PROGRAMS") == "1":
             pytest.fail(reason)
         pytest.skip(reason)
     return found

