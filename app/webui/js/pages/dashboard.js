@@ -100,7 +100,7 @@ function show(root, { api, events, texts }, first) {
         </div>
       </div>
       <div class="dashboard">
-        ${part("days", t("days"), charts.days, data.days.some(({ total }) => total > 0), t("none"))}
+        ${part("days", t("days"), charts.days, data.days.some((/** @type {any} */ { total }) => total > 0), t("none"))}
         ${part("engines", t("engines"), charts.engines, data.engines.length > 0, t("none"))}
         ${part("languages", t("languages"), charts.languages, data.languages.length > 0, t("none"))}
         ${part("rvc", t("rvc"), charts.rvc, data.rvc.models.length > 0, t("no_rvc"))}
