@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 META = "meta.json"
+OPTIONS, CHECKPOINTS = "options.json", "checkpoints"  # in a run's folder: what it was asked, its snapshots
 
 
 def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:

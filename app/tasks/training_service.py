@@ -112,9 +112,8 @@ class TrainingService:
         return [one for name in names for one in self._checkpoints_of(name, caller)]
 
     def _checkpoints_of(self, run: str, caller: Caller) -> list[dict[str, Any]]:
-        from train.checkpoints import snapshots_in
+        from train.checkpoints import CHECKPOINTS, snapshots_in
         from train.evidence import EVIDENCE, SAMPLES
-        from train.xtts.finetune import CHECKPOINTS
 
         found = snapshots_in(self._existing(run, caller) / CHECKPOINTS)
         best = min((meta["losses"]["loss"] for _, meta in found), default=0.0)
@@ -138,7 +137,7 @@ class TrainingService:
 
     def checkpoint(self, run: str, step: str, caller: Caller = LOCAL) -> Path:
         """The folder of one. Raises Problem `unknown_run`, `unknown_checkpoint`."""
-        from train.xtts.finetune import CHECKPOINTS
+        from train.checkpoints import CHECKPOINTS
 
         folder = self._existing(run, caller) / CHECKPOINTS / step
         if not STEP_NAME.fullmatch(step) or not folder.is_dir():
@@ -148,7 +147,7 @@ class TrainingService:
 
     def config(self, run: str, caller: Caller = LOCAL) -> dict[str, Any]:
         """Sections of train_config.yaml that a run has; none before it began to learn. Raises Problem `unknown_run`."""
-        from train.xtts.finetune import OPTIONS
+        from train.checkpoints import OPTIONS
 
         facts = _json(self._existing(run, caller) / OPTIONS) or {}
         return dict(facts.get("options", {}))
@@ -164,7 +163,7 @@ class TrainingService:
 
     def weights(self, run: str, step: str, caller: Caller = LOCAL) -> Path:
         """The file to download: adapters, or the whole network. Raises as `checkpoint`."""
-        from speech.engines.xtts.adapters import ADAPTER, WEIGHTS
+        from speech.engines.xtts.config import ADAPTER, WEIGHTS
 
         folder = self.checkpoint(run, step, caller)
         return next(folder / name for name in (ADAPTER, WEIGHTS) if (folder / name).is_file())

@@ -109,7 +109,7 @@ class TunedVoices:
 
         Raises Problem as `voice` does, SpeechError `voice_exists`, `too_little_speech`.
         """
-        from speech.engines.xtts.adapters import ADAPTER
+        from speech.engines.xtts.config import ADAPTER
         from train.references import keep_reference
 
         run, _, step = checkpoint.partition("/")

@@ -6,6 +6,8 @@ import csv
 import io
 import re
 import shutil
+import subprocess
+import sys
 import wave
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -234,3 +236,19 @@ def test_the_example_of_the_guide_runs(studio: Service) -> None:
     names: dict[str, Any] = {"client": studio.client, "run": run, "step": step}
     exec(re.findall(r"```python\n(.*?)```", guide, re.S)[0], names)
     assert (names["job"]["kind"], names["job"]["status"]) == ("comparison", "pending")
+
+
+def test_who_only_looks_at_runs_brings_no_pytorch(studio: Service) -> None:
+    """The web process stays small: 150 MB are more than it may hold."""
+    probe = (
+        "import sys; from pathlib import Path; from app.tasks.training_service import TrainingService;"
+        "from speech.models import ModelStore;"
+        "service = TrainingService(ModelStore(Path()), Path(sys.argv[1]), Path());"
+        "print([one['name'] for one in service.checkpoints()], service.weights(*sys.argv[2:]).name,"
+        "service.language(sys.argv[2]), 'torch' in sys.modules)"
+    )
+    root = studio.services.settings.trainings_path
+    run, _, step = TUNED.partition("/")
+    asked = [sys.executable, "-c", probe, str(root), run, step]
+    said = subprocess.run(asked, capture_output=True, text=True, check=True).stdout
+    assert TUNED in said and ".safetensors" in said and said.split()[-1] == "False"

@@ -14,10 +14,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from train.checkpoints import CHECKPOINTS
 from train.options import DEFAULT_CONFIG, SMOKE_TEST, load_options
 from train.progress import Stopped
 from train.scripts.common import Terminal, model_store, run_script
-from train.xtts.finetune import CHECKPOINTS, Run, finetune
+from train.xtts.finetune import Run, finetune
 from train.xtts.judging import judge_run, load_run_judges
 
 PAUSED = 130  # what a shell takes for Ctrl-C

@@ -18,17 +18,18 @@ from bench.train_parity import GOLDEN, ours
 from bench.xtts_reference import recording
 from bench.xtts_weights import write_checkpoint
 from speech.audio import Audio, save
-from speech.engines.xtts.adapters import ADAPTER, Adapter, load_adapter, merged
+from speech.engines.xtts.adapters import Adapter, load_adapter, merged
 from speech.engines.xtts.checkpoint import open_checkpoint
+from speech.engines.xtts.config import ADAPTER
 from speech.errors import SpeechError
-from train.checkpoints import snapshots_in
+from train.checkpoints import CHECKPOINTS, snapshots_in
 from train.curve import read_curve
 from train.lora import merge
 from train.options import SMOKE_TEST, load_options, options_from
 from train.progress import NullReporter, Stopped
 from train.xtts.adapters import adapter_of, put, save_adapter
 from train.xtts.corpus import Example, prepare
-from train.xtts.finetune import CHECKPOINTS, REFUSED, RESUME, Run, finetune
+from train.xtts.finetune import REFUSED, RESUME, Run, finetune
 from train.xtts.losses import Batch, gpt_losses
 from train.xtts.trainable import XttsFit, XttsOptions, batches
 

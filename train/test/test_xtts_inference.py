@@ -13,8 +13,9 @@ import torch
 from bench.xtts_reference import recording
 from bench.xtts_weights import write_checkpoint
 from speech.audio import Audio, load, save
-from speech.engines.xtts.adapters import ADAPTER, WEIGHTS, open_tuned
+from speech.engines.xtts.adapters import open_tuned
 from speech.engines.xtts.checkpoint import open_checkpoint
+from speech.engines.xtts.config import ADAPTER, WEIGHTS
 from speech.errors import SpeechError
 from train.scripts import xtts_inference
 from train.xtts.adapters import adapter_of, save_adapter, write_checkpoint_folder

@@ -13,10 +13,10 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
-from speech.engines.xtts.adapters import ADAPTER
 from speech.engines.xtts.checkpoint import Checkpoint, open_checkpoint
+from speech.engines.xtts.config import ADAPTER
 from speech.errors import SpeechError
-from train.checkpoints import Snapshots, load_checkpoint, snapshots_in
+from train.checkpoints import CHECKPOINTS, OPTIONS, Snapshots, load_checkpoint, snapshots_in
 from train.curve import Curve
 from train.ljs import fingerprint, read_dataset
 from train.loop import fit
@@ -28,7 +28,7 @@ from train.xtts.corpus import Refusal, prepare, split
 from train.xtts.estimate import Workload, keep_speed, step_operations
 from train.xtts.trainable import XttsFit
 
-OPTIONS, RESUME, CHECKPOINTS, REFUSED = "options.json", "resume.pt", "checkpoints", "refused.json"
+RESUME, REFUSED = "resume.pt", "refused.json"
 After = Callable[[int], None]
 
 

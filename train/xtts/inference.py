@@ -10,8 +10,9 @@ from typing import Any
 
 from speech.audio import Audio, join, load
 from speech.engines.base import EngineOptions, SpeechRequest
-from speech.engines.xtts.adapters import ADAPTER, WEIGHTS, load_adapter, merged
+from speech.engines.xtts.adapters import load_adapter, merged
 from speech.engines.xtts.checkpoint import Checkpoint, Latents, open_checkpoint
+from speech.engines.xtts.config import ADAPTER, WEIGHTS
 from speech.engines.xtts.engine import Loaded, utterances
 from speech.engines.xtts.record import ENGINE, LANGUAGES, RECORD
 from speech.engines.xtts.voices import SAMPLE_RATE, clips_of, tensors_of

@@ -11,11 +11,11 @@ from typing import Any
 from speech.audio import Audio, join, load
 from speech.engines.xtts.voices import LEAST_S, SAMPLE_RATE
 from speech.models import ModelStore
-from train.checkpoints import snapshots_in
+from train.checkpoints import CHECKPOINTS, snapshots_in
 from train.evidence import Evidence, Judges, Prompt, hint, judge, ranked
 from train.manifest import Clip
 from train.progress import Reporter
-from train.xtts.finetune import CHECKPOINTS, Run
+from train.xtts.finetune import Run
 from train.xtts.inference import Inference, materialized
 
 RANKING = "ranking.json"

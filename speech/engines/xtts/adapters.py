@@ -9,9 +9,9 @@ from pathlib import Path
 from torch import Tensor
 
 from speech.engines.xtts.checkpoint import Checkpoint, open_checkpoint
+from speech.engines.xtts.config import ADAPTER, WEIGHTS
 from speech.errors import SpeechError
 
-ADAPTER, WEIGHTS = "adapter.safetensors", "model.safetensors"
 FORMAT = "papagaio-xtts-lora-1"
 
 
