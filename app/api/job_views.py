@@ -170,8 +170,8 @@ class SpeechJob(SoundView):
     tts_engine_requested: str | None = None
     engine_reason: str | None = None  # requested, voice, preset, setting or auto
     engines_passed_over: dict[str, str] | None = None  # that `auto` prefers: code of what they lack
-    engine_fallback: bool = False
-    fallback_reason: str | None = None
+    engine_fallback: bool = False  # whether `auto` took another engine than the one it prefers
+    fallback_reason: str | None = None  # `engines_passed_over` in a line: engine and code, those preferred most first
     quality_profile: str | None = None
     quality_profile_mapped: str | None = None
     parameters: dict[str, float | int | bool] | None = None
@@ -195,10 +195,16 @@ class SpeechJob(SoundView):
 
     @classmethod
     def fields_of(cls, job: Job) -> dict[str, Any]:
-        check = {"check_words": bool(job.params.get("check_tries")), "check": (job.result or {}).get("check")}
-        return (
-            super().fields_of(job) | check | {"quality_profile": job.params.get("quality_profile_id"), "result": None}
-        )
+        passed_over = job.params.get("engines_passed_over") or {}
+        told = {
+            "engine_fallback": bool(passed_over),
+            "fallback_reason": ", ".join(f"{name}: {code}" for name, code in passed_over.items()) or None,
+            "quality_profile": job.params.get("quality_profile_id"),
+            "check_words": bool(job.params.get("check_tries")),
+            "check": (job.result or {}).get("check"),
+            "result": None,
+        }
+        return super().fields_of(job) | told
 
 
 AnyJob = SpeechJob | ConversionJob | CloningJob | IntakeJob | DatasetJob | JobView

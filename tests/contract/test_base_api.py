@@ -161,6 +161,16 @@ def test_a_job_has_every_field_and_the_defaults(kokoro: Service) -> None:
     assert kokoro.client.get(f"/jobs/{job['id']}").json() == job
 
 
+def test_a_job_says_that_auto_took_another_engine_and_why(tmp_path: Path) -> None:
+    with running(tmp_path, default_engine="auto") as service:
+        job = service.client.post("/jobs", json=JOB).json()
+        asked = service.client.post("/jobs", json=JOB | {"tts_engine": "kokoro"}).json()
+    assert (job["tts_engine"], job["engine_reason"], job["engine_fallback"]) == ("kokoro", "auto", True)
+    passed_over = job["engines_passed_over"]
+    assert "xtts" in passed_over and job["fallback_reason"] == ", ".join(f"{n}: {c}" for n, c in passed_over.items())
+    assert (asked["engine_fallback"], asked["fallback_reason"]) == (False, None)
+
+
 def test_words_match_in_any_case(kokoro: Service) -> None:
     words = {"mode": "DUBBING", "tts_engine": "Kokoro", "voice_preset": "MALE_Generic", "source_language": "EN-us"}
     job = kokoro.client.post("/jobs", json=JOB | words | {"text": "Good day."}).json()
