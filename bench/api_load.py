@@ -2,6 +2,9 @@
 
 `python -m bench.api_load [--clients 50] [--seconds 20] [--sockets 200]` starts `papagaio serve` with the engine of
 silence, and asks it from a process of its own.
+
+`python -m bench.api_load --streams 12` does something else: it has the embedded engine speak so many texts at once, and
+tells of each stream whether a player that began at its first chunk would have had to wait.
 """
 
 from __future__ import annotations
@@ -39,10 +42,19 @@ ROUTES = (
 )
 JOB = {"text": "Oi.", "source_language": "pt-BR", "mode": "dubbing", "tts_engine": "silence"}
 EVENTS = 50  # that every socket hears
+VOICE, SAMPLE_BYTES = "pf_dora", 2
+TEXT = (
+    "O papagaio aprende uma palavra por dia, e à noite conta todas. Quem ouve com calma aprende também. De manhã ele "
+    "repete o que ouviu na rua, e a casa inteira sabe das novidades antes do café. Só uma coisa ele nunca aprendeu: "
+    "ficar calado."
+)
 
 
 def main() -> None:
     options = _options()
+    if options.streams:
+        print(json.dumps(_streams_at_once(options.streams), indent=2))
+        return
     figures: dict[str, Any] = {"load_average_before": os.getloadavg()[0]}
     with TemporaryDirectory() as folder:
         service = Service(Path(folder), "silence", REQUESTS_PER_MINUTE="0", WORKERS="1")
@@ -67,6 +79,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--sockets", type=int, default=200)
     parser.add_argument("--jobs", type=int, default=300)
+    parser.add_argument("--streams", type=int, default=0)
     return parser.parse_args()
 
 
@@ -190,6 +203,68 @@ def _sockets(port: int, count: int) -> dict[str, Any]:
         }
 
     return asyncio.run(run())
+
+
+def _streams_at_once(count: int) -> dict[str, Any]:
+    """By a service of its own, whose engine is loaded when they begin."""
+    with TemporaryDirectory() as folder:
+        service = Service(Path(folder), "kokoro", REQUESTS_PER_MINUTE="0", WORKERS="1")
+        try:
+            _in_child(_streams, service.port, 1)
+            return {"load_average_before": os.getloadavg()[0], **_in_child(_streams, service.port, count)}
+        finally:
+            service.process.terminate()
+            service.process.wait()
+
+
+def _streams(port: int, count: int) -> dict[str, Any]:
+    """`count` streams of PCM that begin together; `first_s` is until the first sound."""
+
+    async def stream(asking: httpx2.AsyncClient, number: int) -> dict[str, Any]:
+        body = {"model": "kokoro", "voice": VOICE, "input": TEXT, "response_format": "pcm"}
+        arrivals: list[tuple[float, float]] = []
+        started = time.perf_counter()
+        async with asking.stream("POST", "/v1/audio/speech", json=body) as response:
+            response.raise_for_status()
+            bytes_per_s = SAMPLE_BYTES * int(response.headers["X-Sample-Rate"])
+            async for block in response.aiter_raw():
+                arrivals.append((time.perf_counter() - started, len(block) / bytes_per_s))
+        smallest_s, underruns = margin_of(arrivals)
+        return {
+            "stream": number,
+            "first_s": round(arrivals[0][0], 2),
+            "audio_s": round(sum(audio_s for _, audio_s in arrivals), 2),
+            "smallest_margin_s": None if smallest_s is None else round(smallest_s, 2),
+            "underruns": underruns,
+        }
+
+    async def run() -> list[dict[str, Any]]:
+        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=600) as asking:
+            return list(await asyncio.gather(*(stream(asking, number) for number in range(count))))
+
+    each = asyncio.run(run())
+    return {"streams": each, "underruns": sum(one["underruns"] for one in each)}
+
+
+def margin_of(arrivals: Sequence[tuple[float, float]]) -> tuple[float | None, int]:
+    """The fewest seconds of sound that a player still had when more came, and how often it had to wait for more.
+
+    `arrivals`: when each block came, and the seconds of sound in it. The player starts with the first block; where it
+    had to wait it goes on with the block that it waited for, and what it lacked is negative. None: there is one block.
+    """
+    smallest_s, underruns = None, 0
+    began_s = received_s = 0.0
+    for number, (at_s, audio_s) in enumerate(arrivals):
+        if number == 0:
+            began_s = at_s
+        else:
+            left_s = began_s + received_s - at_s
+            smallest_s = left_s if smallest_s is None else min(smallest_s, left_s)
+            if left_s < 0:
+                underruns += 1
+                began_s -= left_s
+        received_s += audio_s
+    return smallest_s, underruns
 
 
 def _ms(seconds: Sequence[float], share: float) -> float:

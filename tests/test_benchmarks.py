@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from bench.api_load import margin_of
 from bench.tables import CLAIMS, DOCUMENT, document
 
 
@@ -14,3 +17,11 @@ def test_every_claim_has_rows_and_the_whole_is_short() -> None:
     sections = text.split("\n## ")[1:]
     assert len(sections) == len(CLAIMS) and all(section.count("\n| ") > 1 for section in sections)
     assert len(text.replace("|", " ").split()) < 1650
+
+
+def test_a_player_that_lacks_sound_waits_once_and_goes_on() -> None:
+    assert margin_of([(1.0, 2.0)]) == (None, 0)
+    assert margin_of([(1.0, 2.0), (2.0, 1.0), (3.5, 1.0)]) == (pytest.approx(0.5), 0)
+    # It runs dry at 2.0, waits half a second, and has a second of sound when the last block comes.
+    assert margin_of([(1.0, 1.0), (2.5, 2.0), (3.5, 1.0)]) == (pytest.approx(-0.5), 1)
+    assert margin_of([(0.0, 1.0), (2.0, 1.0), (4.0, 1.0)]) == (pytest.approx(-1.0), 2)
