@@ -11,7 +11,7 @@ from app.api.bodies import Body
 from app.api.services import Services
 from app.errors import FieldError, Problem
 from app.tasks.checking_service import CheckingService
-from speech.plan import ConversionAsked, EngineChoice
+from speech.plan import ConversionAsked, ConversionStep, EngineChoice
 from speech.profiles import QualityProfile
 from speech.request_checks import CHECK_TRIES, MAX_SEED, MOST_CHECK_TRIES
 from speech.synthesis import match_language
@@ -73,7 +73,7 @@ class NewJob(Body):
 
 def params_of(services: Services, body: NewJob) -> dict[str, Any]:
     """What the job stores. Raises Problem or SpeechError for everything that could not be spoken as asked."""
-    _refuse_inapplicable(body)
+    _refuse_inapplicable(services, body)
     if body.check_words:
         CheckingService(services.models).check()
     choice = _engine(services, body)
@@ -111,7 +111,7 @@ def params_of(services: Services, body: NewJob) -> dict[str, Any]:
         "seed": plan.seed,
         "ref_text": body.ref_text,
         "conversion": asdict(conversion) if conversion else None,
-        **_rvc_told(body, conversion),
+        **_rvc_told(body, conversion, plan.conversion),
         "wrapping": body.wrapping,
         "dictionary": [asdict(entry) for entry in plan.entries],
         "check_tries": _check_tries(body),
@@ -157,12 +157,19 @@ def _rvc_fields(body: NewJob) -> dict[str, Any]:
     return {name: getattr(body, name) for name in RVC_FIELDS}
 
 
-def _rvc_told(body: NewJob, conversion: ConversionAsked | None) -> dict[str, Any]:
-    """The fields as they were given; of the method of F0, which may be left out, also the one that is used."""
-    if conversion is None:
+def _rvc_defaults(services: Services) -> dict[str, Any]:
+    """What forms of the base API send with every job, converted or not."""
+    info = services.synthesizer.registry.converter(RVC).info
+    return {f"rvc_{parameter.name}": parameter.default for parameter in info.parameters} | {"rvc_f0_method": "rmvpe"}
+
+
+def _rvc_told(body: NewJob, asked: ConversionAsked | None, step: ConversionStep | None) -> dict[str, Any]:
+    """The values that are used, given or not; no method of F0 where the model has none."""
+    if asked is None or step is None:
         return {}
-    used = {"rvc_f0_method": conversion.parameters.get("f0_method"), "rvc_f0_method_requested": body.rvc_f0_method}
-    return {"enable_rvc": True, **_rvc_fields(body), **used}
+    values = {f"rvc_{name}": value for name, value in step.parameters.items()}
+    method = {"rvc_f0_method": asked.parameters.get("f0_method"), "rvc_f0_method_requested": body.rvc_f0_method}
+    return {"enable_rvc": True, "rvc_model_id": body.rvc_model_id, **values, **method}
 
 
 def _refuse_stock(services: Services, voice_id: str) -> None:
@@ -171,7 +178,7 @@ def _refuse_stock(services: Services, voice_id: str) -> None:
         raise Problem("voice_not_cloned", voice_id=voice_id, choices=cloned or ["–"])
 
 
-def _refuse_inapplicable(body: NewJob) -> None:
+def _refuse_inapplicable(services: Services, body: NewJob) -> None:
     errors = []
     if body.mode == "dubbing_with_clone" and body.voice_id is None:
         errors.append(FieldError("voice_id", "field_missing", {}))
@@ -182,7 +189,8 @@ def _refuse_inapplicable(body: NewJob) -> None:
     if body.check_tries is not None and not body.check_words:
         errors.append(FieldError("check_tries", "field_not_applicable", {"reason": "check_words = false"}))
     if not body.enable_rvc:
-        given = [name for name in RVC_FIELDS if getattr(body, name) is not None]
+        defaults = _rvc_defaults(services)
+        given = [name for name in RVC_FIELDS if getattr(body, name) not in (None, defaults.get(name))]
         errors += [FieldError(name, "field_not_applicable", {"reason": "enable_rvc = false"}) for name in given]
     if errors:
         problem = Problem("invalid_request", errors=errors)

@@ -173,7 +173,7 @@ class SpeechJob(SoundView):
     engine_fallback: bool = False  # whether `auto` took another engine than the one it prefers
     fallback_reason: str | None = None  # `engines_passed_over` in a line: engine and code, those preferred most first
     quality_profile: str | None = None
-    quality_profile_mapped: str | None = None
+    quality_profile_mapped: None = None  # no profile is put in another's place
     parameters: dict[str, float | int | bool] | None = None
     input_file: str | None = None
     file_size_input: int | None = None
@@ -189,7 +189,7 @@ class SpeechJob(SoundView):
     rvc_filter_radius: int | None = None
     rvc_f0_method: str | None = None  # the one that is used; null for a model without F0
     rvc_f0_method_requested: str | None = None
-    rvc_hop_length: int | None = None
+    rvc_hop_length: None = None  # F0 has frames of 10 ms by every method
     check_words: bool = False
     check: WordCheck | None = None  # of a completed job
 

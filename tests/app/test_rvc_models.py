@@ -85,6 +85,8 @@ def test_a_job_is_converted_and_uses_are_counted(installed: Service, rvc_tiny: P
     job = installed.completed("Bom dia.", **fields)
     assert job["rvc_model_id"] == model["id"] and job["rvc_index_rate"] == 0
     assert (job["rvc_f0_method"], job["rvc_f0_method_requested"]) == ("pm", "pm")
+    left_out = [job[f"rvc_{name}"] for name in ("pitch", "filter_radius", "rms_mix_rate", "protect")]
+    assert left_out == [0, 3, 0.25, 0.33] and job["rvc_hop_length"] is None
     sound = installed.client.get(f"/jobs/{job['id']}/download")
     assert sound.status_code == 200 and sound.content[:4] == b"RIFF"
     assert int.from_bytes(sound.content[24:28], "little") == 48000

@@ -171,6 +171,15 @@ def test_a_job_says_that_auto_took_another_engine_and_why(tmp_path: Path) -> Non
     assert (asked["engine_fallback"], asked["fallback_reason"]) == (False, None)
 
 
+def test_a_form_may_send_the_defaults_of_rvc_without_asking_for_it(kokoro: Service) -> None:
+    defaults = {"rvc_pitch": "0", "rvc_index_rate": "0.75", "rvc_filter_radius": "3", "rvc_rms_mix_rate": "0.25"}
+    more = {"enable_rvc": "false", "rvc_model_id": "", "rvc_protect": "0.33", "rvc_f0_method": "RMVPE"}
+    response = kokoro.client.post("/jobs", data=JOB | defaults | more)
+    assert response.status_code == 202, response.text
+    job = response.json()
+    assert not job["enable_rvc"] and {job[name] for name in job if name.startswith("rvc_")} == {None}
+
+
 def test_words_match_in_any_case(kokoro: Service) -> None:
     words = {"mode": "DUBBING", "tts_engine": "Kokoro", "voice_preset": "MALE_Generic", "source_language": "EN-us"}
     job = kokoro.client.post("/jobs", json=JOB | words | {"text": "Good day."}).json()
@@ -229,7 +238,8 @@ REFUSED: list[tuple[str, dict[str, Any], int, str, str]] = [
         "invalid_request",
         "rvc_pitch",
     ),
-    ("rvc not asked for", {"rvc_protect": 0.33}, 422, "invalid_request", "rvc_protect"),
+    ("rvc not asked for", {"rvc_protect": 0.3}, 422, "invalid_request", "rvc_protect"),
+    ("a model without rvc", {"rvc_model_id": "m", "rvc_pitch": 0}, 422, "invalid_request", "rvc_model_id"),
     ("wrong f0 method", {"enable_rvc": True, "rvc_f0_method": "yin"}, 400, "invalid_request", "rvc_f0_method"),
     ("ref_text for kokoro", {"ref_text": "a"}, 422, "invalid_request", "ref_text"),
     ("unknown profile", {"quality_profile_id": "kokoro_none"}, 404, "profile_not_found", ""),
