@@ -13,6 +13,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from train.checkpoints import CHECKPOINTS
 from train.options import DEFAULT_CONFIG, SMOKE_TEST, load_options
@@ -50,14 +51,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, required=True, help="folder of this run; one that is there goes on")
     parser.add_argument("--config", type=Path, default=DEFAULT_CONFIG)
     parser.add_argument("--smoke-test", action="store_true", help="ten steps on a few clips")
+    parser.add_argument("--max-steps", type=int, help="of the optimizer, at most; else what the configuration says")
     parser.add_argument("--language", help="of the clips; else what the configuration says")
     parser.add_argument("--device", help="cpu or cuda; else what the configuration says")
     asked = parser.parse_args(arguments)
-    changes: dict[str, dict[str, str]] = {}
+    changes: dict[str, dict[str, Any]] = {}
     if asked.language:
         changes["data"] = {"language": asked.language}
     if asked.device:
         changes["run"] = {"device": asked.device}
+    if asked.max_steps is not None:
+        changes.setdefault("run", {})["max_steps"] = asked.max_steps
 
     def body() -> int:
         options = load_options(SMOKE_TEST if asked.smoke_test else asked.config, changes)

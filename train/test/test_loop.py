@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,18 @@ class Line:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         self._step = state["step"]
+
+
+class Steep(Line):
+    """A Line one of whose losses is more than its gradient can hold."""
+
+    def __init__(self, overflows_at: int) -> None:
+        super().__init__()
+        self._overflows_at = overflows_at
+
+    def losses(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
+        (loss,) = super().losses(step, generator).values()
+        return {"fit": loss * 1e36 if step == self._overflows_at else loss}
 
 
 class StopAt(NullReporter):
@@ -164,6 +177,49 @@ def test_gradients_that_are_no_numbers_change_nothing(tmp_path: Path) -> None:
     line = Broken()
     fit(line, LoopOptions(steps=4, validate_every=4, average=0), tmp_path / "checkpoint.pt", NullReporter())
     assert torch.isfinite(line.w) and line.w.item() == pytest.approx(-0.005)
+
+
+def gradients_of(options: LoopOptions, tmp_path: Path) -> Tensor:
+    """What one step went down by: fit leaves it at the parameters."""
+    line = Line()
+    fit(line, options, tmp_path / f"{options.precision}-{options.largest_gradient}.pt", NullReporter())
+    assert line.w.grad is not None and line.b.grad is not None
+    return torch.stack([line.w.grad, line.b.grad])
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
+def test_gradients_are_shortened_in_their_own_unit(tmp_path: Path, precision: str) -> None:
+    """By fp16 they are scaled by 65 536 for the backward pass: what is compared with the bound is not."""
+    once = replace(OPTIONS, steps=1, precision=precision)
+    whole = gradients_of(replace(once, largest_gradient=1e9), tmp_path)
+    short = gradients_of(replace(once, largest_gradient=0.5), tmp_path)
+    assert whole.norm() > 4 and short.norm() == pytest.approx(0.5, rel=1e-3)
+    assert torch.allclose(short / 0.5, whole / whole.norm(), atol=1e-3)
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_mixed_precision_learns_what_full_precision_learns(tmp_path: Path, precision: str) -> None:
+    lines = {name: Line() for name in ("fp32", precision)}
+    for name, line in lines.items():
+        fit(line, replace(OPTIONS, precision=name), tmp_path / f"{name}.pt", NullReporter())
+    full, mixed = lines.values()
+    assert mixed.w.item() == pytest.approx(full.w.item(), abs=0.05)
+    assert mixed.b.item() == pytest.approx(full.b.item(), abs=0.05)
+
+
+def test_the_scaler_lowers_its_scale_where_fp16_overflows_and_goes_on_so(tmp_path: Path) -> None:
+    """A step that overflows is left out; the scale is part of what a stopped run goes on with."""
+    options = replace(OPTIONS, steps=20, precision="fp16")
+    steep, checkpoint = Steep(overflows_at=3), tmp_path / "checkpoint.pt"
+    with pytest.raises(Stopped):
+        fit(steep, options, checkpoint, StopAt(6))
+    saved = load_checkpoint(checkpoint)
+    assert saved is not None and saved["skipped"] == 1
+    assert saved["scaler"]["scale"] == torch.amp.GradScaler("cpu").get_scale() / 2
+    whole, resumed = Steep(overflows_at=3), Steep(overflows_at=3)
+    fit(whole, options, tmp_path / "whole.pt", NullReporter())
+    fit(resumed, options, checkpoint, NullReporter())
+    assert torch.equal(whole.w, resumed.w) and torch.isfinite(whole.w)
 
 
 def test_options_that_nobody_knows_are_refused() -> None:

@@ -13,6 +13,7 @@ from speech.audio import Audio, save
 from speech.errors import SpeechError
 from train.checkpoints import snapshots_in
 from train.ljs import read_dataset
+from train.options import SMOKE_TEST
 from train.scripts import train_kokoro, train_xtts
 
 
@@ -30,12 +31,15 @@ def dataset(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.timeout(300)  # the plan's five minutes
 def test_the_smoke_test_runs_ten_steps(dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     torch.set_num_threads(1)
     tiny, output = write_checkpoint(tmp_path / "tiny", "tiny"), tmp_path / "run"
     arguments = [str(dataset), "--checkpoint", str(tiny), "--output", str(output)]
     assert train_xtts.main([*arguments, "--smoke-test"]) == 0
     assert "steps 10" in capsys.readouterr().out and snapshots_in(output / "checkpoints")
+    few = [*arguments[:-1], str(tmp_path / "few"), "--config", str(SMOKE_TEST), "--max-steps", "3"]
+    assert train_xtts.main(few) == 0 and "steps 3" in capsys.readouterr().out
     assert train_xtts.main([*arguments, "--smoke-test", "--language", "xx"]) == 2
     assert "language_not_spoken" in capsys.readouterr().err
 
