@@ -87,7 +87,7 @@ def test_what_is_there_is_not_spoken_again_and_what_changed_is(capsys: pytest.Ca
 
 
 def test_a_killed_run_goes_on_where_it_was(machine: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    Path("long.csv").write_text("text\n" + "Oi.\n" * 600, encoding="utf-8")
+    Path("long.csv").write_text("text\n" + "Oi.\n" * 200, encoding="utf-8")
     words = [sys.executable, "-m", "app.cli", "batch", "long.csv", "-o", "sounds", "--language", "pt-BR"]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     process = subprocess.Popen(words, env=environment, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
@@ -95,9 +95,9 @@ def test_a_killed_run_goes_on_where_it_was(machine: Path, capsys: pytest.Capture
     process.send_signal(signal.SIGKILL)
     process.wait()
     made = len(told()["files"])
-    assert 1 <= made < 600
+    assert 1 <= made < 200
     code, out, _ = run(capsys, "long.csv", "-o", "sounds", "--language", "pt-BR", "--json")
-    assert code == 0 and json.loads(out)["kept"] == made and len(told()["files"]) == 600
+    assert code == 0 and json.loads(out)["kept"] == made and len(told()["files"]) == 200
 
 
 def test_a_look_writes_nothing_and_estimates(machine: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -39,7 +39,7 @@ async function figures(api) {
   return { days, engines, languages, rvc, jobs, voices: newest(voices) };
 }
 
-/** The voices that were made last. @param {any[]} voices @returns {any[]} */
+/** The voices that were made last. @param {readonly any[]} voices @returns {any[]} */
 export function newest(voices) {
   const made = voices.filter(({ created_at: at }) => at);
   return made.sort((a, b) => b.created_at.localeCompare(a.created_at)).slice(0, NEWEST);
