@@ -9,7 +9,8 @@ in another number of threads end in other digits, so that the same seed would no
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
@@ -25,6 +26,18 @@ def use_threads(count: int) -> None:
         torch.get_num_threads()  # takes the process's number now, not after this
         torch.set_num_threads(count)
         _in_a_new_thread(lambda: torch.set_num_threads(others))
+
+
+@contextmanager
+def kept_threads() -> Iterator[None]:
+    """What is done in this context, such as the import of a package that sets it, leaves PyTorch's number as it was."""
+    with _changing:
+        own, others = torch.get_num_threads(), _in_a_new_thread(torch.get_num_threads)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(own)
+            _in_a_new_thread(lambda: torch.set_num_threads(others))
 
 
 def common_threads() -> int:
