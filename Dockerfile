@@ -8,16 +8,16 @@ ENV PATH=/opt/papagaio/bin:$PATH PAPAGAIO_DATA_DIR=/data PAPAGAIO_LOG_FORMAT=jso
 WORKDIR /src
 COPY constraints.txt requirements*.txt ./
 
-# What each target brings besides requirements.txt: several machines, cloning, datasets, conversion, XTTS and F5.
+# What each target brings besides requirements.txt: several machines, cloning, datasets, conversion, XTTS, F5, Pocket.
 FROM base AS packages-cpu
 RUN pip install -c constraints.txt --extra-index-url https://download.pytorch.org/whl/cpu \
     -r requirements-cluster.txt -r requirements-train.txt -r requirements-dataset.txt -r requirements-rvc.txt \
-    -r requirements-xtts.txt -r requirements-f5.txt
+    -r requirements-xtts.txt -r requirements-f5.txt -r requirements-pocket.txt
 
 FROM base AS packages-cuda
 RUN pip install -c constraints.txt \
     -r requirements-cluster.txt -r requirements-train.txt -r requirements-dataset.txt -r requirements-rvc.txt \
-    -r requirements-xtts.txt -r requirements-f5.txt
+    -r requirements-xtts.txt -r requirements-f5.txt -r requirements-pocket.txt
 
 FROM packages-cuda AS cuda
 ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility PAPAGAIO_DEVICE=cuda

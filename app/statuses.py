@@ -154,6 +154,10 @@ _F5 = {  # F5-TTS and the folder it reads
     "f5_text_missing": 422,
     "f5_wrong_kind": 422,
 }
+_POCKET = {  # Pocket TTS and the folder it reads
+    "pocket_dir_missing": 503,
+    "pocket_dir_unusable": 503,
+}
 _VOICES = {  # voices and their files
     "bad_sample_name": 422,
     "bad_voice_id": 422,
@@ -379,6 +383,7 @@ STATUS: Mapping[str, int] = {
     **_HOST,
     **_MODELS,
     **_F5,
+    **_POCKET,
     **BLENDS,
     **_VOICES,
     **_RECORDINGS,

@@ -32,6 +32,15 @@ def f5_tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_checkpoint(tmp_path_factory.mktemp("f5_tiny"), "tiny")
 
 
+@pytest.fixture(scope="session")
+def pocket_tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of Pocket TTS as its publishers have it: random weights, two narrow layers. Tests never write to it."""
+    pytest.importorskip("pocket_tts")
+    from bench.pocket_weights import write_models
+
+    return write_models(tmp_path_factory.mktemp("pocket_tiny"), "tiny")
+
+
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
     """A service of its own that speaks with the engine of silence."""

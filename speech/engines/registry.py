@@ -15,6 +15,7 @@ from speech.engines.blend import Blend, check_blend
 from speech.engines.f5.record import RECORD as F5TTS
 from speech.engines.kokoro.record import CONVERTER as KOKORO_CONVERTER
 from speech.engines.kokoro.record import RECORD as KOKORO
+from speech.engines.pocket.record import RECORD as POCKET
 from speech.engines.records import ConverterRecord, EngineRecord, Installation
 from speech.engines.rvc.record import RECORD as RVC
 from speech.engines.xtts.record import RECORD as XTTS
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from speech.models import ModelStore
     from speech.voice_folder import VoiceFolder
 
-ENGINES: tuple[EngineRecord, ...] = (KOKORO, XTTS, F5TTS)
+ENGINES: tuple[EngineRecord, ...] = (KOKORO, XTTS, F5TTS, POCKET)
 CONVERTERS: tuple[ConverterRecord, ...] = (KOKORO_CONVERTER, RVC)
 
 

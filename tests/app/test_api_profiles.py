@@ -26,8 +26,8 @@ def defaults(client: TestClient, engine: str) -> list[str]:
 
 def test_all_profiles_by_engine(client: TestClient) -> None:
     body = client.get("/quality-profiles").json()
-    assert [len(body[f"{engine}_profiles"]) for engine in ("kokoro", "xtts", "f5tts")] == [3, 3, 4]
-    assert len(body["silence_profiles"]) == 1 and body["total_count"] == 11
+    assert [len(body[f"{engine}_profiles"]) for engine in ("kokoro", "xtts", "f5tts", "pocket")] == [3, 3, 4, 1]
+    assert len(body["silence_profiles"]) == 1 and body["total_count"] == 12
     for profile in body["xtts_profiles"]:
         assert profile["quality_score"] is profile["stability_score"] is profile["latency_ms"] is None
 

@@ -174,7 +174,7 @@ def test_a_voice_of_clips_is_made_for_it_and_heard(service: Service) -> None:
     clip = SpokenClip(Audio(np.full(4 * 24000, 0.1, np.float32), 24000), "Olá.")
     service.services.cloning.library().add(VoiceMeta("ana", "Ana", "hum", *made), {}, {}, [clip])
     ana = service.client.get("/voices/ana").json()
-    assert (ana["engine"], ana["engines"]) == ("hum", ["hum", "xtts", "f5tts"]) and ana["is_stock"] is False
+    assert (ana["engine"], ana["engines"]) == ("hum", ["hum", "xtts", "f5tts", "pocket"]) and ana["is_stock"] is False
     job = service.completed(TEXT, mode="dubbing_with_clone", voice_id="ana")
     assert (job["tts_engine_used"], job["engine_reason"]) == ("hum", "voice")
 

@@ -28,9 +28,10 @@ def test_the_built_ins_are_those_of_the_tables() -> None:
         *("kokoro_balanced", "kokoro_audiobook", "kokoro_brisk"),
         *("xtts_balanced", "xtts_expressive", "xtts_stable"),
         *("f5tts_ultra_natural", "f5tts_ultra_quality", "f5tts_balanced", "f5tts_fast"),
+        "pocket_balanced",
     ]
     defaults = {profile.profile_id for profile in BUILT_IN if profile.is_default}
-    assert defaults == {"kokoro_balanced", "xtts_balanced", "f5tts_ultra_natural"}
+    assert defaults == {"kokoro_balanced", "xtts_balanced", "f5tts_ultra_natural", "pocket_balanced"}
 
 
 @pytest.mark.parametrize("profile", BUILT_IN, ids=lambda profile: profile.profile_id)
