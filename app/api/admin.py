@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import time
+
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel
 
 from app.api.queries import known_query
 from app.api.services import Services, Wired
+from app.api.voice_facts import made_at, uses_of
 from app.errors import Problem
+from app.storage.usage import UNUSED
 
 router = APIRouter(prefix="/admin", tags=["admin"], dependencies=[Depends(known_query)])
+
+IDLE_S = 30 * 86400.0  # after which a voice that nobody used had expired in the base API
 
 
 class Cleaned(BaseModel):
@@ -21,6 +27,9 @@ class Cleaned(BaseModel):
 
 
 class VoiceStats(BaseModel):
+    """Of cloned voices. `active` were made or used in the last 30 days, `expired` were not; none is deleted for that.
+    `usage`: how often they spoke."""
+
     total: int
     active: int
     expired: int
@@ -57,17 +66,27 @@ def cleanup(services: Wired, deep: bool = False) -> Cleaned:
 @router.get("/stats", summary="Jobs by status, voices, bytes on the disk")
 def stats(services: Wired) -> Stats:
     counts = services.jobs.counts()
-    stock = len(services.synthesizer.voices())
     profiles = {engine: len(services.profiles.list(engine)) for engine in services.profiles.engines}
     return Stats(
         jobs=counts,
         total_jobs=sum(counts.values()),
-        voices=VoiceStats(total=stock, active=stock, expired=0, usage=counts["completed"]),
+        voices=_voice_stats(services),
         quality_profiles=profiles,
         files_bytes=services.files.size_bytes(),
         samples_bytes=services.samples.size_bytes(),
         database_bytes=services.database.size_bytes(),
     )
+
+
+def _voice_stats(services: Services) -> VoiceStats:
+    made = {meta.voice_id: meta for meta in services.cloning.library().list()}
+    voices = [voice.voice_id for voice in services.synthesizer.voices() if voice.voice_id in made]
+    uses = uses_of(services, voices, [made[voice] for voice in voices])
+    limit = time.time() - IDLE_S
+    latest = [max(made_at(made[voice]), uses.get(voice, UNUSED).last_at or 0.0) for voice in voices]
+    active = sum(moment >= limit for moment in latest)
+    usage = sum(use.count for use in uses.values())
+    return VoiceStats(total=len(voices), active=active, expired=len(voices) - active, usage=usage)
 
 
 def _remove_all(services: Services) -> int:

@@ -18,6 +18,7 @@ from app.api.bodies import MULTIPART, Body, Upload, body_of, documented
 from app.api.languages import Language, matches
 from app.api.queries import known_query
 from app.api.services import Services, Wired
+from app.api.voice_facts import ConsentView, facts_of, samples_of
 from app.api.voice_json import unpack_document, voice_document
 from app.errors import Problem
 from speech.audio import join, to_bytes
@@ -43,17 +44,13 @@ SAMPLE_TEXTS = {
 }
 
 
-class ConsentView(BaseModel):
-    statement: str
-    given_at: str
-
-
 class VoiceProfile(BaseModel):
     """What does not apply to a stock voice, or was never measured, is null.
 
     `engine` is the one that speaks it where nobody asks for another, `engines` all that can, `mixed_by` those of them
-    that can mix it with another, `converters` those that say a recording with it. Of a cloned voice:
-    `duration` is the seconds of speech it was fitted to, `samples` what can be heard of it.
+    that can mix it with another, `converters` those that say a recording with it. `usage_count` and `last_used_at` are
+    of what the caller had said with it. Of a cloned voice: `duration` is the seconds of speech it was fitted to,
+    `ref_text` what is said in its clips, `samples` what can be heard of it.
     """
 
     id: str
@@ -155,7 +152,7 @@ def voices(
     labels = LabelStore(services.database, services.caller).all()
     engines, converters = services.synthesizer.engines_by_voice(), services.synthesizer.converters_by_voice()
     found = [
-        _profile(services, voice, engines, converters, labels.get(voice.voice_id, NONE))
+        voice
         for voice in services.synthesizer.voices()
         if (language is None or matches(language, _own_languages(services, voice)))
         and gender in (None, voice.gender)
@@ -163,7 +160,13 @@ def voices(
         and (tag is None or tag.casefold() in {one.casefold() for one in labels.get(voice.voice_id, NONE).tags})
         and category in (None, labels.get(voice.voice_id, NONE).category)
     ]
-    return Voices(total=len(found), voices=found[:limit])
+    shown = found[:limit]
+    facts = facts_of(services, shown)
+    views = [
+        _profile(services, voice, engines, converters, labels.get(voice.voice_id, NONE), facts[voice.voice_id])
+        for voice in shown
+    ]
+    return Voices(total=len(found), voices=views)
 
 
 @router.post(
@@ -226,7 +229,7 @@ def report(services: Wired, voice_id: str) -> dict[str, Any]:
 )
 def kept_sample(services: Wired, voice_id: str, name: str) -> FileResponse:
     meta = fitted(services, voice_id)
-    paths = {path.stem: path for path in _samples_of(services, meta.voice_id)}
+    paths = {path.stem: path for path in samples_of(services, meta.voice_id)}
     if name not in paths:
         raise Problem("sample_not_found", name=name[:80], choices=sorted(paths) or ["–"])
     return FileResponse(paths[name], media_type="audio/wav", filename=f"{voice_id}_{name}.wav")
@@ -298,10 +301,6 @@ def fitted(services: Services, voice_id: str) -> VoiceMeta:
     return services.cloning.library().get(voice_id)
 
 
-def _samples_of(services: Services, voice_id: str) -> list[Path]:
-    return sorted((services.cloning.library().folder(voice_id) / "samples").glob("*.wav"))
-
-
 def find_voice(services: Services, voice_id: str) -> Voice:
     """Raises Problem `unknown_voice`."""
     voices = {voice.voice_id: voice for voice in services.synthesizer.voices()}
@@ -314,8 +313,8 @@ def profile_of(services: Services, voice: Voice) -> VoiceProfile:
     from app.storage.voice_labels import LabelStore
 
     labels = LabelStore(services.database, services.caller).get(voice.voice_id)
-    synthesizer = services.synthesizer
-    return _profile(services, voice, synthesizer.engines_by_voice(), synthesizer.converters_by_voice(), labels)
+    engines, converters = services.synthesizer.engines_by_voice(), services.synthesizer.converters_by_voice()
+    return _profile(services, voice, engines, converters, labels, facts_of(services, [voice])[voice.voice_id])
 
 
 def _profile(
@@ -324,6 +323,7 @@ def _profile(
     engines: Mapping[str, list[str]],
     converters: Mapping[str, list[str]],
     labels: Labels,
+    facts: Mapping[str, Any],
 ) -> VoiceProfile:
     info, registry = services.synthesizer.engines()[voice.engine], services.synthesizer.registry
     profile = VoiceProfile(
@@ -346,23 +346,4 @@ def _profile(
         tags=list(labels.tags),
         category=labels.category,
     )
-    return profile if voice.is_stock else profile.model_copy(update=_of_cloned(services, voice.voice_id))
-
-
-def _of_cloned(services: Services, voice_id: str) -> dict[str, Any]:
-    meta = services.cloning.library().get(voice_id)
-    return {
-        "description": meta.description,
-        "created_at": meta.created_at,
-        "duration": meta.reference_s,
-        "effort": meta.effort,
-        "consent": _consent(meta),
-        "samples": [path.stem for path in _samples_of(services, voice_id)],
-        "has_report": bool(meta.report),
-    }
-
-
-def _consent(meta: VoiceMeta) -> ConsentView | None:
-    """None where nobody had to agree: a mixture of stock voices."""
-    statement = meta.consent.statement
-    return ConsentView(statement=statement, given_at=meta.consent.given_at) if statement else None
+    return profile.model_copy(update=facts)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, func, insert, select, true
+from sqlalchemy import ColumnElement, Connection, Float, String, case, column, func, insert, select, true, values
 
 from app.callers import LOCAL, Caller
 from app.storage.database import Database
@@ -15,6 +16,17 @@ from app.storage.tables import usage
 
 DAY_S = 86400.0
 STREAM = "stream"  # kind of what is spoken without a job
+
+
+@dataclass(frozen=True)
+class VoiceUse:
+    """How often a voice spoke, and when last."""
+
+    count: int
+    last_at: float | None
+
+
+UNUSED = VoiceUse(0, None)
 
 
 def record(
@@ -102,6 +114,18 @@ class UsageStore:
             rows = connection.execute(query.order_by(func.count().desc(), key)).all()
         names = ("name", "uses", "characters", "duration_s", "compute_s")
         return [dict(zip(names, row)) for row in rows]
+
+    def by_voice(self, since: Mapping[str, float], kinds: Collection[str]) -> dict[str, VoiceUse]:
+        """Of the voices in `since`, each from its moment on, those that spoke; `kinds` are the uses that count."""
+        if not since:
+            return {}
+        known = values(column("voice", String), column("since", Float), name="known").data(list(since.items())).cte()
+        is_its_own = (usage.c.voice == known.c.voice) & (usage.c.created_at >= known.c.since)
+        spoken = (usage.c.status == "completed") & usage.c.kind.in_(kinds)
+        query = select(usage.c.voice, func.count(), func.max(usage.c.created_at)).join(known, is_its_own)
+        with self._database.read() as connection:
+            rows = connection.execute(query.where(self._scope(), spoken).group_by(usage.c.voice)).all()
+        return {voice: VoiceUse(count, last_at) for voice, count, last_at in rows}
 
     def _scope(self) -> ColumnElement[bool]:
         return true() if self._caller.is_admin else usage.c.user_id == self._caller.user_id

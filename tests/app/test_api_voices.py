@@ -1,11 +1,22 @@
-"""Stock voices: listed, filtered, heard."""
+"""Voices: listed, filtered, heard, and what is told of their use."""
 
 import io
+import time
 import wave
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from api_service import Service
+from api_service import Service, running
+from clone_service import STYLE
+from fitted_voices import meta
+
+from app.storage.usage import record
+from speech.audio import Audio
+from speech.voice_folder import SpokenClip
+from speech.voice_library import VoiceLibrary
 
 
 def test_voices_have_every_field_and_can_be_filtered(service: Service) -> None:
@@ -75,3 +86,45 @@ def test_a_stock_voice_stays(service: Service) -> None:
     response = service.client.delete("/voices/pf_dora")
     assert (response.status_code, response.json()["code"]) == (403, "voice_is_stock")
     assert service.client.delete("/voices/none").status_code == 404
+
+
+def measured(fitted: float | None) -> dict[str, Any]:
+    """Of a report, what a profile tells."""
+    return {"languages": [{"language": "en-US", "overall": {"fitted": 1.0}}, _language(fitted)]}
+
+
+def _language(fitted: float | None) -> dict[str, Any]:
+    return {"language": "pt-BR", "overall": {"stock": 3.0, "fitted": fitted}}
+
+
+def ago(days: float) -> str:
+    return datetime.fromtimestamp(time.time() - days * 86400, UTC).isoformat()
+
+
+def used(service: Service, voice: str, kind: str = "dubbing", status: str = "completed") -> None:
+    with service.services.database.write() as connection:
+        record(connection, user_id="local", kind=kind, status=status, params={"voice": voice, "text": "Oi."})
+
+
+def test_of_voices_is_told_how_often_they_spoke_and_what_is_known(tmp_path: Path) -> None:
+    library = VoiceLibrary(tmp_path / "voices")
+    clips = [SpokenClip(Audio(np.full(24000, 0.1, np.float32), 24000), text) for text in ("Bom dia.", "", "Até já.")]
+    library.add(meta(created_at=ago(90), report=measured(3.4)), STYLE, {}, clips)
+    library.add(meta("bea", created_at=ago(-1), report=measured(None)), STYLE, {})
+    library.add(meta("old", created_at=ago(31), report={"languages": 3}), STYLE, {})
+    with running(tmp_path) as service:
+        service.completed(voice_id="silence_male")
+        for kind in ("dubbing", "stream", "conversion", "clone_voice"):
+            used(service, "ana", kind)
+        used(service, "ana", status="failed")
+        used(service, "bea")  # said by an earlier voice of that name
+        voices = {voice["id"]: voice for voice in service.client.get("/voices").json()["voices"]}
+        ana, bea, old, stock = (voices[name] for name in ("ana", "bea", "old", "silence_male"))
+        assert service.client.get("/voices/ana").json() == ana
+        assert [voice["usage_count"] for voice in (ana, bea, old, stock)] == [3, 0, 0, 1]
+        assert abs(datetime.fromisoformat(ana["last_used_at"]).timestamp() - time.time()) < 60
+        assert bea["last_used_at"] is None and ana["expires_at"] is None
+        assert (ana["ref_text"], bea["ref_text"]) == ("Bom dia. Até já.", None)
+        assert [voice["quality_score"] for voice in (ana, bea, old, stock)] == [0.6, None, None, None]
+        stats = service.client.get("/admin/stats").json()["voices"]
+        assert stats == {"total": 3, "active": 2, "expired": 1, "usage": 3}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -17,7 +18,7 @@ from app.jobs.kinds import SPEECH
 from app.jobs.store import JobStore
 from app.storage.database import Database
 from app.storage.tables import job_events, metadata
-from app.storage.usage import UsageStore
+from app.storage.usage import UsageStore, record
 from bench.servers import Postgresql
 
 pytestmark = pytest.mark.processes
@@ -81,6 +82,15 @@ def test_a_read_sees_one_state_and_writes_nothing(databases: tuple[Database, Dat
         with pytest.raises(InternalError, match="read-only"):
             connection.execute(insert(job_events).values(ROW))
     assert store.counts()["pending"] == 1 and UsageStore(one).per_day(3)[-1]["total"] == 0
+
+
+def test_uses_of_voices_are_counted_from_their_own_moments(databases: tuple[Database, Database]) -> None:
+    with databases[0].write() as connection:
+        for voice in ("ana", "ana", "bea"):
+            record(connection, user_id="local", kind="stream", status="completed", params={"voice": voice})
+    found = UsageStore(databases[1]).by_voice({"ana": 0.0, "bea": time.time() + 60, "none": 1.5}, ["stream"])
+    assert {voice: use.count for voice, use in found.items()} == {"ana": 2}
+    assert abs((found["ana"].last_at or 0) - time.time()) < 60
 
 
 def test_a_server_that_was_away_is_heard_again(postgresql: Postgresql, postgresql_url: str) -> None:
