@@ -9,7 +9,7 @@ from threading import Barrier
 import pytest
 
 torch = pytest.importorskip("torch")
-from speech.engines.threads import common_threads, use_threads  # noqa: E402
+from speech.engines.threads import common_threads, kept_threads, use_threads  # noqa: E402
 
 
 @pytest.fixture
@@ -44,3 +44,11 @@ def test_threads_that_choose_at_once_leave_the_common_number_as_it_was(three_thr
         with ThreadPoolExecutor(8) as threads:
             assert list(threads.map(choose, (1, 2) * 4)) == [1, 2] * 4
         assert common_threads() == 3
+
+
+def test_what_sets_the_number_is_undone(three_threads: None) -> None:
+    with ThreadPoolExecutor(1) as other:
+        with pytest.raises(ImportError), kept_threads():
+            torch.set_num_threads(1)
+            raise ImportError("half of a package")
+        assert torch.get_num_threads() == common_threads() == other.submit(torch.get_num_threads).result() == 3
