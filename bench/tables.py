@@ -15,12 +15,12 @@ from pathlib import Path
 from statistics import median
 from string import ascii_uppercase
 from textwrap import fill
-from typing import Any
 
+from bench import tables_service
 from bench.record import RESULTS
+from bench.table_rows import Figures, Row, compared, percent
 
 DOCUMENT = RESULTS.parents[1] / "docs" / "BENCHMARKS.md"
-Figures = Mapping[str, Any]
 HEAD = """\
 # Benchmarks
 
@@ -28,15 +28,6 @@ Written by `./run bench tables` from `bench/results/*.json`. What was learned on
 [bench/NOTES.md](../bench/NOTES.md). Ours and reference are of one run on one machine; ratio is ours divided by the
 reference, unless a table says otherwise.
 """
-
-
-@dataclass(frozen=True)
-class Row:
-    what: str
-    how: str
-    ours: str
-    reference: str
-    ratio: str = "–"
 
 
 @dataclass(frozen=True)
@@ -50,16 +41,6 @@ class Claim:
     rows: Callable[[Figures], Iterable[Row]]
     # What a reader needs to understand the rows.
     note: str
-
-
-def percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
-
-
-def compared(what: str, how: str, ours: float, reference: float, *, unit: str = " s") -> Row:
-    digits = 0 if unit == " MB" else 2
-    said = (f"{value:.{digits}f}{unit}" for value in (ours, reference))
-    return Row(what, how, *said, f"{ours / reference:.2f}")
 
 
 def embedded(figures: Figures) -> Iterable[Row]:
@@ -216,19 +197,6 @@ def speed(figures: Figures) -> Iterable[Row]:
         yield Row(f"{text}, real-time factor", "median", *factors, f"{row['real_time_factor_ratio']:.2f}")
 
 
-def start(figures: Figures) -> Iterable[Row]:
-    how = f"median of {figures['runs']}"
-    yield compared("import app.main", how, figures["import_s"], 1.0)
-    yield Row("to first answer", how, f"{figures['answer_s']:.2f} s", "–")
-    yield Row("nothing compiled yet", how, f"{figures['first_answer_s']:.2f} s", "–")
-
-
-def crash(figures: Figures) -> Iterable[Row]:
-    jobs, once = sum(figures["statuses"].values()), figures["completed_once"]
-    how = f"{sum(figures['killed'].values())} times kill -9"
-    yield Row("completed, each once", how, f"{once}", f"{jobs}", f"{once / jobs:.2f}")
-
-
 def train_speed(figures: Figures) -> Iterable[Row]:
     """Ours by each method beside the reference's full training: it has no other."""
     theirs = figures["reference"]
@@ -334,8 +302,50 @@ CLAIMS = (
         "Reference: GPTTrainer, full; one thread. Aims: 0.67, LoRA 0.4/0.5.",
     ),
     Claim("The embedded voice is quick", "speed", ("speed-int8",), speed, "Reference: kokoro-onnx, in turn."),
-    Claim("The service starts soon", "start", ("start",), start, "On a new data folder."),
-    Claim("No crash loses a job", "crash", ("crash",), crash, "Jobs over HTTP; worker or service killed at random."),
+    Claim("The service starts soon", "start", ("start",), tables_service.start, "On a new data folder."),
+    Claim(
+        "One host holds the weights",
+        "host --xtts FOLDER",
+        ("host",),
+        tables_service.host,
+        "A stream and a job of one voice; XTTS: full-size random weights. References: the aims, one job after another.",
+    ),
+    Claim("RVC is quick", "rvc", ("rvc",), tables_service.rvc, "Reference: infer-rvc-python, one thread."),
+    Claim(
+        "Mixed voices change step by step",
+        "morph",
+        ("morph",),
+        tables_service.morph,
+        "Eleven weights, ResNet34/ERes2Net; reference: the aim.",
+    ),
+    Claim(
+        "Texts are read as people write them",
+        "reading OLD",
+        ("reading",),
+        tables_service.reading,
+        "Everyday texts with numbers, marks and abbreviations; reference: the same voice by the rules of 094bd7e.",
+    ),
+    Claim(
+        "The service answers many at once",
+        "api_load",
+        ("api_load",),
+        tables_service.load,
+        "Clients, service and jobs on the same cores; reference: the aim.",
+    ),
+    Claim(
+        "No crash loses a job, whatever drives and keeps them",
+        "faults",
+        ("faults",),
+        tables_service.faults,
+        "Workers killed at random; reference: the aim, recovery within the lease and 2 s.",
+    ),
+    Claim(
+        "No crash loses a job",
+        "crash",
+        ("crash",),
+        tables_service.crash,
+        "Jobs over HTTP; worker or service killed at random.",
+    ),
 )
 
 

@@ -20,6 +20,7 @@ from app.security.limits import Limits, Rule
 from app.security.permissions import needed_scope
 from app.security.secrets import load_secrets
 from app.security.setup import setup_token
+from bench.servers import Valkey
 
 PASSWORD = "correct horse battery"
 JOB = {"text": "Bom dia.", "source_language": "pt-BR", "mode": "dubbing"}
@@ -250,6 +251,17 @@ def test_every_route_needs_a_scope_or_is_meant_to_be_open(service: Service) -> N
     spoken = ("/xtts/tts_to_audio/", "/tts_to_audio/", "/switch_model", "/api/tts-generate", "/v1/text-to-speech/x")
     assert {needed_scope("POST", path) for path in spoken} == {"speak"}
     assert set(ROLES["listener"]) == {"read", "speak"}
+
+
+def test_services_that_share_redis_share_their_limits(redis: Valkey) -> None:
+    rule, services = Rule("shared", 3, 60), [Limits(redis.url), Limits(redis.url)]
+    left = [services[turn % 2].hit(rule, "ana").remaining for turn in range(3)]
+    assert left == [2, 1, 0] and not any(one.is_degraded for one in services)
+    for one in services:
+        with pytest.raises(Problem) as caught:
+            one.hit(rule, "ana")
+        assert caught.value.code == "too_many_requests"
+        assert one.hit(Rule("other", 3, 60), "ana").remaining >= 1
 
 
 def test_limits_count_for_each_key_and_go_on_without_redis() -> None:
