@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from train.checkpoints import SnapshotPolicy, Snapshots, load_checkpoint, save_checkpoint, snapshots_in
-from train.loop import LoopOptions, fit, schedule
+from train.loop import LoopOptions, Precision, fit, schedule
 from train.progress import NullReporter, Stopped
 from train.trainable import ParameterGroup
 
@@ -188,7 +188,7 @@ def gradients_of(options: LoopOptions, tmp_path: Path) -> Tensor:
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
-def test_gradients_are_shortened_in_their_own_unit(tmp_path: Path, precision: str) -> None:
+def test_gradients_are_shortened_in_their_own_unit(tmp_path: Path, precision: Precision) -> None:
     """By fp16 they are scaled by 65 536 for the backward pass: what is compared with the bound is not."""
     once = replace(OPTIONS, steps=1, precision=precision)
     whole = gradients_of(replace(once, largest_gradient=1e9), tmp_path)
@@ -198,8 +198,8 @@ def test_gradients_are_shortened_in_their_own_unit(tmp_path: Path, precision: st
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
-def test_mixed_precision_learns_what_full_precision_learns(tmp_path: Path, precision: str) -> None:
-    lines = {name: Line() for name in ("fp32", precision)}
+def test_mixed_precision_learns_what_full_precision_learns(tmp_path: Path, precision: Precision) -> None:
+    lines: dict[Precision, Line] = {"fp32": Line(), precision: Line()}
     for name, line in lines.items():
         fit(line, replace(OPTIONS, precision=name), tmp_path / f"{name}.pt", NullReporter())
     full, mixed = lines.values()
