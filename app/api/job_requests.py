@@ -15,6 +15,7 @@ from speech.plan import ConversionAsked, ConversionStep, EngineChoice
 from speech.profiles import QualityProfile
 from speech.request_checks import CHECK_TRIES, MAX_SEED, MOST_CHECK_TRIES
 from speech.synthesis import match_language
+from speech.voices import Voice
 
 RVC = "rvc"  # the converter that the base API names
 RVC_FIELDS = (
@@ -107,6 +108,7 @@ def params_of(services: Services, body: NewJob) -> dict[str, Any]:
         "engine": engine,
         "language": plan.language,
         "voice": voice,
+        **_voice_told(services, plan.voice),
         "parameters": dict(plan.parameters),
         "seed": plan.seed,
         "ref_text": body.ref_text,
@@ -230,6 +232,12 @@ def _voice(services: Services, body: NewJob, engine: str, language: str) -> tupl
     if primary not in voices:
         raise Problem("preset_without_language", preset=name, language=language, choices=sorted(voices))
     return name, voices[primary]
+
+
+def _voice_told(services: Services, voice: Voice) -> dict[str, Any]:
+    """What it was called when the job was asked for; only voices that were made here are described by somebody."""
+    meta = None if voice.is_stock else services.cloning.library().get(voice.voice_id)
+    return {"voice_name": voice.title, "voice_description": meta.description or None if meta else None}
 
 
 def _primary(tag: str) -> str:

@@ -73,6 +73,7 @@ class IntakeJob(JobView):
     ref_text: str | None = None
     input_file: str | None = None
     input_files: list[str] | None = None
+    file_size_input: int | None = None  # of all of them
 
     @classmethod
     def fields_of(cls, job: Job) -> dict[str, Any]:
@@ -175,11 +176,11 @@ class SpeechJob(SoundView):
     quality_profile: str | None = None
     quality_profile_mapped: None = None  # no profile is put in another's place
     parameters: dict[str, float | int | bool] | None = None
-    input_file: str | None = None
-    file_size_input: int | None = None
+    input_file: None = None  # a text comes without one
+    file_size_input: None = None
     seed: int | None = None
-    voice_name: str | None = None
-    voice_description: str | None = None
+    voice_name: str | None = None  # as it was when the job was asked for
+    voice_description: str | None = None  # of a voice that was made here
     enable_rvc: bool = False
     rvc_model_id: str | None = None
     rvc_pitch: int | None = None

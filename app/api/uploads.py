@@ -37,17 +37,18 @@ def add_with_recordings(
         refuse_other_than_sound(recording)
 
     def keep(work: Path) -> dict[str, Any]:
-        names = []
+        names, size = [], 0
         for number, recording in enumerate(recordings, 1):
             name = plain_name(recording.filename)
             folder = work / UPLOADS / str(number)
             folder.mkdir(parents=True)
             with (folder / name).open("xb") as file:
                 shutil.copyfileobj(recording.file, file, 1 << 20)
-            if not (folder / name).stat().st_size:
+            if not (length := (folder / name).stat().st_size):
                 raise SpeechError("audio_empty")
             names.append(name)
-        return params | {"input_files": names}
+            size += length
+        return params | {"input_files": names, "file_size_input": size}
 
     return add_with_files(services, kind, keep, reserves=reserves)
 

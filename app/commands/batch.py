@@ -28,7 +28,10 @@ from app.errors import Problem
 from speech.errors import SpeechError
 from speech.files import write_whole
 
-NOT_MADE_FROM = ("seed", "voice_preset", "tts_engine_requested", "engine_reason", "engines_passed_over")
+NOT_MADE_FROM = (
+    *("seed", "voice_preset", "voice_name", "voice_description"),
+    *("tts_engine_requested", "engine_reason", "engines_passed_over"),
+)
 
 
 @dataclass

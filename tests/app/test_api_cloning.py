@@ -55,6 +55,7 @@ def test_recordings_become_clips_that_can_be_heard(studio: Service, sound: bytes
     job = taken_in(studio, sound, quiet)
     assert (job["kind"], job["mode"], job["status"], job["can_pause"]) == ("intake", "intake", "completed", False)
     assert job["input_files"] == ["1.wav", "2.wav"] and job["source_language"] == "pt-BR"
+    assert job["file_size_input"] == len(sound) + len(quiet)
     result = job["result"]
     assert [(clip["clip_id"], clip["is_usable"], clip["source"]) for clip in result["clips"]] == [
         ("c001", True, "1.wav"),
@@ -103,6 +104,7 @@ def test_clips_become_a_voice_that_is_listed_moved_and_deleted(studio: Service, 
     spoken = {"text": "Bom dia.", "source_language": "pt-BR", "mode": "dubbing_with_clone", "voice_id": "ana2"}
     response = client.post("/jobs", json=spoken | {"tts_engine": "kokoro"})
     assert response.status_code == 202 and response.json()["voice_id"] == "ana2", response.text
+    assert (response.json()["voice_name"], response.json()["voice_description"]) == ("Ana Lúcia", "4")
     assert client.delete("/voices/ana_lucia").json()["voice_id"] == "ana_lucia"
     assert client.get("/voices/ana_lucia").status_code == 404
     assert [path.name for path in tmp_path.glob("import-*")] == []

@@ -170,6 +170,7 @@ def test_a_recording_is_converted_over_http(studio: Service, recording: Path, tm
     assert (job["http"], job["kind"], job["mode"], job["status"]) == (202, "conversion", "conversion", "pending")
     assert (job["voice_id"], job["source_language"], job["pitch"]) == ("pf_dora", "pt-BR", "source")
     assert job["input_file"] == "fala.wav" and job["ref_text"] == "Bom dia a todos. Até amanhã então."
+    assert job["file_size_input"] > 44
     studio.work()
     job = studio.client.get(f"/jobs/{job['id']}").json()
     assert job["status"] == "completed", job

@@ -22,6 +22,9 @@ def code(response) -> tuple[int, str]:
 def test_a_job_goes_from_pending_to_its_sound(service: Service) -> None:
     job = service.add()
     assert (job["status"], job["progress"], job["expires_at"], job["audio_url"]) == ("pending", 0, None, None)
+    named = service.add(voice_id="silence_male")
+    assert (named["voice_name"], named["voice_description"]) == ("Silence, male (for tests)", None)
+    service.client.delete(f"/jobs/{named['id']}")
     service.work()
     done = service.client.get(f"/jobs/{job['id']}").json()
     assert (done["status"], done["progress"], done["tts_engine_used"]) == ("completed", 100, "silence")
