@@ -153,7 +153,7 @@ def stop(services: Wired, language: Language, body: Annotated[OneJob, Depends(bo
 def status(services: Wired, language: Language, job_id: str | None = None) -> TrainingState:
     job = _training(services, job_id) if job_id else _latest(services)
     if job is None:
-        return TrainingState(job=None, **_gpu())
+        return TrainingState(job=None, **_gpu(services))
     rows = services.training.curve(job.params["run"], services.caller)
     metrics = {name: value for row in rows for name, value in row.items() if name != "step"}
     return TrainingState(
@@ -163,7 +163,7 @@ def status(services: Wired, language: Language, job_id: str | None = None) -> Tr
         options=job.params["options"],
         metrics=metrics,
         **_place(services, job, rows[-1]["step"] if rows else None),
-        **_gpu(),
+        **_gpu(services),
     )
 
 
@@ -250,12 +250,15 @@ def _place(services: Services, job: Job, step: int | None) -> dict[str, Any]:
     return done | {"left_s": seconds_left(times, steps - (step or 0))}
 
 
-def _gpu() -> dict[str, Any]:
-    """Figures of the GPU; none where there is no GPU."""
-    from app.tasks.training_estimate import find_gpu
+def _gpu(services: Services) -> dict[str, Any]:
+    """Figures of the first GPU, of this machine or else of the engine hosts; none where there is no GPU."""
+    from app.host.client import HostedSynthesizer
+    from app.observability.gpu import gpus
 
-    gpu = find_gpu()
-    if gpu is None:
+    cards = gpus()
+    if not cards and isinstance(services.synthesizer, HostedSynthesizer):
+        cards = [card for host in services.synthesizer.hosts() for card in host.gpus]
+    if not cards:
         return {}
-    used = {"gpu_memory_used_bytes": gpu.memory_used_bytes, "gpu_memory_bytes": gpu.memory_bytes}
-    return {"gpu": gpu.name, **used, "gpu_temperature_c": gpu.temperature_c}
+    used = {"gpu_memory_used_bytes": cards[0].memory_used_bytes, "gpu_memory_bytes": cards[0].memory_total_bytes}
+    return {"gpu": cards[0].name, **used, "gpu_temperature_c": cards[0].temperature_c}

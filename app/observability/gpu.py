@@ -13,6 +13,7 @@ class Gpu:
     memory_used_bytes: int
     memory_total_bytes: int
     busy: float
+    temperature_c: int | None = None
 
 
 def gpus() -> list[Gpu]:
@@ -38,4 +39,8 @@ def _gpu(index: int) -> Gpu:
     memory = pynvml.nvmlDeviceGetMemoryInfo(handle)
     busy = pynvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100
     name = pynvml.nvmlDeviceGetName(handle)
-    return Gpu(name if isinstance(name, str) else name.decode(), int(memory.used), int(memory.total), busy)
+    try:
+        warmth = int(pynvml.nvmlDeviceGetTemperature(handle, pynvml.NVML_TEMPERATURE_GPU))
+    except pynvml.NVMLError:  # not every card tells it
+        warmth = None
+    return Gpu(name if isinstance(name, str) else name.decode(), int(memory.used), int(memory.total), busy, warmth)

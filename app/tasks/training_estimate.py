@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 import statistics
-import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from app.observability.gpu import gpus
 from app.tasks.training_service import TrainingService
 from speech.engines.memory import available_bytes
 
@@ -17,30 +15,6 @@ if TYPE_CHECKING:
 
 RECENT = 32  # steps whose pace tells how long the rest takes
 CONTEXT_BYTES = 600 << 20  # of the GPU, that CUDA keeps for itself in a process
-
-
-@dataclass(frozen=True)
-class Gpu:
-    """As the driver's own tool tells it, without PyTorch."""
-
-    name: str
-    memory_used_bytes: int
-    memory_bytes: int
-    temperature_c: int | None
-
-
-def find_gpu() -> Gpu | None:
-    """The first GPU; None where there is none."""
-    tool = shutil.which("nvidia-smi")
-    if tool is None:
-        return None
-    query = ["--query-gpu=name,memory.used,memory.total,temperature.gpu", "--format=csv,noheader,nounits"]
-    try:
-        said = subprocess.run([tool, *query], capture_output=True, text=True, timeout=5, check=True).stdout
-        name, used, total, temperature = (part.strip() for part in said.splitlines()[0].split(","))
-        return Gpu(name, int(used) << 20, int(total) << 20, int(temperature) if temperature.isdigit() else None)
-    except (OSError, subprocess.SubprocessError, ValueError, IndexError):
-        return None
 
 
 def estimate_training(service: TrainingService, dataset: str, sections: Mapping[str, Any]) -> Estimate:
@@ -66,8 +40,8 @@ def estimate_training(service: TrainingService, dataset: str, sections: Mapping[
 def _available(device: str) -> int | None:
     if device == "cpu":
         return available_bytes()
-    gpu = find_gpu()
-    return gpu.memory_bytes - gpu.memory_used_bytes - CONTEXT_BYTES if gpu else None
+    cards = gpus()
+    return cards[0].memory_total_bytes - cards[0].memory_used_bytes - CONTEXT_BYTES if cards else None
 
 
 def seconds_left(told_at: Sequence[float], steps_left: int) -> float | None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import nvml_rehearsal
 import pytest
 import torch
 from api_service import Service, running
@@ -14,6 +16,7 @@ from api_service import Service, running
 from app.callers import Caller
 from app.jobs.runner import Worker
 from app.tasks.training import train_model
+from app.tasks.training_estimate import CONTEXT_BYTES
 from app.tasks.training_service import TrainingService
 from bench.xtts_reference import recording
 from speech.audio import Audio, save
@@ -104,6 +107,18 @@ def test_a_training_runs_and_leaves_checkpoints(trainings: Trainings) -> None:
     assert trainings.send("DELETE", f"/checkpoints/{other}", 200)["name"] == other
     assert [one["name"] for one in trainings.get("/checkpoints", run=run)] == [best]
     assert trainings.send("DELETE", f"/checkpoints/{best}", 200)["name"] == best
+
+
+def test_the_card_is_told_where_there_is_one(trainings: Trainings, monkeypatch: pytest.MonkeyPatch) -> None:
+    without = trainings.get("/status")
+    assert without["gpu"] is None and without["gpu_memory_bytes"] is None
+    monkeypatch.setitem(sys.modules, "pynvml", nvml_rehearsal)
+    card = trainings.get("/status")
+    assert (card["gpu"], card["gpu_temperature_c"]) == ("NVIDIA H200", 61)
+    assert (card["gpu_memory_used_bytes"], card["gpu_memory_bytes"]) == (10 << 30, 140 << 30)
+    asked = START | {"options": {"run": {"device": "cuda"}}}
+    needed = trainings.send("POST", "/estimate", 200, **asked)
+    assert needed["available_bytes"] == (130 << 30) - CONTEXT_BYTES
 
 
 def test_how_a_training_goes_is_told(trainings: Trainings) -> None:

@@ -95,6 +95,9 @@ def test_use_is_told_after_the_jobs_are_gone(service: Service) -> None:
     assert {"language", "voices", "cloned"} == set(languages[0])
     assert UsageStore(services.database, Caller("stranger")).by("engine") == []
     assert service.client.get("/analytics/jobs-per-day?days=0").status_code == 422
+    for name in ("engines-usage", "voices-by-language", "profiles-usage", "rvc-usage"):
+        refused = service.client.get(f"/analytics/{name}?engine=silence")
+        assert (refused.status_code, refused.json()["code"]) == (422, "invalid_request"), name
 
 
 def test_alive_and_ready(service: Service) -> None:
