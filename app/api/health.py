@@ -15,6 +15,7 @@ from app.api.queries import known_query
 from app.api.services import Services, Wired
 from app.host.client import HostedSynthesizer, HostState
 from app.host.memory import proportional_bytes
+from app.jobs.presence import why_away, workers_of
 from app.observability.metrics import CONTENT_TYPE
 from app.texts import render
 from speech.engines.base import ConverterInfo, EngineInfo
@@ -40,6 +41,7 @@ class DiskCheck(Check):
 
 class Checks(BaseModel):
     database: Check
+    redis: Check
     disk: DiskCheck
     workers: Check
     engine: Check
@@ -111,12 +113,18 @@ class EnginesHealth(BaseModel):
     hosts: list[HostView]
 
 
-@router.get("/health", summary="Database, disk, workers and the default engine", responses={503: {"model": Health}})
+@router.get(
+    "/health", summary="Database, Redis, disk, workers and the default engine", responses={503: {"model": Health}}
+)
 def health(services: Wired, response: Response) -> Health:
     checks = Checks(
-        database=_database(services), disk=_disk(services), workers=_workers(services), engine=_engine(services)
+        database=_database(services),
+        redis=_redis(services),
+        disk=_disk(services),
+        workers=_workers(services),
+        engine=_engine(services),
     )
-    levels = [checks.database.status, checks.disk.status, checks.workers.status, checks.engine.status]
+    levels: list[Level] = [getattr(checks, name).status for name in Checks.model_fields]
     status: Status = STATUS_OF[_worst(levels)]
     response.status_code = 503 if status == "unhealthy" else 200
     return Health(status=status, version=VERSION, checks=checks)
@@ -224,15 +232,36 @@ def _disk(services: Services) -> DiskCheck:
     return DiskCheck(status=level, detail=detail, free_percent=round(free, 1), free_bytes=usage.free)
 
 
+def _redis(services: Services) -> Check:
+    """Without it limits count in each process alone, and jobs that Celery gives out wait."""
+    settings = services.settings
+    if not settings.redis_url:
+        return Check(status="ok", detail="not used (PAPAGAIO_REDIS_URL is empty)")
+    why = why_away(settings.redis_url)
+    if not why:
+        return Check(status="ok", detail="answers")
+    return Check(status="fail" if settings.jobs == "celery" else "warn", detail=why)
+
+
 def _workers(services: Services) -> Check:
     wanted = services.settings.workers
     if wanted == 0:
-        return Check(
-            status="warn", detail="this service keeps no worker (PAPAGAIO_WORKERS=0); others must run the jobs"
-        )
+        return _workers_elsewhere(services)
     running = len(services.driver.processes("cpu")) if services.driver else 0
     level: Level = "ok" if running == wanted else "warn" if running else "fail"
     return Check(status=level, detail=f"{running} of {wanted} running")
+
+
+def _workers_elsewhere(services: Services) -> Check:
+    settings = services.settings
+    detail = "this service keeps no worker (PAPAGAIO_WORKERS=0)"
+    if settings.jobs != "celery":  # nobody says who else looks into the table
+        return Check(status="warn", detail=f"{detail}; others must run the jobs")
+    count = workers_of(settings.redis_url, "cpu")
+    if count:
+        return Check(status="ok", detail=f"{detail}; {count} running elsewhere")
+    known = "Redis, which knows of the others, does not answer" if count is None else "and none runs elsewhere"
+    return Check(status="warn", detail=f"{detail}; {known}")
 
 
 def _engine(services: Services) -> Check:

@@ -26,6 +26,7 @@ from app.jobs.claim import runnable
 from app.jobs.embedded import STOP_GRACE_S, take
 from app.jobs.expiry import Sweeps
 from app.jobs.kinds import QUEUES
+from app.jobs.presence import Presence
 from app.jobs.station import Station
 from app.jobs.supervisor import WorkerProcesses
 from app.settings import Settings
@@ -179,9 +180,11 @@ class CeleryDriver:
         self._settings = settings
         counts = {name: queue.processes(settings) for name, queue in QUEUES.items()}
         self._keeps_workers = any(counts.values())
+        prefix = worker_prefix()
         self._workers = WorkerProcesses(
-            settings.model_dump(mode="json"), database, files, counts, entry, tasks_path, worker_prefix()
+            settings.model_dump(mode="json"), database, files, counts, entry, tasks_path, prefix
         )
+        self._presence = Presence(settings.redis_url, prefix, counts, self._workers.count)
         self._station = Station(settings, database, files, self._workers, others_grace_s=OTHERS_GRACE_S)
         self._sweeps = Sweeps(database, files)
         self._publisher = Publisher(settings, database)
@@ -192,10 +195,13 @@ class CeleryDriver:
         self._lock = take(self._settings) if self._keeps_workers else None
         self._station.start(self._sweeps.when_due)
         self._publisher.start()
+        if self._keeps_workers:
+            self._presence.start()
 
     def stop(self, grace_s: float = STOP_GRACE_S) -> None:
         """Ask the workers to end, kill those that have not after `grace_s` seconds."""
         self._publisher.stop()
+        self._presence.stop()
         self._station.stop(grace_s)
         if self._lock is not None:
             self._lock.close()
@@ -215,12 +221,16 @@ def kept(settings: Settings, queue: str, entry: str) -> Iterator[None]:
     database, files = Database(settings.url), Files(settings.data_dir / "jobs")
     counts = {queue: max(1, QUEUES[queue].processes(settings))}
     document = settings.model_dump(mode="json")
-    workers = WorkerProcesses(document, database, files, counts, entry, "app.tasks:table", worker_prefix())
+    prefix = worker_prefix()
+    workers = WorkerProcesses(document, database, files, counts, entry, "app.tasks:table", prefix)
     station = Station(settings, database, files, workers, listening=True)
+    presence = Presence(settings.redis_url, prefix, counts, workers.count)
     station.start()
+    presence.start()
     try:
         yield
     finally:
+        presence.stop()
         station.stop(STOP_GRACE_S)
         database.close()
 

@@ -81,6 +81,10 @@ class WorkerProcesses:
         found = [(place.worker_id, place.process) for place in self.of(queue)]
         return {worker_id: process.pid for worker_id, process in found if process is not None and process.pid}
 
+    def count(self, queue: str) -> int:
+        """Of the processes of a queue that run."""
+        return len(self.running(queue))
+
     def spawn(self, place: Place) -> None:
         place.worker_id = f"{self._prefix}{secrets.token_hex(4)}"
         arguments = (self._entry, self._settings, place.worker_id, self._tasks_path, place.queue, place.index)

@@ -50,6 +50,7 @@ def test_health_is_degraded_without_workers_and_fails_without_weights(tmp_path) 
         response = service.client.get("/health")
         assert (response.status_code, response.json()["status"]) == (200, "degraded")
         assert response.json()["checks"]["workers"]["status"] == "warn"
+        assert response.json()["checks"]["redis"]["detail"].startswith("not used")
     with running(tmp_path / "b", default_engine="kokoro") as service:
         response = service.client.get("/health")
         assert (response.status_code, response.json()["status"]) == (503, "unhealthy")

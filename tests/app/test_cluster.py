@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from api_service import BASE_URL, SILENCE, settings_in
+from api_service import BASE_URL, SILENCE, running, settings_in
 from fastapi.testclient import TestClient
 from waiting import wait_for
 
@@ -61,6 +61,8 @@ def test_a_service_without_workers_speaks_by_a_worker_elsewhere(
     app = create_app(settings, supervised=True)
     with TestClient(app, base_url=BASE_URL) as client:
         job_id = client.post("/jobs", json=BODY).json()["id"]  # nobody is there yet
+        health = client.get("/health").json()
+        assert health["status"] == "degraded" and "none runs elsewhere" in health["checks"]["workers"]["detail"]
         with worker({**shared, **own}, "--queue", "cpu", "--listen", f"127.0.0.1:{port}"):
             wait_for(lambda: client.get(f"/jobs/{job_id}").json()["status"] == "completed")
             job = app.state.services.jobs.get(job_id)
@@ -74,6 +76,20 @@ def test_a_service_without_workers_speaks_by_a_worker_elsewhere(
             assert spoken.status_code == 200, spoken.text
             hosts = client.get("/health/engines").json()["hosts"]
             assert [host["answers"] for host in hosts] == [True] and hosts[0]["loaded"] == ["silence"]
+            wait_for(lambda: client.get("/health").json()["status"] == "healthy")
+            checks = client.get("/health").json()["checks"]
+            assert "1 running elsewhere" in checks["workers"]["detail"] and checks["redis"]["detail"] == "answers"
+        assert client.get("/health").json()["checks"]["workers"]["status"] == "warn"  # it says that it leaves
+        redis.kill()
+        health = client.get("/health")
+        assert (health.status_code, health.json()["checks"]["redis"]["status"]) == (503, "fail")
+        redis.start()
+
+
+def test_limits_without_their_redis_are_said(tmp_path: Path) -> None:
+    with running(tmp_path, redis_url=f"redis://127.0.0.1:{free_port()}/0") as service:
+        body = service.client.get("/health").json()
+        assert (body["status"], body["checks"]["redis"]["status"]) == ("degraded", "warn")
 
 
 def test_celery_without_redis_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
