@@ -1,15 +1,13 @@
 """What `deploy/` and the compose file say, read by the programs that they are for, as far as those can be had.
 
-Docker, Grafana, Loki and Alloy do not run here: `docs/OPERATIONS.md` says so. Debian has Prometheus and nginx; where
-they are not installed the test is skipped, and it fails where PAPAGAIO_REQUIRE_PROGRAMS=1.
+Docker, Grafana, Loki and Alloy do not run here: `docs/OPERATIONS.md` says so. Debian has Prometheus and nginx
+(`programs.py`).
 """
 
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -24,6 +22,7 @@ from urllib.request import Request, urlopen
 import pytest
 import yaml
 from api_service import Service, settings_in
+from programs import program
 from waiting import wait_for
 
 from app.jobs.kinds import QUEUES
@@ -36,16 +35,6 @@ COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text
 BIN = Path(sys.executable).parent
 # Lines that only a machine with a card has.
 OF_CARDS = "papagaio_gpu_"
-
-
-def program(name: str) -> str:
-    found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/bin")
-    if found is None:
-        reason = f"no {name}: apt-get install {'nginx-light' if name == 'nginx' else 'prometheus'}"
-        if os.environ.get("PAPAGAIO_REQUIRE_PROGRAMS") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return found
 
 
 def passes(*command: str) -> None:
@@ -85,7 +74,7 @@ def test_the_compose_file_keeps_the_compose_specification() -> None:
 def test_the_compose_file_names_what_there_is() -> None:
     services = COMPOSE["services"]
     profiles = {profile for service in services.values() for profile in service["profiles"]}
-    assert profiles == {"single", "cluster", "monitoring", "tls"}
+    assert profiles == {"single", "cluster", "monitoring", "tls", "scan"}
     fields = {f"PAPAGAIO_{name.upper()}" for name in Settings.model_fields}
     own = {name: service for name, service in services.items() if service["image"].startswith("${IMAGE")}
     assert {"single", "web", "speech", "train", "intake", "dataset"} == set(own)
@@ -104,6 +93,16 @@ def test_services_that_must_talk_share_a_profile_or_come_beside_one() -> None:
     for name, service in COMPOSE["services"].items():
         for needed in service.get("depends_on", ()):
             assert set(service["profiles"]) <= set(COMPOSE["services"][needed]["profiles"]), name
+
+
+def test_uploads_are_looked_through_by_the_profile_scan() -> None:
+    services = COMPOSE["services"]
+    scanner = services["clamav"]
+    assert scanner["profiles"] == ["scan"] and scanner["healthcheck"]["test"]
+    for name in ("single", "web"):
+        told = services[name]["environment"]
+        assert told["PAPAGAIO_CLAMAV"] == "${CLAMAV:-off}"
+        assert told["PAPAGAIO_CLAMAV_ADDRESS"] == "${CLAMAV_ADDRESS:-clamav:3310}"
 
 
 def test_prometheus_reads_its_configuration_and_its_alerts_fire() -> None:
