@@ -261,6 +261,11 @@ def test_cloned_voices_are_marked_exported_imported_and_deleted(
     path = tmp_path / "rita.safetensors"
     download.value.save_as(path)
     assert 0 < path.stat().st_size <= 10_000_000
+    with page.expect_download() as download:
+        card.locator("[data-export-json]").click()
+    assert download.value.suggested_filename == "rita.json"
+    document = json.loads(Path(download.value.path()).read_text(encoding="utf-8"))
+    assert document["voice"]["voice_id"] == "rita" and str(tmp_path) not in json.dumps(document)
     page.set_input_files("#voice-file", path)
     expect(page.locator(".import-part [role=alert]")).to_contain_text("rita")
     faults.expect("409 POST /voices/import")

@@ -65,3 +65,13 @@ def test_the_list_is_had_as_a_table(page: Page, jobs: list[str]) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     page.check(f"tr[data-job-id={jobs[0]}] input[type=checkbox]")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_the_log_of_a_job_is_had(page: Page, jobs: list[str]) -> None:
+    link = page.locator(f"tr[data-job-id={jobs[0]}] [data-action=log]")
+    expect(link).to_have_attribute("aria-label", PT["page.job.log"])
+    with page.expect_download() as waiting:
+        link.click()
+    assert waiting.value.suggested_filename == f"{jobs[0]}.txt"
+    kinds = [line.split()[1] for line in Path(waiting.value.path()).read_text(encoding="utf-8").splitlines()]
+    assert kinds[0] == "job.created" and kinds[-1] == "job.completed"

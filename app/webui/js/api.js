@@ -146,6 +146,8 @@ export function createApi({ language, unreachable, fetch = globalThis.fetch.bind
     streamJob: (jobId, signal) => send(`${job(jobId)}/stream`, { signal }),
     /** @param {string} jobId @param {string} format @returns {string} */
     downloadUrl: (jobId, format) => url(`${job(jobId)}/download`, { format }),
+    /** What happened to it, as text. @param {string} jobId @returns {string} */
+    logUrl: (jobId) => `${job(jobId)}/log`,
     ...cloning(json, post),
   };
 }
@@ -201,8 +203,8 @@ function cloning(json, post) {
     voiceSampleUrl: (voiceId, query) => url(`${voice(voiceId)}/sample`, query),
     /** What was kept of a voice's making. @param {string} voiceId @param {string} name @returns {string} */
     keptSampleUrl: (voiceId, name) => `${voice(voiceId)}/samples/${encodeURIComponent(name)}`,
-    /** @param {string} voiceId @returns {string} */
-    voiceExportUrl: (voiceId) => `${voice(voiceId)}/export`,
+    /** @param {string} voiceId @param {"file" | "json"} format @returns {string} */
+    voiceExportUrl: (voiceId, format) => url(`${voice(voiceId)}/export`, { format }),
     /** @param {FormData} form */
     importVoice: (form) => post("/voices/import", form),
     /** @param {string} voiceId */

@@ -72,15 +72,16 @@ function actions(app, wizard, voice) {
   const button = (/** @type {string} */ style, /** @type {string} */ name, /** @type {() => void} */ click, /** @type {string} */ text) =>
     html`<button type="button" class="btn btn-sm ${style}" data-voice=${name} @click=${click}>${text}</button>`;
   return html`<div class="action-row start">
-    ${button("btn-primary", "use", () => app.go("speak", { voice: voice.id }), texts.t("page.voices.use"))} ${exportLink(app, voice)}
+    ${button("btn-primary", "use", () => app.go("speak", { voice: voice.id }), texts.t("page.voices.use"))} ${exportLinks(app, voice)}
     ${button("btn-quiet", "delete", drop, texts.t("page.voices.delete"))}
     ${button("btn-quiet", "another", wizard.restart, texts.t("page.clone.restart"))}
   </div>`;
 }
 
-/** @param {import("../app.js").App} app @param {{ id: string }} voice */
-export function exportLink({ api, texts }, voice) {
-  return html`<a class="btn btn-sm btn-quiet" href=${api.voiceExportUrl(voice.id)} download="${voice.id}.safetensors" data-export=${voice.id}>${icon("download")}${texts.t("page.voices.export")}</a>`;
+/** The voice's file, and the same in a document. @param {import("../app.js").App} app @param {{ id: string }} voice */
+export function exportLinks({ api, texts }, voice) {
+  return html`<a class="btn btn-sm btn-quiet" href=${api.voiceExportUrl(voice.id, "file")} download="${voice.id}.safetensors" data-export=${voice.id}>${icon("download")}${texts.t("page.voices.export")}</a>
+    <a class="btn btn-sm btn-quiet" href=${api.voiceExportUrl(voice.id, "json")} download="${voice.id}.json" data-export-json=${voice.id}>${icon("download")}${texts.t("page.voices.export_json")}</a>`;
 }
 
 /** Asks first; whether it is gone now. @param {import("../app.js").App} app @param {{ id: string, title: string }} voice */

@@ -175,6 +175,7 @@ function actions(app, job, act) {
     ${SHOWN_BY_CLONE.includes(job.kind) ? button("open", "clone", () => go("clone", { job: job.id })) : nothing}
     ${isDone ? html`${button(isOn ? "stop" : "play", isOn ? "stop" : "play", toggle)} ${downloadMenu(app, job)}` : nothing}
     ${hasEnded(job) ? nothing : button("cancel", "cross", () => cancel(app, job, act))}
+    <a class="btn btn-sm btn-quiet" href=${api.logUrl(job.id)} download="${job.id}.txt" title=${texts.t("page.job.log")} aria-label=${texts.t("page.job.log")} data-action="log">${icon("log")}</a>
     ${job.kind === SPEECH ? button("reuse", "reuse", () => reuse(app, job)) : nothing}
     ${hasEnded(job) || job.status === "pending" ? button("delete", "trash", (event) => remove(app, job, act, event.currentTarget)) : nothing}
   </div>`;

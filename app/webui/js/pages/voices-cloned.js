@@ -4,7 +4,7 @@ import { icon } from "../icons.js";
 import { html, nothing } from "../lit.js";
 import { alert as failure } from "../widgets/states.js";
 import { toast } from "../widgets/toast.js";
-import { deleteVoice, exportLink } from "./clone-report.js";
+import { deleteVoice, exportLinks } from "./clone-report.js";
 import { consentLine } from "./consent.js";
 import { shareVoice } from "./voices-share.js";
 
@@ -23,7 +23,7 @@ export function clonedPart(app, voice, load) {
     ${consentLine(texts, voice.consent)}
     <div class="action-row start">
       <button type="button" class="btn btn-sm btn-quiet" data-report=${voice.id} @click=${() => go("clone", { voice: voice.id })}>${texts.t("page.voices.report")}</button>
-      ${exportLink(app, voice)}
+      ${exportLinks(app, voice)}
       <button type="button" class="btn btn-sm btn-quiet" data-share=${voice.id} @click=${() => shareVoice(app, voice)}>${texts.t("page.voices.share")}</button>
       <button type="button" class="btn btn-sm btn-quiet" data-delete=${voice.id} @click=${drop}>${icon("trash")}${texts.t("page.voices.delete")}</button>
     </div>
