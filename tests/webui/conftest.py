@@ -141,6 +141,15 @@ def clone_page(rehearsing: str, browser: Browser, faults: Faults) -> Iterator[Pa
 
 
 @pytest.fixture
+def reaching_page(style_dir: Path, tmp_path: Path, browser: Browser, faults: Faults) -> Iterator[Page]:
+    """The Speak page of a service whose links may lead to this machine."""
+    more = {"PAPAGAIO_FETCH_PRIVATE_HOSTS": '["127.0.0.1"]'}
+    with _serving(["-m", "app.cli", "serve"], style_dir, tmp_path, **more) as address:
+        with opened(browser, address, faults, "/webui") as page:
+            yield page
+
+
+@pytest.fixture
 def xtts_page(style_dir: Path, xtts_tiny: Path, tmp_path: Path, browser: Browser, faults: Faults) -> Iterator[Page]:
     """The Speak page of a service with XTTS on random weights that stop soon."""
     from xtts_brief import write_brief

@@ -7,11 +7,21 @@ import { createView } from "../view.js";
 import { createGallery } from "./gallery.js";
 import { hasEnded } from "./job-view.js";
 import { watchJob } from "./job-watch.js";
+import { ratingPart, sendRating } from "./rating.js";
 import { jobProgress } from "../widgets/job.js";
+import { options } from "../widgets/field.js";
 import { alert } from "../widgets/states.js";
 import { createTable } from "../widgets/table.js";
 
 const MODELS = "/rvc/models";
+// Name, largest value, step and default of what only RVC takes; all begin at 0.
+const NUMBERS = /** @type {const} */ ([
+  ["index_rate", 1, 0.05, 0.75],
+  ["filter_radius", 7, 1, 3],
+  ["rms_mix_rate", 1, 0.05, 0.25],
+  ["protect", 0.5, 0.01, 0.33],
+]);
+const METHODS = ["fcpe", "rmvpe", "crepe", "harvest", "dio", "pm"];
 
 /** @type {(root: HTMLElement, app: import("../app.js").App, route: import("../router.js").Route) => () => void} */
 export function mount(root, app) {
@@ -25,7 +35,7 @@ export function mount(root, app) {
 /** @param {HTMLElement} root @param {import("../app.js").App} app @param {{ studio: import("../catalog.js").Catalog, models: any[] }} data */
 function show(root, app, data) {
   const { api, texts } = app;
-  const known = { models: data.models, error: "", sent: /** @type {number | null} */ (null), job: /** @type {any} */ (null), source: "" };
+  const known = { models: data.models, chosen: "", error: "", sent: /** @type {number | null} */ (null), job: /** @type {any} */ (null), source: "" };
   let unwatch = () => {};
   const change = (/** @type {Partial<typeof known>} */ values) => {
     Object.assign(known, values);
@@ -54,8 +64,6 @@ function show(root, app, data) {
   const convert = async (/** @type {any} */ event) => {
     event.preventDefault();
     const form = new FormData(event.target);
-    const isModel = known.models.some(({ id }) => id === form.get("voice_id"));
-    if (!isModel) form.delete("pitch");
     form.append("language", texts.language());
     URL.revokeObjectURL(known.source);
     known.source = URL.createObjectURL(/** @type {File} */ (form.get("file")));
@@ -71,6 +79,8 @@ function show(root, app, data) {
   const actions = {
     check: (/** @type {any} */ model) => tried(() => api.post(`${MODELS}/${model.id}/validate`)),
     remove: (/** @type {any} */ model) => tried(() => api.remove(`${MODELS}/${model.id}`)),
+    rate: (/** @type {any} */ model, /** @type {number} */ stars, /** @type {string} */ review) =>
+      tried(() => sendRating(app, `${MODELS}/${model.id}`, stars, review)),
     hear: (/** @type {any} */ model) =>
       app.sound.play({ key: model.id, title: model.name, src: `${MODELS}/${model.id}/preview` }).catch(failed),
   };
@@ -80,7 +90,7 @@ function show(root, app, data) {
   const view = createView(
     root,
     () => html`<h1>${texts.t("page.nav.convert")}</h1>
-      ${known.error ? alert(known.error) : nothing} ${convertForm(texts, data.studio, known.models, convert)} ${result(app, known)}
+      ${known.error ? alert(known.error) : nothing} ${convertForm(texts, data.studio, known, { convert, choose: (chosen) => change({ chosen }) })} ${result(app, known)}
       <h2>${texts.t("page.convert.models")}</h2>
       <p>${texts.t("page.convert.about")}</p>
       ${addForm(texts, known.sent, add)} ${table.draw(known.models)} ${gallery.draw()}`,
@@ -93,9 +103,15 @@ function show(root, app, data) {
   };
 }
 
-/** @param {import("../texts.js").Texts} texts @param {import("../catalog.js").Catalog} studio @param {any[]} models @param {(event: any) => void} convert */
-function convertForm(texts, studio, models, convert) {
+/**
+ * @param {import("../texts.js").Texts} texts @param {import("../catalog.js").Catalog} studio
+ * @param {{ models: any[], chosen: string }} known
+ * @param {{ convert: (event: any) => void, choose: (voiceId: string) => void }} actions
+ */
+function convertForm(texts, studio, { models, chosen }, { convert, choose }) {
   const voices = studio.voices.filter(({ converters }) => converters?.length);
+  const pairs = /** @type {[string, string][]} */ ([...models.map(({ id, name }) => [id, `${name} (RVC)`]), ...voices.map(({ id, title }) => [id, title])]);
+  const voice = pairs.some(([id]) => id === chosen) ? chosen : (pairs[0]?.[0] ?? "");
   return html`<form class="card card-body field-row" id="convert-form" @submit=${convert}>
     <div class="col-sm">
       <label for="convert-file" class="form-label">${texts.t("page.convert.recording")}</label>
@@ -103,17 +119,35 @@ function convertForm(texts, studio, models, convert) {
     </div>
     <div class="col-sm">
       <label for="convert-voice" class="form-label">${texts.t("page.convert.voice")}</label>
-      <select id="convert-voice" name="voice_id" class="form-select">
-        ${models.map(({ id, name }) => html`<option value=${id}>${name} (RVC)</option>`)}
-        ${voices.map(({ id, title }) => html`<option value=${id}>${title}</option>`)}
+      <select id="convert-voice" name="voice_id" class="form-select" @change=${(/** @type {any} */ event) => choose(event.target.value)}>
+        ${options(pairs, voice)}
       </select>
     </div>
-    <div class="col-sm">
+    ${models.some(({ id }) => id === voice) ? modelFields(texts) : nothing}
+    <div class="col-sm-auto"><button type="submit" class="btn btn-primary">${icon("convert")}${texts.t("page.convert.go")}</button></div>
+  </form>`;
+}
+
+/** What a model of RVC takes beside the recording. @param {import("../texts.js").Texts} texts */
+function modelFields(texts) {
+  const number = (/** @type {typeof NUMBERS[number]} */ [name, most, step, value]) => html`<div class="col-sm">
+    <label for="convert-${name}" class="form-label">${texts.t(`page.convert.${name}`)}</label>
+    <input id="convert-${name}" name=${name} type="number" min="0" max=${most} step=${step} value=${value} class="form-control" />
+  </div>`;
+  return html`<div class="col-sm">
       <label for="convert-pitch" class="form-label">${texts.t("page.convert.pitch")}</label>
       <input id="convert-pitch" name="pitch" type="number" min="-12" max="12" step="1" value="0" class="form-control" />
     </div>
-    <div class="col-sm-auto"><button type="submit" class="btn btn-primary">${icon("convert")}${texts.t("page.convert.go")}</button></div>
-  </form>`;
+    <details>
+      <summary>${texts.t("page.convert.more")}</summary>
+      <div class="field-row">
+        ${NUMBERS.map(number)}
+        <div class="col-sm">
+          <label for="convert-f0_method" class="form-label">${texts.t("page.convert.f0_method")}</label>
+          <select id="convert-f0_method" name="f0_method" class="form-select">${METHODS.map((name) => html`<option value=${name}>${name}</option>`)}</select>
+        </div>
+      </div>
+    </details>`;
 }
 
 /** The recording and what it became, to be heard one after the other. @param {import("../app.js").App} app @param {{ job: any, source: string }} known */
@@ -139,6 +173,10 @@ function addForm(texts, sent, add) {
       <label for="rvc-name" class="form-label">${texts.t("page.convert.name")}</label>
       <input id="rvc-name" name="name" maxlength="100" class="form-control" required />
     </div>
+    <div class="col-sm">
+      <label for="rvc-description" class="form-label">${texts.t("page.convert.description")}</label>
+      <input id="rvc-description" name="description" maxlength="500" class="form-control" />
+    </div>
     ${file("pth_file", ".pth", true)} ${file("index_file", ".index", false)}
     <div class="col-sm-auto">
       <button type="submit" class="btn btn-primary" ?disabled=${sent !== null}>${icon("upload")}${texts.t("page.convert.add")}</button>
@@ -147,7 +185,10 @@ function addForm(texts, sent, add) {
   </form>`;
 }
 
-/** @param {import("../texts.js").Texts} texts @param {Record<"check" | "remove" | "hear", (model: any) => unknown>} actions */
+/**
+ * @param {import("../texts.js").Texts} texts
+ * @param {Record<"check" | "remove" | "hear", (model: any) => unknown> & { rate: (model: any, stars: number, review: string) => unknown }} actions
+ */
 function tableOf(texts, actions) {
   const head = (/** @type {string} */ name) => texts.t(`page.convert.${name}`);
   const button = (/** @type {any} */ model, /** @type {string} */ drawing, /** @type {string} */ label, /** @type {(model: any) => unknown} */ act) =>
@@ -161,9 +202,15 @@ function tableOf(texts, actions) {
     matches: (/** @type {any} */ { name }, /** @type {readonly string[]} */ words) => words.every((word) => name.toLowerCase().includes(word)),
     pageSize: 20,
     columns: [
-      { name: "name", title: head("name"), cell: (/** @type {any} */ m) => m.name, sortBy: (/** @type {any} */ m) => m.name },
+      { name: "name", title: head("name"), cell: (/** @type {any} */ m) => html`${m.name}${m.description ? html`<br /><span class="fine">${m.description}</span>` : nothing}`, sortBy: (/** @type {any} */ m) => m.name },
       { name: "kind", title: head("kind"), cell: (/** @type {any} */ m) => `${m.version}, ${texts.number(m.sample_rate / 1000)} kHz, ${texts.number(m.file_size_mb)} MB` },
       { name: "verdict", title: head("verdict"), cell: verdict },
+      {
+        name: "rating",
+        title: texts.t("page.gallery.rating"),
+        cell: (/** @type {any} */ m) => ratingPart(texts, m, (stars, review) => actions.rate(m, stars, review)),
+        sortBy: (/** @type {any} */ m) => m.rating ?? 0,
+      },
       { name: "uses", title: head("uses"), cell: (/** @type {any} */ m) => texts.number(m.usage_count), sortBy: (/** @type {any} */ m) => m.usage_count },
     ],
     actions: (/** @type {any} */ model) =>

@@ -6,9 +6,9 @@ import { jobProgress } from "../widgets/job.js";
 import { alert } from "../widgets/states.js";
 import { hasEnded } from "./job-view.js";
 import { watchJob } from "./job-watch.js";
+import { ratingPart, sendRating } from "./rating.js";
 
 const GALLERY = "/rvc/gallery";
-const STARS = [1, 2, 3, 4, 5];
 
 /**
  * A part of a page, loaded when it is drawn first.
@@ -50,12 +50,8 @@ export function createGallery(app, redraw, brought) {
       failed(error);
     }
   };
-  const rate = (/** @type {any} */ one, /** @type {number} */ stars) =>
-    tried(() => {
-      const headers = { "Content-Type": "application/json" };
-      const body = JSON.stringify({ stars, ...(one.review ? { review: one.review } : {}) });
-      return api.send(`${route(one)}/rating`, { method: "PUT", headers, body });
-    });
+  const rate = (/** @type {any} */ one, /** @type {number} */ stars, /** @type {string} */ review) =>
+    tried(() => sendRating(app, route(one), stars, review));
   const hear = (/** @type {any} */ one) => app.sound.play({ key: route(one), title: one.name, src: `${route(one)}/sample` }).catch(failed);
   void load().catch(failed);
 
@@ -64,7 +60,11 @@ export function createGallery(app, redraw, brought) {
     draw: () => html`<h2>${texts.t("page.gallery.title")}</h2>
       <p>${texts.t("page.gallery.about")}</p>
       ${known.error ? alert(known.error) : nothing} ${addForm(texts, add)} ${status(texts, known.job)}
-      ${known.galleries.map((one) => gallery(texts, one, () => tried(() => api.remove(`${GALLERY}/${one.id}`))))}
+      ${known.galleries.map((one) =>
+        gallery(texts, one, {
+          refresh: () => tried(() => api.post(`${GALLERY}/${one.id}/refresh`)),
+          remove: () => tried(() => api.remove(`${GALLERY}/${one.id}`)),
+        }))}
       ${known.models.map((one) => card(texts, one, { bring, rate, hear }))}`,
   };
 }
@@ -91,21 +91,21 @@ function addForm(texts, add) {
   </form>`;
 }
 
-/** @param {import("../texts.js").Texts} texts @param {any} one @param {() => void} remove */
-function gallery(texts, one, remove) {
+/** One that came as a file has no address to be fetched from. @param {import("../texts.js").Texts} texts @param {any} one @param {Record<"refresh" | "remove", () => unknown>} actions */
+function gallery(texts, one, { refresh, remove }) {
+  const button = (/** @type {string} */ label, /** @type {string} */ drawing, /** @type {() => unknown} */ act) =>
+    html`<button type="button" class="btn btn-sm btn-quiet" title=${label} aria-label="${label}: ${one.title}" @click=${act}>${icon(drawing)}</button>`;
   return html`<p>
     <strong>${one.title}</strong> <span class="fine">${one.url ?? ""} ${texts.t("page.gallery.count", { count: one.models })}</span>
-    <button type="button" class="btn btn-sm btn-quiet" aria-label="${texts.t("page.gallery.forget")}: ${one.title}" @click=${remove}>${icon("trash")}</button>
+    ${one.url ? button(texts.t("page.gallery.refresh"), "reuse", refresh) : nothing} ${button(texts.t("page.gallery.forget"), "trash", remove)}
   </p>`;
 }
 
 /**
  * @param {import("../texts.js").Texts} texts @param {any} one
- * @param {{ bring: (one: any) => unknown, rate: (one: any, stars: number) => unknown, hear: (one: any) => unknown }} actions
+ * @param {{ bring: (one: any) => unknown, rate: (one: any, stars: number, review: string) => unknown, hear: (one: any) => unknown }} actions
  */
 function card(texts, one, { bring, rate, hear }) {
-  const stars = (/** @type {number} */ count) => html`<button type="button" class="btn btn-sm btn-quiet" aria-pressed=${count === one.rating}
-    aria-label="${texts.t("page.gallery.stars", { count })}: ${one.name}" @click=${() => rate(one, count)}>${count}</button>`;
   const licence = one.licence_url ? html`<a href=${one.licence_url} rel="noopener noreferrer">${one.licence}</a>` : one.licence;
   return html`<div class="card card-body" data-gallery-item=${one.item_id}>
     <p><strong>${one.name}</strong> ${one.description}</p>
@@ -115,7 +115,7 @@ function card(texts, one, { bring, rate, hear }) {
       ${one.model_id
         ? html`<span>${icon("check")}${texts.t("page.gallery.here")}</span>`
         : html`<button type="button" class="btn btn-sm btn-primary" @click=${() => bring(one)}>${icon("download")}${texts.t("page.gallery.bring", { licence: one.licence })}</button>`}
-      <span role="group" aria-label="${texts.t("page.gallery.rating")}: ${one.name}">${STARS.map(stars)}</span>
+      ${ratingPart(texts, one, (stars, review) => rate(one, stars, review))}
     </div>
   </div>`;
 }

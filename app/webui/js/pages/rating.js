@@ -1,0 +1,37 @@
+/** Stars and a review of a model, which stay on this machine. */
+
+import { html } from "../lit.js";
+
+const STARS = [1, 2, 3, 4, 5];
+
+/**
+ * @typedef {{ name: string, rating: number | null, review: string | null }} Rated
+ * @typedef {(stars: number, review: string) => unknown} Rate
+ */
+
+/** Over what was there. @param {import("../app.js").App} app @param {string} route of what is rated @param {number} stars @param {string} review */
+export function sendRating({ api }, route, stars, review) {
+  const headers = { "Content-Type": "application/json" };
+  const body = JSON.stringify({ stars, ...(review ? { review } : {}) });
+  return api.send(`${route}/rating`, { method: "PUT", headers, body });
+}
+
+/** A review comes with stars, so they are given first. @param {import("../texts.js").Texts} texts @param {Rated} one @param {Rate} rate */
+export function ratingPart(texts, one, rate) {
+  const known = one.review ?? "";
+  const star = (/** @type {number} */ count) => html`<button type="button" class="btn btn-sm btn-quiet" aria-pressed=${count === one.rating}
+    aria-label="${texts.t("page.gallery.stars", { count })}: ${one.name}" @click=${() => rate(count, known)}>${count}</button>`;
+  const write = (/** @type {any} */ event) => {
+    event.preventDefault();
+    if (one.rating !== null) rate(one.rating, String(new FormData(event.target).get("review") ?? "").trim());
+  };
+  return html`<span role="group" aria-label="${texts.t("page.gallery.rating")}: ${one.name}">${STARS.map(star)}</span>
+    <details class="review-part">
+      <summary>${known || texts.t("page.gallery.review")}</summary>
+      <form @submit=${write}>
+        <textarea name="review" class="form-control" rows="2" maxlength="2000" aria-label="${texts.t("page.gallery.review")}: ${one.name}" .value=${known}></textarea>
+        <button type="submit" class="btn btn-sm btn-quiet" ?disabled=${one.rating === null}>${texts.t("page.gallery.save_review")}</button>
+        ${one.rating === null ? html`<span class="fine">${texts.t("page.gallery.stars_first")}</span>` : ""}
+      </form>
+    </details>`;
+}
