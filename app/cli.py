@@ -290,7 +290,7 @@ def _open_when_up(url: str) -> None:
     def wait() -> None:
         for _ in range(100):
             try:
-                urllib.request.urlopen(url, timeout=1).close()
+                urllib.request.urlopen(url, timeout=1).close()  # nosec B310  # this service's own address
                 webbrowser.open(url)
                 return
             except (urllib.error.URLError, OSError):

@@ -22,6 +22,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from speech.errors import SpeechError
 
@@ -43,14 +44,21 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def is_of_the_web(url: str) -> bool:
+    """`urllib` would open `file:` and `ftp:` as well."""
+    return urlsplit(url).scheme in ("http", "https")
+
+
 def is_reachable(url: str) -> bool:
     """Whether the host of `url` answers anything within `PROBE_S`; name look-up included."""
+    if not is_of_the_web(url):
+        return False
     answered = threading.Event()
 
     def ask() -> None:
         request = urllib.request.Request(url, headers={"Range": "bytes=0-0"})
         try:
-            with urllib.request.urlopen(request, timeout=PROBE_S):
+            with urllib.request.urlopen(request, timeout=PROBE_S):  # nosec B310  # is_of_the_web
                 answered.set()
         except urllib.error.HTTPError as error:
             error.close()
@@ -69,13 +77,15 @@ def download(url: str, part: Path, size: int, report: BytesReport) -> None:
 
     Raises SpeechError `source_failed` when the server breaks off, refuses, or sends more than `size`.
     """
+    if not is_of_the_web(url):
+        raise SpeechError("source_failed", source=url, reason="neither http nor https")
     have = part.stat().st_size if part.exists() else 0
     if have >= size:
         part.unlink()
         have = 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     try:
-        with urllib.request.urlopen(request, timeout=READ_TIMEOUT_S) as response:
+        with urllib.request.urlopen(request, timeout=READ_TIMEOUT_S) as response:  # nosec B310  # is_of_the_web
             resumed = response.status == 206
             with part.open("ab" if resumed else "wb", buffering=0) as file:
                 _copy(response, file, size - have if resumed else size, lambda done: report(done + have * resumed))
@@ -160,7 +170,7 @@ def _npm(tools: Path) -> list[str]:
         with tempfile.TemporaryDirectory(dir=tools, prefix=".unpack-") as name:
             with zipfile.ZipFile(wheel) as archive:
                 wanted = [member for member in archive.namelist() if member.startswith(NODE_FOLDERS)]
-                archive.extractall(name, members=wanted)  # zipfile drops `..` and leading slashes itself
+                archive.extractall(name, members=wanted)  # nosec B202  # zipfile drops `..` and leading slashes itself
             (Path(name) / NODE_FOLDERS[0]).chmod(0o755)
             os.rename(name, folder)
             os.mkdir(name)  # what TemporaryDirectory will remove

@@ -29,6 +29,13 @@ def write_whole(path: Path, content: bytes | str) -> None:
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
+def fresh_folder(parent: Path, prefix: str) -> Path:
+    """A new, empty folder of the mode that this process gives to folders; `mkdtemp` makes it for its owner alone."""
+    folder = parent / f"{prefix}{secrets.token_hex(8)}"
+    folder.mkdir()
+    return folder
+
+
 def flush(path: Path) -> None:
     """Bring a file or a folder's entries to the disk."""
     descriptor = os.open(path, os.O_RDONLY)

@@ -14,13 +14,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
 from speech.audio import Audio, load, save, to_bytes
 from speech.engines.registry import Registry
 from speech.errors import SpeechError
-from speech.files import write_whole
+from speech.files import fresh_folder, write_whole
 from speech.voice_files import (
     VoiceClip,
     VoiceDocument,
@@ -99,7 +98,7 @@ class VoiceLibrary(VoiceFolder):
 
     def delete(self, voice_id: str) -> None:
         """Raises SpeechError `unknown_voice`; of two that delete at once, one does."""
-        trash = Path(mkdtemp(prefix=".deleted-", dir=self._root)) if self.folder(voice_id) else self._root
+        trash = fresh_folder(self._root, ".deleted-") if self.folder(voice_id) else self._root
         try:
             self.folder(voice_id).rename(trash / voice_id)
         except FileNotFoundError as error:
@@ -206,12 +205,11 @@ class VoiceLibrary(VoiceFolder):
         """A folder that becomes the voice's when the block ends well. Raises SpeechError `voice_exists`."""
         self._root.mkdir(parents=True, exist_ok=True)
         self._sweep()
-        staging = Path(mkdtemp(prefix=".adding-", dir=self._root))
+        staging = fresh_folder(self._root, ".adding-")
         try:
             for name in (PARTS, CLIPS, SAMPLES):
                 (staging / name).mkdir()
             yield staging
-            staging.chmod(0o755)  # mkdtemp makes it for its owner alone
             try:
                 staging.rename(self._root / voice_id)
             except OSError as error:  # another one was quicker

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -110,3 +111,31 @@ def test_a_badly_formatted_file_is_refused_by_the_tools_of_the_hooks(hook: str, 
 def test_check_runs_every_hook() -> None:
     run = (ROOT / "run").read_text()
     assert all(PROGRAMS.get(hook, hook) in run for hook in FILES)
+
+
+# Forms that keys of well-known services, private keys and our own credentials have.
+CREDENTIALS = re.compile(
+    r"AKIA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{20,}|xox[baprs]-[A-Za-z0-9-]{10,}|AIza[\w-]{35}"
+    r"|sk-[A-Za-z0-9]{20,}|hf_[A-Za-z0-9]{30,}|-----BEGIN [A-Z ]*PRIVATE KEY|eyJ[\w-]{15,}\.[\w-]{10,}"
+    r"|(?:pg|rt|ws)_[A-Za-z0-9]{6,}_[A-Za-z0-9]{16,}"
+)
+# A token of {"sub": "x"} whose signature is the word "signature".
+EXAMPLES = {"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0"}
+
+
+def test_no_credential_is_committed() -> None:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
+    found = {
+        (name, one)
+        for name in listed.decode().split("\0")
+        if name and (ROOT / name).is_file()
+        for one in CREDENTIALS.findall((ROOT / name).read_bytes().decode("utf-8", "ignore"))
+        if one not in EXAMPLES
+    }
+    assert not found
+
+
+def test_check_looks_for_weaknesses_and_finds_one(tmp_path: Path) -> None:
+    assert "bandit -q -ll -r app speech train" in (ROOT / "run").read_text()
+    (tmp_path / "weak.py").write_text("import subprocess\n\nsubprocess.run(input(), shell=True)\n")
+    assert subprocess.run([BINARIES / "bandit", "-q", "-ll", "-r", tmp_path], capture_output=True).returncode == 1

@@ -19,7 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from sqlalchemy import Connection, MetaData, func, insert, select, text
+from sqlalchemy import Connection, MetaData, false, func, insert, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.errors import Problem
@@ -176,6 +176,6 @@ def _go_on_counting(connection: Connection, table: Any) -> None:
     """PostgreSQL's sequences do not see ids that were given."""
     column = table.primary_key.columns.values()[0]
     if connection.dialect.name == "postgresql" and column.autoincrement and column.type.python_type is int:
-        sequence = f"pg_get_serial_sequence('{table.name}', '{column.name}')"
-        latest = f"(SELECT COALESCE(MAX({column.name}), 0) + 1 FROM {table.name})"
-        connection.execute(text(f"SELECT setval({sequence}, {latest}, false)"))
+        sequence = func.pg_get_serial_sequence(table.name, column.name)
+        latest = select(func.coalesce(func.max(column), 0) + 1).scalar_subquery()
+        connection.execute(select(func.setval(sequence, latest, false())))

@@ -1,4 +1,4 @@
-"""Uploads looked through by a real clamd, with `deploy/clamav/clamd.conf` and two signatures made here, of EICAR's file."""
+"""Uploads looked through by a real clamd, with `deploy/clamav/clamd.conf` and two signatures of EICAR's file."""
 
 from __future__ import annotations
 

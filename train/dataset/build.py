@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from speech.errors import SpeechError
-from speech.files import write_whole
+from speech.files import fresh_folder, write_whole
 from train.dataset.folder import DatasetFolder
 from train.dataset.options import BuildOptions
 from train.dataset.records import Sample, row_of, save_lines
@@ -62,12 +62,11 @@ def build(folder: DatasetFolder, options: BuildOptions, reporter: Reporter) -> B
         raise SpeechError("dataset_empty", name=folder.name)
     chosen = split(chosen, options)
     target = folder.root / options.name
-    temporary = Path(tempfile.mkdtemp(dir=folder.root, prefix=".build-"))
+    temporary = fresh_folder(folder.root, ".build-")
     try:
         sounds = _write(folder, chosen, temporary, reporter)
         built = _version(folder, chosen, sounds, target)
         write_whole(temporary / "version.json", json.dumps(_told(built), indent=2) + "\n")
-        os.chmod(temporary, 0o755)
         _replace(temporary, target)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -20,7 +20,6 @@ import fcntl
 import json
 import re
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -28,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from speech.errors import SpeechError
-from speech.files import write_whole
+from speech.files import fresh_folder, write_whole
 from train.dataset.edits import Edit, applied, edit_from
 from train.dataset.options import DatasetOptions, changed, load_options
 from train.dataset.records import Sample, Source, load_lines, row_of, sample_from, save_lines, source_from, with_source
@@ -69,11 +68,10 @@ class DatasetFolder:
         spoken = language_of(language)
         changed(DatasetOptions(), options or {})
         root.parent.mkdir(parents=True, exist_ok=True)
-        made = cls(Path(tempfile.mkdtemp(dir=root.parent, prefix=".new-")))
+        made = cls(fresh_folder(root.parent, ".new-"))
         about = {"name": root.name, "language": spoken, "owner": owner, "options": dict(options or {}), "speakers": {}}
         made.save_description(about)
         try:
-            made.root.chmod(0o755)
             made.root.rename(root)  # it is there whole, or not at all
         except OSError as error:
             shutil.rmtree(made.root)
