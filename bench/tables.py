@@ -332,6 +332,7 @@ CLAIMS = (
         tables_service.load,
         "Clients, service and jobs on the same cores; reference: the aim.",
     ),
+    Claim("The service does not grow", "soak", ("soak",), tables_service.soak, "Small jobs; reference: the aim."),
     Claim(
         "No crash loses a job, whatever drives and keeps them",
         "faults",

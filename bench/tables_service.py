@@ -41,6 +41,12 @@ def load(figures: Figures) -> Iterable[Row]:
     yield Row("sockets that had every event once, in order", how, str(whole), str(sockets["sockets"]))
 
 
+def soak(figures: Figures) -> Iterable[Row]:
+    how = f"{figures['held'][-1]['jobs']} jobs"
+    yield Row("growth of memory", how, f"{figures['growth_mb_per_thousand']:.2f} MB a thousand", "1 MB a thousand")
+    yield Row("growth of descriptors", how, str(figures["more_descriptors"]), "0")
+
+
 def faults(figures: Figures) -> Iterable[Row]:
     bound = f"{figures['lease_s'] + 2:.0f} s"
     for name in ("embedded_sqlite", "embedded_postgresql", "celery_sqlite", "celery_postgresql"):
