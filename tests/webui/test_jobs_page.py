@@ -16,6 +16,18 @@ from app.texts import catalogue
 pytestmark = pytest.mark.browser
 
 PT = catalogue("pt-BR")
+# What docs/CLIENTS.md shows, and a job whose end it hears.
+HEAR = """async (body) => {
+  const { io } = await import("/webui/vendor/socket-io-client/socket.io.esm.min.js");
+  const socket = io();
+  await new Promise((resolve) => socket.on("connect", resolve));
+  const heard = new Promise((resolve) => socket.on("job.completed", resolve));
+  const headers = { "Content-Type": "application/json" };
+  const job = await (await fetch("/jobs", { method: "POST", headers, body: JSON.stringify(body) })).json();
+  const event = await heard;
+  socket.close();
+  return [job.id, event.job_id];
+}"""
 TEXTS = ("Uma.", "Duas.", "Três.")
 
 
@@ -75,3 +87,9 @@ def test_the_log_of_a_job_is_had(page: Page, jobs: list[str]) -> None:
     assert waiting.value.suggested_filename == f"{jobs[0]}.txt"
     kinds = [line.split()[1] for line in Path(waiting.value.path()).read_text(encoding="utf-8").splitlines()]
     assert kinds[0] == "job.created" and kinds[-1] == "job.completed"
+
+
+def test_a_page_hears_the_end_of_a_job_by_socket_io(page: Page) -> None:
+    body = {"text": "Oi.", "source_language": "pt-BR", "mode": "dubbing", "tts_engine": "silence"}
+    asked, heard = page.evaluate(HEAR, body)
+    assert asked == heard

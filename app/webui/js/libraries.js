@@ -37,10 +37,6 @@ export const loadChart = () =>
 export const loadWaveSurfer = () =>
   once("wavesurfer", async () => (await import(new URL("wavesurfer/wavesurfer.esm.js", VENDOR).href)).default);
 
-/** The Socket.IO client. @returns {Promise<any>} its function `io` */
-export const loadSocketIo = () =>
-  once("socket.io", async () => (await import(new URL("socket-io-client/socket.io.esm.min.js", VENDOR).href)).io);
-
 /** The QR code generator. @returns {Promise<any>} its function `qrcode(type, level)` */
 export const loadQrCode = () =>
   once("qrcode", async () => (await import(new URL("qrcode-generator/qrcode.mjs", VENDOR).href)).default);

@@ -115,7 +115,7 @@ function card(texts, one, { bring, rate, hear }) {
       ${one.model_id
         ? html`<span>${icon("check")}${texts.t("page.gallery.here")}</span>`
         : html`<button type="button" class="btn btn-sm btn-primary" @click=${() => bring(one)}>${icon("download")}${texts.t("page.gallery.bring", { licence: one.licence })}</button>`}
-      ${ratingPart(texts, one, (stars, review) => rate(one, stars, review))}
     </div>
+    <div>${ratingPart(texts, one, (stars, review) => rate(one, stars, review))}</div>
   </div>`;
 }
