@@ -1,7 +1,7 @@
 """What `deploy/` and the compose file say, read by the programs that they are for, as far as those can be had.
 
-Docker, Grafana, Loki and Alloy do not run here: `docs/OPERATIONS.md` says so. Debian has Prometheus and nginx
-(`programs.py`).
+Docker, Grafana, Loki and Alloy do not run here: `docs/OPERATIONS.md` says so. Debian has Prometheus
+(`programs.py`); nginx is in `app/test_nginx.py`.
 """
 
 from __future__ import annotations
@@ -110,27 +110,6 @@ def test_prometheus_reads_its_configuration_and_its_alerts_fire() -> None:
     passes(promtool, "check", "config", "--syntax-only", f"{folder}/prometheus.yml")
     passes(promtool, "check", "rules", f"{folder}/rules.yml")
     passes(promtool, "test", "rules", f"{folder}/rules.test.yml")
-
-
-def test_nginx_reads_its_configuration(tmp_path: Path) -> None:
-    nginx = program("nginx")
-    subject = [
-        "-subj",
-        "/CN=localhost",
-        "-keyout",
-        str(tmp_path / "privkey.pem"),
-        "-out",
-        str(tmp_path / "fullchain.pem"),
-    ]
-    passes("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", *subject)
-    text = (DEPLOY / "nginx" / "templates" / "papagaio.conf.template").read_text()
-    text = text.replace("/etc/letsencrypt/live/${DOMAIN}", str(tmp_path))
-    filled = text.replace("${DOMAIN}", "localhost").replace("${UPSTREAM}", "127.0.0.1:8005")
-    assert "${" not in filled
-    (tmp_path / "site.conf").write_text(filled)
-    http = f"error_log stderr; pid {tmp_path}/pid; events {{}} http {{ access_log off; include {tmp_path}/site.conf; }}"
-    (tmp_path / "nginx.conf").write_text(http)
-    passes(nginx, "-t", "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf"))
 
 
 def test_grafana_finds_its_sources() -> None:
