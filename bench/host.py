@@ -78,6 +78,7 @@ def memory_mb(folder: Path) -> dict[str, Any]:
 
 def hop_ms(folder: Path, runs: int = 60) -> dict[str, Any]:
     """To the first chunk of silence: here, and through a host on a Unix socket, in turn."""
+    folder.mkdir(parents=True, exist_ok=True)
     settings = load_settings(data_dir=folder, extra_engines=SILENCE, default_engine="silence")
     with closing(synthesizer_of(settings)) as local, unix_socket(folder / "s") as listening, serving(local, listening):
         address = HostAddress(socket_path=str(folder / "s"))
