@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -145,3 +147,25 @@ def test_a_converter_lives_as_an_engine_does(record: ConverterRecord, tmp_path: 
     sound = Audio(np.zeros(record.info.sample_rate, np.float32), record.info.sample_rate)
     with pytest.raises(SpeechError, match="engine_not_loaded"):
         converter.convert(sound, ConversionRequest(voice), lambda done, total: None)
+
+
+def test_to_list_voices_and_to_check_engines_brings_no_network(tmp_path: Path) -> None:
+    """A web process only does that, also where PyTorch is not installed."""
+    probe = """
+import sys
+from pathlib import Path
+from speech.errors import SpeechError
+from speech.synthesis import Synthesizer, SynthesizerOptions
+synthesizer = Synthesizer(SynthesizerOptions(Path(sys.argv[1])))
+synthesizer.voices(), synthesizer.engines_by_voice(), synthesizer.converters_by_voice()
+for name in synthesizer.engines():
+    synthesizer.lack(name)
+for name in synthesizer.converters():
+    try:
+        synthesizer.check_converter(name)
+    except SpeechError:
+        pass
+print(*sorted({"torch", "onnxruntime", "ctranslate2", "pocket_tts"} & set(sys.modules)))
+"""
+    said = subprocess.run([sys.executable, "-c", probe, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert said.stdout.split() == []

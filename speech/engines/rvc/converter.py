@@ -1,27 +1,27 @@
-"""The converter into voices of RVC models."""
+"""The converter into voices of RVC models. PyTorch comes with the first model, not with the list of them."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from speech.audio import Audio, resample
 from speech.dsp import limit_peak
 from speech.engines.base import Conversion, ConversionRequest, EngineOptions, Progress, Value
-from speech.engines.f0.methods import Estimate, check_method, estimator
-from speech.engines.rvc.contentvec import ContentVec, load_contentvec
-from speech.engines.rvc.conversion import SAMPLE_RATE
-from speech.engines.rvc.conversion import Conversion as OneConversion
-from speech.engines.rvc.conversion import RvcOptions, RvcVoice
 from speech.engines.rvc.index import open_index_copy
 from speech.engines.rvc.library import INDEX, MODEL, RvcLibrary
-from speech.engines.rvc.model_file import open_copy
 from speech.engines.rvc.record import CONTENT_FILE, CONTENT_MODEL, RECORD
 from speech.errors import SpeechError
 from speech.voices import Voice
+
+if TYPE_CHECKING:
+    from speech.engines.f0.methods import Estimate
+    from speech.engines.rvc.contentvec import ContentVec
+    from speech.engines.rvc.conversion import Conversion as OneConversion
+    from speech.engines.rvc.conversion import RvcVoice
 
 DEFAULTS: dict[str, Value] = {parameter.name: parameter.default for parameter in RECORD.info.parameters}
 HELD = 2  # voices that stay in memory
@@ -50,6 +50,8 @@ class RvcConverter:
 
     def load(self, device: str) -> None:
         """Raises SpeechError as `check` and `load_contentvec` do."""
+        from speech.engines.rvc.contentvec import load_contentvec
+
         self.check()
         self._content = load_contentvec(self._options.store.path(CONTENT_MODEL) / CONTENT_FILE, device)
         self._device = device
@@ -69,6 +71,8 @@ class RvcConverter:
 
     def convert(self, audio: Audio, request: ConversionRequest, progress: Progress) -> Conversion:
         """As long as `audio`. Raises SpeechError as `stream` does, `nothing_to_convert` for an empty recording."""
+        from speech.engines.rvc.conversion import SAMPLE_RATE
+
         if not len(audio.samples):
             raise SpeechError("nothing_to_convert")
         conversion, voice = self._conversion(request)
@@ -91,11 +95,16 @@ class RvcConverter:
         Raises SpeechError `engine_not_loaded`, `unknown_voice`, `f0_method_missing`, `model_missing`, and
         `checkpoint_*` of a voice whose files were changed.
         """
+        from speech.engines.rvc.conversion import SAMPLE_RATE
+
         conversion, voice = self._conversion(request)
         for piece in conversion.stream(resample(audio, SAMPLE_RATE).samples):
             yield Audio(piece, voice.config.sample_rate)
 
     def _conversion(self, request: ConversionRequest) -> tuple[OneConversion, RvcVoice]:
+        from speech.engines.rvc.conversion import Conversion as OneConversion
+        from speech.engines.rvc.conversion import RvcOptions
+
         if self._content is None:
             raise SpeechError("engine_not_loaded", engine=self.info.name)
         voice = self._voice(request.voice.voice_id)
@@ -110,6 +119,9 @@ class RvcConverter:
 
     def _voice(self, voice_id: str) -> RvcVoice:
         """The one used last stays longest."""
+        from speech.engines.rvc.conversion import RvcVoice
+        from speech.engines.rvc.model_file import open_copy
+
         if self._library is None:
             raise SpeechError("unknown_voice", voice=voice_id[:80], choices=[])
         folder = self._library.folder(voice_id)
@@ -125,6 +137,8 @@ class RvcConverter:
             return voice
 
     def _estimator(self, method: str, radius: int) -> Estimate:
+        from speech.engines.f0.methods import check_method, estimator
+
         check_method(method, self._options.store)
         with self._lock:
             if (method, radius) not in self._estimators:
