@@ -165,12 +165,12 @@ def _rvc_defaults(services: Services) -> dict[str, Any]:
     return {f"rvc_{parameter.name}": parameter.default for parameter in info.parameters} | {"rvc_f0_method": "rmvpe"}
 
 
-def _rvc_told(body: NewJob, used: ConversionStep | None) -> dict[str, Any]:
-    """The values that are used, given or not; `rvc_f0_method` None where the model has no F0."""
-    if used is None:
+def _rvc_told(body: NewJob, asked: ConversionAsked | None, step: ConversionStep | None) -> dict[str, Any]:
+    """The values that are used, given or not; no method of F0 where the model has none."""
+    if asked is None or step is None:
         return {}
-    values = {f"rvc_{name}": value for name, value in used.parameters.items()}
-    method = {"rvc_f0_method": used.asked.get("f0_method"), "rvc_f0_method_requested": body.rvc_f0_method}
+    values = {f"rvc_{name}": value for name, value in step.parameters.items()}
+    method = {"rvc_f0_method": asked.parameters.get("f0_method"), "rvc_f0_method_requested": body.rvc_f0_method}
     return {"enable_rvc": True, "rvc_model_id": body.rvc_model_id, **values, **method}
 
 
