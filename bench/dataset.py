@@ -184,9 +184,10 @@ def _is_cut(sample: Sample, start: float, end: float, said: Said) -> bool:
     """Whether an edge of the clip lies where the prompt is loud: within 50 ms on both sides."""
     for edge in (sample.parts[0][0], sample.parts[-1][1]):
         if start < edge < end:
-            around = said.audio.slice(edge - start - 0.05, edge - start + 0.05).samples
+            at = edge - start
+            sides = [said.audio.slice(max(0.0, at - 0.05), at).samples, said.audio.slice(at, at + 0.05).samples]
             whole = float(np.sqrt(np.mean(said.audio.samples**2)))
-            if len(around) and float(np.sqrt(np.mean(around**2))) > 0.25 * whole:
+            if all(len(side) and float(np.sqrt(np.mean(side**2))) > 0.25 * whole for side in sides):
                 return True
     return False
 
@@ -233,7 +234,8 @@ def defects(root: Path) -> dict[str, Any]:
     """Recall and precision of each finding on `CLIPS` clips of one person, `EACH` with each defect."""
     chance = np.random.default_rng(5)
     said = distinct(CLIPS)
-    others, foreign = spoken("am_michael", "en", ENGLISH), prompts("allison_es", 300.0)
+    sentences = json.loads((Path(__file__).parent / "cloning_sentences.json").read_text())["en-US"]
+    others, foreign = spoken("am_michael", "en", sentences[:EACH]), prompts("allison_es", 300.0)
     kinds = ["clipped", "noisy", "truncated", "wrong_text", "other_speaker", "duplicate", "wrong_language"]
     clean = CLIPS - EACH * len(kinds)
     planted = [None] * clean + [kind for kind in kinds for _ in range(EACH)]

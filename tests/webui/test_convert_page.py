@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import ContextManager
 
 import numpy as np
 import pytest
-from browsing import open_from_menu
+from browsing import open_from_menu, opened
 from page_faults import Faults
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from app.texts import catalogue
-from speech.audio import Audio, to_bytes
+from speech.audio import Audio, join, save, to_bytes
+from speech.models import ModelStore
+from speech.synthesis import Synthesizer
 
 pytestmark = pytest.mark.browser
 
 SILENCE = Audio(np.zeros(24_000, np.float32), 24_000)
 PARAMETERS = ("pitch", "index_rate", "filter_radius", "rms_mix_rate", "protect", "f0_method")
 PT = catalogue("pt-BR")
+JOB_MS = 120_000  # the first job of a kind waits for its process and its models
 FILE = {"url": "https://files.example/a.pth", "size_bytes": 10, "sha256": "0" * 64}
 LISTED = {"id": "ana", "name": "Ana", "licence": "CC-BY-4.0", "model": FILE}  # of a gallery
 
@@ -125,3 +129,26 @@ def serving_files(folder: Path) -> Iterator[str]:
     yield f"http://127.0.0.1:{server.server_address[1]}"
     server.shutdown()
     server.server_close()
+
+
+@pytest.mark.slow  # Whisper and a conversion by the embedded engine, in processes that start for them
+def test_what_the_microphone_heard_is_said_by_another_voice(
+    service: str,
+    synthesizer: Synthesizer,
+    installed: Callable[..., ModelStore],
+    hearing: Callable[[Path], ContextManager[Browser]],
+    faults: Faults,
+    tmp_path: Path,
+) -> None:
+    installed("whisper-base")
+    plan = synthesizer.plan("Bom dia, tudo bem com vocês?", engine="kokoro", language="pt-BR", voice="pf_dora")
+    save(join(synthesizer.speak(plan)), tmp_path / "said.wav")
+    with hearing(tmp_path / "said.wav") as browser, opened(browser, service, faults, "/webui#/convert") as page:
+        page.click("[data-record=idle]")
+        page.wait_for_selector("[data-record=recording]")
+        page.wait_for_timeout(3000)
+        page.click("[data-record=recording]")
+        expect(page.locator("[data-recorded]")).to_be_visible()
+        page.select_option("#convert-voice", "pm_alex")
+        page.click("#convert-form [type=submit]")
+        expect(page.locator("#convert-result audio")).to_have_count(2, timeout=JOB_MS)

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import { choicesOf, isOfPauses, isUsed, usedOf } from "../../../app/webui/js/pages/clone-clips.js";
-import { judged } from "../../../app/webui/js/pages/clone-microphone.js";
+import { judged } from "../../../app/webui/js/widgets/microphone.js";
 import { requestOf } from "../../../app/webui/js/pages/clone-name.js";
 import { formOf, totalS } from "../../../app/webui/js/pages/clone-record.js";
 import { rowsOf } from "../../../app/webui/js/pages/clone-report.js";

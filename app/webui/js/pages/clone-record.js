@@ -6,8 +6,8 @@ import { html, live, nothing, repeat } from "../lit.js";
 import { readingFor } from "../reading.js";
 import { all, createView, on } from "../view.js";
 import { createErrors, errorLine, field, options } from "../widgets/field.js";
+import { createMicrophone } from "../widgets/microphone.js";
 import { createUpload, dropZone } from "../widgets/upload.js";
-import { createMicrophone } from "./clone-microphone.js";
 
 const LEAST_S = 10; // as the service wants at least
 const GOOD_S = 50;
@@ -30,7 +30,10 @@ export function mountRecord(place, app, wizard) {
   }
   const add = (/** @type {string} */ name, /** @type {Blob} */ blob, /** @type {number | null} */ durationS) =>
     set({ takes: [...store.state().clone.takes, { id: crypto.randomUUID(), name, blob, durationS }] });
-  const mic = createMicrophone(app, add);
+  const mic = createMicrophone(app, (blob, durationS) => {
+    const number = store.state().clone.takes.length + 1;
+    add(`${texts.t("page.clone.take_name", { number })}.wav`, blob, durationS);
+  });
   const takes = createTakes(app, set);
   const upload = createUpload(app, redraw);
   const submit = async (/** @type {any} */ event) => {

@@ -3,13 +3,14 @@
 import { icon } from "../icons.js";
 import { html, nothing } from "../lit.js";
 import { loadPage } from "../load.js";
-import { createView } from "../view.js";
+import { all, createView } from "../view.js";
 import { createGallery } from "./gallery.js";
 import { hasEnded } from "./job-view.js";
 import { watchJob } from "./job-watch.js";
 import { ratingPart, sendRating } from "./rating.js";
 import { jobProgress } from "../widgets/job.js";
 import { options } from "../widgets/field.js";
+import { createMicrophone } from "../widgets/microphone.js";
 import { alert } from "../widgets/states.js";
 import { createTable } from "../widgets/table.js";
 
@@ -35,7 +36,7 @@ export function mount(root, app) {
 /** @param {HTMLElement} root @param {import("../app.js").App} app @param {{ studio: import("../catalog.js").Catalog, models: any[] }} data */
 function show(root, app, data) {
   const { api, texts } = app;
-  const known = { models: data.models, chosen: "", error: "", sent: /** @type {number | null} */ (null), job: /** @type {any} */ (null), source: "" };
+  const known = { models: data.models, chosen: "", error: "", sent: /** @type {number | null} */ (null), job: /** @type {any} */ (null), source: "", recorded: /** @type {Blob | null} */ (null) };
   let unwatch = () => {};
   const change = (/** @type {Partial<typeof known>} */ values) => {
     Object.assign(known, values);
@@ -65,9 +66,11 @@ function show(root, app, data) {
     event.preventDefault();
     const form = new FormData(event.target);
     form.append("language", texts.language());
-    URL.revokeObjectURL(known.source);
-    known.source = URL.createObjectURL(/** @type {File} */ (form.get("file")));
     try {
+      await mic.finish();
+      if (known.recorded) form.set("file", known.recorded, "microphone.wav");
+      URL.revokeObjectURL(known.source);
+      known.source = URL.createObjectURL(/** @type {File} */ (form.get("file")));
       const job = await api.post("/voices/convert", form);
       unwatch();
       change({ job, error: "" });
@@ -76,6 +79,7 @@ function show(root, app, data) {
       failed(error);
     }
   };
+  const mic = createMicrophone(app, (recorded) => change({ recorded }));
   const actions = {
     check: (/** @type {any} */ model) => tried(() => api.post(`${MODELS}/${model.id}/validate`)),
     remove: (/** @type {any} */ model) => tried(() => api.remove(`${MODELS}/${model.id}`)),
@@ -90,32 +94,38 @@ function show(root, app, data) {
   const view = createView(
     root,
     () => html`<h1>${texts.t("page.nav.convert")}</h1>
-      ${known.error ? alert(known.error) : nothing} ${convertForm(texts, data.studio, known, { convert, choose: (chosen) => change({ chosen }) })} ${result(app, known)}
+      ${known.error ? alert(known.error) : nothing} ${convertForm(texts, data.studio, known, mic.node, { convert, choose: (chosen) => change({ chosen }), drop: () => change({ recorded: null }) })} ${result(app, known)}
       <h2>${texts.t("page.convert.models")}</h2>
       <p>${texts.t("page.convert.about")}</p>
       ${addForm(texts, known.sent, add)} ${table.draw(known.models)} ${gallery.draw()}`,
   );
-  return () => {
-    unwatch();
-    gallery.close();
-    URL.revokeObjectURL(known.source);
-    view.close();
-  };
+  return all(
+    () => unwatch(),
+    mic.close,
+    gallery.close,
+    () => URL.revokeObjectURL(known.source),
+    view.close,
+  );
 }
 
 /**
  * @param {import("../texts.js").Texts} texts @param {import("../catalog.js").Catalog} studio
- * @param {{ models: any[], chosen: string }} known
- * @param {{ convert: (event: any) => void, choose: (voiceId: string) => void }} actions
+ * @param {{ models: any[], chosen: string, recorded: Blob | null }} known @param {HTMLElement} microphone
+ * @param {{ convert: (event: any) => void, choose: (voiceId: string) => void, drop: () => void }} actions
  */
-function convertForm(texts, studio, { models, chosen }, { convert, choose }) {
+function convertForm(texts, studio, { models, chosen, recorded }, microphone, { convert, choose, drop }) {
   const voices = studio.voices.filter(({ converters }) => converters?.length);
   const pairs = /** @type {[string, string][]} */ ([...models.map(({ id, name }) => [id, `${name} (RVC)`]), ...voices.map(({ id, title }) => [id, title])]);
   const voice = pairs.some(([id]) => id === chosen) ? chosen : (pairs[0]?.[0] ?? "");
   return html`<form class="card card-body field-row" id="convert-form" @submit=${convert}>
     <div class="col-sm">
       <label for="convert-file" class="form-label">${texts.t("page.convert.recording")}</label>
-      <input id="convert-file" name="file" type="file" accept="audio/*" class="form-control" required />
+      <input id="convert-file" name="file" type="file" accept="audio/*" class="form-control" ?required=${!recorded} ?disabled=${recorded !== null} />
+      ${microphone}
+      ${recorded
+        ? html`<p class="fine" data-recorded>${texts.t("page.convert.recorded")}
+            <button type="button" class="btn btn-sm btn-quiet" aria-label=${texts.t("page.convert.drop")} @click=${drop}>${icon("trash")}</button></p>`
+        : nothing}
     </div>
     <div class="col-sm">
       <label for="convert-voice" class="form-label">${texts.t("page.convert.voice")}</label>

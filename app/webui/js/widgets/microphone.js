@@ -1,4 +1,4 @@
-/** The microphone of step 1: a button, a clock and a level. */
+/** The microphone: a button, a clock and a level. */
 
 import { icon } from "../icons.js";
 import { html, nothing } from "../lit.js";
@@ -29,10 +29,10 @@ function reasonOf(texts, error) {
  * Leaving the page ends a recording and keeps it. It draws itself into `node`, so that twenty levels a second draw
  * nothing else.
  * @param {import("../app.js").App} app
- * @param {(name: string, blob: Blob, durationS: number) => void} add
+ * @param {(blob: Blob, durationS: number) => void} add what was recorded: a WAV
  */
 export function createMicrophone(app, add) {
-  const { store, texts } = app;
+  const { texts } = app;
   const node = document.createElement("div");
   node.className = "microphone";
   if (!canRecord()) {
@@ -56,8 +56,7 @@ export function createMicrophone(app, add) {
     if (!done) return;
     recorder = null;
     const { blob, durationS } = await done.stop();
-    const number = store.state().clone.takes.length + 1;
-    if (durationS > 0) add(`${texts.t("page.clone.take_name", { number })}.wav`, blob, durationS);
+    if (durationS > 0) add(blob, durationS);
     change({ status: "idle", level: null });
   };
   const start = async () => {
