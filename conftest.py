@@ -22,7 +22,8 @@ from speech.synthesis import Synthesizer, SynthesizerOptions
 
 EMBEDDED_VOICE = ("kokoro-int8", "kokoro-voices")
 # Whoever asks for the fixture, directly or through another one, has the marker.
-MARKED_BY_FIXTURE = {"installed": "models", "browser": "browser", "xtts_tiny": "networks"}
+TINY = ("xtts_tiny", "f5_tiny", "rvc_tiny", "pocket_tiny")
+MARKED_BY_FIXTURE = {"installed": "models", "browser": "browser"} | dict.fromkeys(TINY, "networks")
 LEFT_OUT_OF_QUICK = frozenset({"models", "networks", "browser", "processes", "slow"})
 # `make(folder)` fills an empty folder.
 MakeOnce = Callable[[str, Callable[[Path], object]], Path]

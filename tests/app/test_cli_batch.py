@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -32,6 +33,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PAPAGAIO_DEFAULT_ENGINE", "silence")
     (tmp_path / "rows.csv").write_text(TABLE, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])  # of a service that ran in this process before
     return tmp_path
 
 

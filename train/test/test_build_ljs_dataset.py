@@ -260,6 +260,7 @@ def test_checks_find_what_is_wrong(folder: DatasetFolder, tmp_path: Path, capsys
         export(folder, OPTIONS, copy)
 
 
+@pytest.mark.slow  # coqui's layout, a CSV, a zip and a folder, each taken in whole
 def test_a_dataset_made_elsewhere_comes_in(folder: DatasetFolder, tmp_path: Path) -> None:
     """LJSpeech, coqui's table, a table with paths, and a zip of one: the same clips with the same texts."""
     built = build(folder, OPTIONS, NullReporter())

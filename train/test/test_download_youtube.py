@@ -27,6 +27,8 @@ from train.dataset.videos import COLUMNS, read_videos, write_videos
 from train.progress import NullReporter, Stopped
 from train.scripts import download_youtube
 
+pytestmark = pytest.mark.processes
+
 OPTIONS = DownloadOptions(retry_delay_s=0.05, allowed_hosts=("127.0.0.1",))
 
 

@@ -20,6 +20,8 @@ from train.progress import NullReporter, Stopped
 from train.xtts.finetune import Run, finetune
 from train.xtts.judging import RANKING, judge_run
 
+pytestmark = pytest.mark.networks
+
 RATE = 24000
 META = {"step": 5, "losses": {"loss": 1.25}}
 

@@ -42,6 +42,8 @@ TEXTS = (
     "O café está na mesa.",
 )
 
+pytestmark = pytest.mark.networks
+
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread() -> Iterator[None]:

@@ -26,6 +26,8 @@ from train.dataset.workers import Question, RecognizerSpec, WorkerPool, worker_c
 from train.progress import NullReporter, Stopped
 from train.scripts import transcribe_audio_parallel
 
+pytestmark = pytest.mark.processes
+
 OPTIONS = TranscribeOptions(workers=1)
 GOOD = "o menino corre na rua com o cachorro"
 BAD = "xqzt wrbl zzkrt fjfj qqqx wwwz plkj mnbv"

@@ -22,6 +22,8 @@ from train.xtts.adapters import adapter_of, save_adapter, write_checkpoint_folde
 from train.xtts.inference import READY, Inference, materialized
 from train.xtts.trainable import XttsFit, XttsOptions
 
+pytestmark = pytest.mark.networks
+
 TEXT, KEY = "Sim.", "gpt.gpt.h.0.attn.c_attn.weight"
 CUT: dict[str, Any] = {"parameters": {"temperature": 0.1, "top_k": 10}, "most_s": 0.4}
 
