@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Depends
@@ -54,7 +55,8 @@ class InstallRequest(Body):
 
 @router.get("", summary="What is here, and what can be brought")
 def list_components(services: Wired, reader: Language) -> list[ComponentView]:
-    return [_view(services, component, reader) for component in _known(services).values()]
+    running = _running(services)
+    return [_view(services, component, reader, running) for component in _known(services).values()]
 
 
 @router.post(
@@ -101,7 +103,7 @@ def _known(services: Services) -> dict[str, Component]:
     return components(services.synthesizer.registry, services.settings.engine_precisions)
 
 
-def _view(services: Services, component: Component, reader: str) -> ComponentView:
+def _view(services: Services, component: Component, reader: str, running: Mapping[str, str]) -> ComponentView:
     store = services.models
     modules, models = component.missing_modules(), component.missing_models(store)
     weights = sum(store.info(name).size_bytes for name in models)
@@ -116,13 +118,15 @@ def _view(services: Services, component: Component, reader: str) -> ComponentVie
         disk_bytes=None if packages is None else packages[1] * 10**6 + weights,
         terms=[TermsView(licence=t.licence, title=t.title, url=t.url) for t in component.terms(store)],
         can_install=services.settings.allow_install and services.driver is not None,
-        job_id=_running(services, component.name),
+        job_id=running.get(component.name),
     )
 
 
-def _running(services: Services, name: str) -> str | None:
-    for status in ("processing", "pending"):
-        for job in services.jobs.list(limit=10, kind=INSTALL.name, status=status)[1]:
-            if job.params["component"] == name:
-                return job.id
-    return None
+def _running(services: Services) -> dict[str, str]:
+    """Name of a component to the job that brings it now."""
+    found: dict[str, str] = {}
+    for status in ("pending", "processing"):
+        found |= {
+            job.params["component"]: job.id for job in services.jobs.list(limit=10, kind=INSTALL.name, status=status)[1]
+        }
+    return found

@@ -158,7 +158,7 @@ def _measures(
     synthesizer: Synthesizer, wanted: ComparisonParams, voices: Sequence[Voice], spoken: Sequence[Sequence[Audio]]
 ) -> dict[str, Any]:
     from train.evidence import Prompt, measured
-    from train.xtts.judging import load_run_judges
+    from train.finetuning import load_run_judges
 
     judges = load_run_judges(synthesizer.store)
     prompts, heard = [Prompt(text) for text in wanted.texts], _reference(synthesizer, voices)

@@ -12,7 +12,7 @@ from pathlib import Path
 from app.errors import Problem
 from app.tasks.cloning_service import INTAKE_MODELS, MODULES
 from app.tasks.conversion_service import LISTENING_MODEL, LISTENING_MODULES
-from speech.engines.records import Installation
+from speech.engines.records import Installation, is_there
 from speech.engines.registry import Registry
 from speech.licences import Terms
 from speech.models import ModelStore
@@ -35,7 +35,8 @@ class Component:
     packages_mb: tuple[int, int] | None = None  # to download, on the disk
 
     def missing_modules(self) -> list[str]:
-        return [name for name in self.modules if find_spec(name) is None]
+        """What came a moment ago is there: who brought it looks at once."""
+        return [name for name in self.modules if not is_there(name) and find_spec(name) is None]
 
     def missing_models(self, store: ModelStore) -> list[str]:
         return [name for name in self.models if not store.is_installed(name)]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from app.callers import LOCAL, Caller
 from app.errors import Problem
 from speech.models import ModelStore
+from train.tuned_engine import ADAPTER, ENGINE, MODEL, WEIGHTS
 
 if TYPE_CHECKING:
     from train.options import TrainOptions
@@ -29,7 +30,7 @@ BASE = "base"  # stands for a step: the network that the run began with
 class TrainingService:
     """Runs in `root`, on datasets in `datasets`. `checkpoint_dir`: of the operator's own, else of the model store."""
 
-    engine = "xtts"  # the one that is fine-tuned
+    engine = ENGINE
 
     def __init__(self, store: ModelStore, root: Path, datasets: Path, checkpoint_dir: Path | None = None) -> None:
         self.store, self.root, self.datasets, self._checkpoint_dir = store, root, datasets, checkpoint_dir
@@ -45,8 +46,6 @@ class TrainingService:
 
     def checkpoint_dir(self) -> Path:
         """Of the network that is fine-tuned. Raises SpeechError `model_missing`."""
-        from speech.engines.xtts.record import MODEL
-
         return self._checkpoint_dir or self.store.path(MODEL)
 
     def options(self, sections: Mapping[str, Mapping[str, Any]]) -> TrainOptions:
@@ -65,8 +64,7 @@ class TrainingService:
     def train(self, run: str, dataset: str, sections: Mapping[str, Any], reporter: Reporter) -> dict[str, Any]:
         """Go on with `run`, or begin it; then its checkpoints are heard and ranked. Raises SpeechError as `finetune`
         and `judge_run` do; Stopped."""
-        from train.xtts.finetune import Run, finetune
-        from train.xtts.judging import judge_run, load_run_judges
+        from train.finetuning import Run, finetune, judge_run, load_run_judges
 
         folder = self.run_folder(run)
         folder.mkdir(parents=True, exist_ok=True)
@@ -163,8 +161,6 @@ class TrainingService:
 
     def weights(self, run: str, step: str, caller: Caller = LOCAL) -> Path:
         """The file to download: adapters, or the whole network. Raises as `checkpoint`."""
-        from speech.engines.xtts.config import ADAPTER, WEIGHTS
-
         folder = self.checkpoint(run, step, caller)
         return next(folder / name for name in (ADAPTER, WEIGHTS) if (folder / name).is_file())
 

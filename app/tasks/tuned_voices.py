@@ -109,8 +109,8 @@ class TunedVoices:
 
         Raises Problem as `voice` does, SpeechError `voice_exists`, `too_little_speech`.
         """
-        from speech.engines.xtts.config import ADAPTER
         from train.references import keep_reference
+        from train.tuned_engine import ADAPTER
 
         run, _, step = checkpoint.partition("/")
         folder = self._training.checkpoint(run, step, caller)

@@ -1,0 +1,8 @@
+"""The engine that is fine-tuned: its name, its weights in the catalogue, the files of a tuned checkpoint; no PyTorch."""
+
+from speech.engines.xtts.config import ADAPTER, WEIGHTS
+from speech.engines.xtts.record import MODEL, RECORD
+
+ENGINE = RECORD.name
+
+__all__ = ["ADAPTER", "ENGINE", "MODEL", "WEIGHTS"]
