@@ -1,4 +1,4 @@
-"""The engine that is fine-tuned: its name, its weights in the catalogue, the files of a tuned checkpoint; no PyTorch."""
+"""The engine that is fine-tuned: its name, its weights in the catalogue, the files of a checkpoint; no PyTorch."""
 
 from speech.engines.xtts.config import ADAPTER, WEIGHTS
 from speech.engines.xtts.record import MODEL, RECORD
