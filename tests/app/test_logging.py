@@ -89,8 +89,11 @@ def test_values_under_names_of_secrets_are_hidden(lines: Any) -> None:
     assert (line["password"], line["headers"]["Cookie"], line["kind"]) == (HIDDEN, HIDDEN, "c")
 
 
-def test_the_access_log_has_no_token_of_its_addresses(tmp_path: Path, lines: Any) -> None:
+def test_the_access_log_has_no_token_of_its_addresses(
+    tmp_path: Path, lines: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Uvicorn's own, which `papagaio serve` leaves out, and what it says of WebSockets."""
+    monkeypatch.setattr(logging.getLogger("uvicorn.access"), "propagate", True)  # a server without one silences it
     app = create_app(settings_in(tmp_path))
     secret = "geheim" * 8
     paths = (
