@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from speech.voice_files import Consent
 from speech.voice_library import VoiceLibrary
 from train import cloning
 from train.cloning import CloneOptions, Effort, clone, estimate_s
+from train.kokoro import trainable
 from train.manifest import Clip, Finding, Manifest
 from train.progress import NullReporter
 
@@ -68,6 +70,8 @@ def test_a_voice_with_its_report(
     fit_store: ModelStore, recordings: list[Audio], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(cloning.EFFORTS, "fast", Effort(4, 1, 1, 1.0))
+    small = partial(trainable.KokoroOptions, rank=4, texts=1, realign_at=2, crop=40)
+    monkeypatch.setattr(trainable, "KokoroOptions", small)
     library, reporter = VoiceLibrary(tmp_path / "voices"), Told()
     manifest = clips(tmp_path, recordings)
     meta = clone(tmp_path, manifest, options(effort="fast"), fit_store, library, tmp_path / "work", reporter)
