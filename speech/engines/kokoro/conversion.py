@@ -10,7 +10,6 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -36,6 +35,7 @@ from speech.engines.kokoro.onnx_file import OnnxFile
 from speech.engines.kokoro.phonemes import TOKENS, phonemize, tokens
 from speech.engines.kokoro.record import CONVERTER, ENGINE, SAMPLE_RATE
 from speech.engines.kokoro.runtime import STYLE_ROWS, Style
+from speech.engines.kokoro.sessions import open_session, run_options
 from speech.engines.kokoro.voices import by_language, stock_ids
 from speech.errors import SpeechError
 from speech.text.normalize import normalize
@@ -75,20 +75,12 @@ class Halves:
     """The network cut in two; `model` is an export, as it is or with a voice merged into it."""
 
     def __init__(self, model: Path | bytes, threads: int) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
         self.size_bytes = len(model) if isinstance(model, bytes) else model.stat().st_size
         file = OnnxFile(model)
         self._tokens = "tokens" if any("tokens" in node.inputs for node in file.nodes) else "input_ids"
         first = file.part({self._tokens: INT64, "style": FLOAT, "speed": FLOAT}, [TEXT, FRAMES, F0, ENERGY])
         second = file.part({FEATURES: FLOAT, F0: FLOAT, ENERGY: FLOAT, "style": FLOAT}, file.nodes[-1].outputs)
-        providers = ["CPUExecutionProvider"]
-        self._first: Any = onnxruntime.InferenceSession(first, options, providers=providers)
-        self._second: Any = onnxruntime.InferenceSession(second, options, providers=providers)
+        self._first, self._second = open_session(first, threads), open_session(second, threads)
 
     def read(self, tokens: Sequence[int], style: Curve, speed: float = 1.0) -> Reading:
         """`tokens` without pads, `style` (256,)."""
@@ -97,13 +89,13 @@ class Halves:
             "style": style[None],
             "speed": np.array([speed], np.float32),
         }
-        text, frames, f0, loudness = self._first.run([TEXT, FRAMES, F0, ENERGY], inputs)
+        text, frames, f0, loudness = self._first.run([TEXT, FRAMES, F0, ENERGY], inputs, run_options())
         return Reading(text[0], frames.reshape(-1).astype(np.int64), f0[0], loudness[0])
 
     def decode(self, features: Curve, f0: Curve, loudness: Curve, style: Curve) -> Samples:
         """Samples (600F,) of `features` (512, F), F0 in Hz and energy (2F,), by the timbre of `style` (256,)."""
         inputs = {FEATURES: features[None], F0: f0[None], ENERGY: loudness[None], "style": style[None]}
-        samples: Samples = self._second.run(None, inputs)[0].reshape(-1)
+        samples: Samples = self._second.run(None, inputs, run_options())[0].reshape(-1)
         return samples
 
 

@@ -16,21 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from speech.audio import Samples
+from speech.engines.kokoro.sessions import open_session, run_options
 
 STYLE_ROWS = 510  # a voice has one style for each number of phonemes; also the most phonemes of one call
 STYLE_SIZE = 256  # first half conditions the decoder (timbre), second half the prosody
 
 Style = NDArray[np.float32]
-
-
-def run_options() -> Any:
-    """Memory that a call took is given back after it: sentences differ in length, and what was kept for the longest
-    ones was twice the weights. It costs no time that could be measured."""
-    import onnxruntime
-
-    options = onnxruntime.RunOptions()
-    options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
-    return options
 
 
 class Stopper:
@@ -48,17 +39,8 @@ class Runtime:
     """One loaded model. `synthesize` may be called from several threads at once; each call uses `threads` cores."""
 
     def __init__(self, model: Path | bytes, threads: int) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        options.enable_mem_pattern = False  # a plan of the memory for each length of a sentence, which are many
         # Measured: spinning gives the first sound a tenth sooner, and costs the sentences side by side nothing.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "1")
-        source = model if isinstance(model, bytes) else str(model)
-        self._session: Any = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+        self._session = open_session(model, threads, {"session.intra_op.allow_spinning": "1"})
         self._tokens_name = self._session.get_inputs()[0].name  # "tokens" (int8) or "input_ids" (fp32)
 
     def synthesize(self, tokens: list[int], voice: Style, speed: float, stopper: Stopper | None = None) -> Samples:
