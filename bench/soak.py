@@ -19,11 +19,11 @@ from typing import Any
 import httpx2
 
 from app.host.memory import proportional_bytes
+from bench.api_load import JOB
 from bench.crash import Service
 from bench.host import family
 from bench.record import write
 
-JOB = {"text": "Oi.", "source_language": "pt-BR", "mode": "dubbing", "tts_engine": "silence"}
 TOGETHER, EVERY = 100, 1000
 SETTLED_S = 3.0
 

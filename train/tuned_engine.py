@@ -1,8 +1,6 @@
 """The engine that is fine-tuned: its name, its weights in the catalogue, the files of a checkpoint; no PyTorch."""
 
 from speech.engines.xtts.config import ADAPTER, WEIGHTS
-from speech.engines.xtts.record import MODEL, RECORD
-
-ENGINE = RECORD.name
+from speech.engines.xtts.record import ENGINE, MODEL
 
 __all__ = ["ADAPTER", "ENGINE", "MODEL", "WEIGHTS"]

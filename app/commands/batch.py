@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from app.api.archive import MANIFEST, checked_format, file_told, manifest, row_file_name
-from app.api.batch import NewBatch, Preview, defaults_of, preview_of, rows_of
+from app.api.batch import DEFAULTS, NewBatch, Preview, defaults_of, preview_of, rows_of
 from app.api.batch_rows import MOST_CSV_BYTES, CheckedRow, checked_rows, rows_of_csv
 from app.api.bodies import parsed, validated
 from app.api.services import Services
@@ -95,7 +95,7 @@ def batch(options: argparse.Namespace, console: Console) -> int:
         raise SpeechError("missing_argument", names=["-o/--output"], choices=["--dry-run"])
     format_name = checked_format(options.format)
     body, rows, is_json = asked(read(options.file))
-    given = {name: value for name in ("language", "voice", "engine", "profile") if (value := getattr(options, name))}
+    given = {name: value for name in DEFAULTS if (value := getattr(options, name))}
     settings = load_settings().model_copy(update={"engine_url": ""})  # the engines of this process
     services = wire(settings, supervised=False).of(LOCAL)
     with closing(services.database), closing(services.synthesizer):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from app.callers import LOCAL, Caller
 from app.errors import Problem
 from speech.models import ModelStore
+from train.checkpoints import CHECKPOINTS, OPTIONS, snapshots_in
 from train.tuned_engine import ADAPTER, ENGINE, MODEL, WEIGHTS
 
 if TYPE_CHECKING:
@@ -110,7 +111,6 @@ class TrainingService:
         return [one for name in names for one in self._checkpoints_of(name, caller)]
 
     def _checkpoints_of(self, run: str, caller: Caller) -> list[dict[str, Any]]:
-        from train.checkpoints import CHECKPOINTS, snapshots_in
         from train.evidence import EVIDENCE, SAMPLES
 
         found = snapshots_in(self._existing(run, caller) / CHECKPOINTS)
@@ -135,8 +135,6 @@ class TrainingService:
 
     def checkpoint(self, run: str, step: str, caller: Caller = LOCAL) -> Path:
         """The folder of one. Raises Problem `unknown_run`, `unknown_checkpoint`."""
-        from train.checkpoints import CHECKPOINTS
-
         folder = self._existing(run, caller) / CHECKPOINTS / step
         if not STEP_NAME.fullmatch(step) or not folder.is_dir():
             choices = [one["name"].rpartition("/")[2] for one in self._checkpoints_of(run, caller)]
@@ -145,8 +143,6 @@ class TrainingService:
 
     def config(self, run: str, caller: Caller = LOCAL) -> dict[str, Any]:
         """Sections of train_config.yaml that a run has; none before it began to learn. Raises Problem `unknown_run`."""
-        from train.checkpoints import OPTIONS
-
         facts = _json(self._existing(run, caller) / OPTIONS) or {}
         return dict(facts.get("options", {}))
 

@@ -30,7 +30,6 @@ pytest.importorskip("tokenizers")
 
 TEXT = "Bom dia."
 TUNED, BASE = f"{RUN}/step-000004", f"{RUN}/base"
-EMBEDDED_VOICE = ("kokoro-int8", "kokoro-voices")
 CONSENT = {"name": "Ana ajustada", "consent": True}
 
 
@@ -198,10 +197,11 @@ def test_voices_and_engines_can_be_sides(studio: Service) -> None:
 
 
 def test_what_judges_heard_of_each_side_comes_with_the_results(
-    installed: Callable[..., ModelStore], tmp_path: Path
+    model_store: ModelStore, installed: Callable[..., ModelStore], tmp_path: Path
 ) -> None:
+    installed("whisper-base")
     sides = [{"voice": "pf_dora"}, {"voice": "silence_male"}]
-    with running(tmp_path, models_dir=installed(*EMBEDDED_VOICE, "whisper-base").root) as service:
+    with running(tmp_path, models_dir=model_store.root) as service:
         name = compared(service, sides=sides, texts=["Bom dia, como vai você?"], measure=True)
         measures = send(service, f"/comparisons/{name}/results?early=true", verb="GET")["measures"]
     voice, silence = measures["pf_dora (kokoro)"], measures["silence_male (silence)"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 from browsing import until
 from page_faults import Faults
@@ -13,12 +11,9 @@ from speech.models import ModelStore
 
 pytestmark = pytest.mark.browser
 
-EMBEDDED_VOICE = ("kokoro-int8", "kokoro-voices")
-
 
 @pytest.fixture
-def morph_page(installed: Callable[..., ModelStore], page: Page) -> Page:
-    installed(*EMBEDDED_VOICE)
+def morph_page(model_store: ModelStore, page: Page) -> Page:
     page.goto("/webui#/morph")
     page.wait_for_selector("#morph-form")
     return page
