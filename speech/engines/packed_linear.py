@@ -11,13 +11,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from speech.engines.team import Team
+from speech.engines.cores import Cores
 from speech.errors import SpeechError
 
 # Precision to the CPU instructions (https://docs.pytorch.org/docs/stable/cpu.html) of which one is needed.
 PRECISIONS = {"fp32": (), "bf16": ("avx512_bf16", "amx_bf16"), "int8": ("avx2",)}
-PART_OUTPUTS = 64  # outputs that a part has a multiple of
 AUTO = "auto"  # the fastest of those that are near float32, as measured when the weights are loaded
+ONE = Cores()
 ROWS = 8  # for which the kernels' layout is chosen; others work with it as well
 
 
@@ -26,8 +26,9 @@ class Float32:
 
     dtype = torch.float32
 
-    def __init__(self, weight: Tensor, bias: Tensor, activation: str = "none") -> None:
-        """`weight` (in, out), `bias` (out,)."""
+    def __init__(self, weight: Tensor, bias: Tensor, activation: str = "none", cores: Cores = ONE) -> None:
+        """`weight` (in, out), `bias` (out,); `cores` share the product."""
+        self._cores = cores
         self._weight = torch.ops.mkldnn._reorder_linear_weight(weight.to(self.dtype).t(), ROWS)
         self._bias = bias.to(self.dtype, copy=True)
         self._activation = activation
@@ -36,7 +37,10 @@ class Float32:
         form = "tanh" if self._activation == "gelu" else ""
         rows = x.to(self.dtype)
         rows = rows.repeat(2, 1) if len(x) == 1 else rows  # one alone would be summed in another order
-        made: Tensor = torch.ops.mkldnn._linear_pointwise(rows, self._weight, self._bias, self._activation, [], form)
+        with self._cores:
+            made: Tensor = torch.ops.mkldnn._linear_pointwise(
+                rows, self._weight, self._bias, self._activation, [], form
+            )
         return made[: len(x)].float()
 
 
@@ -54,7 +58,8 @@ class Int8:
 
     dtype = torch.int8
 
-    def __init__(self, weight: Tensor, bias: Tensor, activation: str = "none") -> None:
+    def __init__(self, weight: Tensor, bias: Tensor, activation: str = "none", cores: Cores = ONE) -> None:
+        self._cores = cores
         has = torch.cpu.get_capabilities()
         most = 127 if has.get("avx512_vnni") or has.get("avx_vnni") else 63  # 16 bits hold two products of these
         self._scale = torch.maximum(weight.amax(0), -weight.amin(0)).div_(most).clamp_(min=1e-12)
@@ -74,37 +79,12 @@ class Int8:
         low = x.amin(1, keepdim=True)
         step = x.amax(1, keepdim=True).sub_(low).clamp_(min=1e-12).div_(255)
         steps = torch.addcmul(0.5 - low / step, x, 1 / step).to(torch.uint8)  # conversion cuts: half a step rounds
-        made: Tensor = torch.ops.onednn.qlinear_pointwise(
-            steps, 1.0, 0, self._weight, self._scale, self._zero, None, 1.0, 0, torch.float32, "none", [], ""
-        )
+        with self._cores:  # the rest by one: how vectors are cut would change their last digits
+            made: Tensor = torch.ops.onednn.qlinear_pointwise(
+                steps, 1.0, 0, self._weight, self._scale, self._zero, None, 1.0, 0, torch.float32, "none", [], ""
+            )
         made = torch.addcmul(self._bias, made, step).addr_(low[:, 0], self._sums)
         return torch.nn.functional.gelu(made, approximate="tanh") if self._activation == "gelu" else made
-
-
-class Split:
-    """The same, each part of the outputs by a thread of `team`; every number is the undivided one's, bit for bit.
-
-    A step reads all weights once, and one core alone does not read as fast as the memory gives.
-    """
-
-    def __init__(
-        self, kind: type[Float32] | type[Int8], weight: Tensor, bias: Tensor, activation: str, team: Team
-    ) -> None:
-        # The end of a row of int8 would be rounded otherwise by GELU's vector instructions: it comes after the joining.
-        self._is_after = activation == "gelu" and kind is Int8
-        inner = "none" if self._is_after else activation
-        outputs = weight.shape[1]
-        cuts = [outputs * part // team.size // PART_OUTPUTS * PART_OUTPUTS for part in range(team.size)] + [outputs]
-        self._team = team
-        self._parts = [
-            kind(weight[:, start:end].contiguous(), bias[start:end], inner)
-            for start, end in zip(cuts, cuts[1:])
-            if end > start
-        ]
-
-    def __call__(self, x: Tensor) -> Tensor:
-        made = torch.cat(self._team.each(self._parts, x), 1)
-        return torch.nn.functional.gelu(made, approximate="tanh") if self._is_after else made
 
 
 KINDS: dict[str, type[Float32] | type[Int8]] = {"fp32": Float32, "bf16": BFloat16, "int8": Int8}

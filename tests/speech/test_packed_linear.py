@@ -1,40 +1,69 @@
-"""Matrices divided among cores: the same numbers, and nothing of the threads stays."""
+"""Products that cores share: the same numbers, and one core or all of them by what it takes."""
 
 from __future__ import annotations
 
-import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
 
-from speech.engines.packed_linear import KINDS, Split
-from speech.engines.team import Team
+from speech.engines.cores import RATIOS, Cores, most_cores
+from speech.engines.packed_linear import KINDS
+from speech.engines.threads import common_threads, use_threads
 
 
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
-@pytest.mark.parametrize("size", [2, 3, 8])
+@pytest.mark.parametrize("count", [2, 3, 8])
 @pytest.mark.parametrize("activation", ["none", "gelu"])
-def test_a_divided_matrix_gives_the_undivided_ones_numbers(precision: str, size: int, activation: str) -> None:
+def test_a_shared_product_is_that_of_one_core_bit_for_bit(precision: str, count: int, activation: str) -> None:
     torch.manual_seed(0)
-    weight, bias, team = torch.randn(256, 1026) / 16, torch.randn(1026), Team(size)
-    whole, split = KINDS[precision](weight, bias, activation), Split(KINDS[precision], weight, bias, activation, team)
-    for rows in (1, 2, 9):
-        x = torch.randn(rows, 256)
+    weight, bias = torch.randn(256, 1026) / 16, torch.randn(1026)
+    alone, shared = (KINDS[precision](weight, bias, activation, Cores(count, of)) for of in (1, count))
+
+    def compare() -> None:
+        use_threads(1)
         with torch.inference_mode():
-            assert torch.equal(whole(x), split(x))
-    team.close()
+            for rows in (1, 2, 9, 70):
+                x = torch.randn(rows, 256)
+                assert torch.equal(alone(x), shared(x))
+
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(compare).result()
 
 
-def test_a_part_that_fails_is_told_when_all_have_ended_and_the_team_goes_on() -> None:
-    team = Team(3)
+def test_only_the_calling_thread_computes_with_more_and_only_within() -> None:
+    def seen() -> list[int]:
+        use_threads(1)
+        counts = [torch.get_num_threads()]
+        with Cores(3, 3):
+            counts += [torch.get_num_threads(), common_threads()]
+        return [*counts, torch.get_num_threads()]
 
-    def fails(x: torch.Tensor) -> torch.Tensor:
-        raise MemoryError("no room")
+    before = torch.get_num_threads()
+    with ThreadPoolExecutor(1) as thread:
+        assert thread.submit(seen).result() == [1, 3, before, 1]
+    assert most_cores(3) == 3 and torch.get_num_threads() == before
 
-    with pytest.raises(MemoryError, match="no room"):
-        team.each([torch.neg, fails, torch.neg], torch.ones(2))
-    assert [part.tolist() for part in team.each([torch.neg, torch.exp], torch.zeros(1))] == [[0.0], [1.0]]
-    team.close()
-    for thread in [thread for thread in threading.enumerate() if thread.name == "xtts-team"]:
-        thread.join(5)
-        assert not thread.is_alive()
+
+def taken(cores: Cores, seconds: Callable[[int], float], steps: int) -> Iterator[int]:
+    """The number of cores that each step ends with, where a block takes `seconds` of the number it is computed with."""
+    for _ in range(steps):
+        for _ in zip(range(6), cores.tried(range(6), 6)):
+            with cores:
+                time.sleep(seconds(torch.get_num_threads()))
+        yield cores.count
+
+
+def test_a_busy_neighbour_takes_its_core_and_gives_it_back() -> None:
+    def run() -> None:
+        use_threads(1)
+        cores = Cores(2, 2)
+        quiet, busy = (lambda count: 0.004 / count), (lambda count: 0.004 * count)
+        assert set(taken(cores, quiet, 2 * RATIOS)) == {2}
+        assert [*taken(cores, busy, 2 * RATIOS)][-1] == 1
+        assert [*taken(cores, quiet, 2 * RATIOS)][-1] == 2
+
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(run).result()

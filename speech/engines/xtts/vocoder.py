@@ -95,8 +95,8 @@ class Vocoder:
 
     def biases(self, speaker: Tensor) -> list[Tensor]:
         """Of the first convolution and of each upsampling: what the speaker adds is the same at every moment."""
-        vector = speaker.reshape(-1).to("cpu", torch.float32)
-        added = [(weight[:, :, 0] @ vector + bias).to(self.at) for weight, bias in self.conds]
+        vector = speaker.reshape(-1).to("cpu", torch.float64)  # in float32 the number of threads would be heard
+        added = [(weight[:, :, 0].double() @ vector + bias).to(self.at) for weight, bias in self.conds]
         repeats = (1, *RATES)
         own = [conv.bias for conv in (self.pre, *self.ups)]
         return [bias + new.repeat(times) for bias, new, times in zip(own, added, repeats, strict=True)]

@@ -12,22 +12,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from speech.engines.cores import LEAST_GAIN, Cores, most_cores
 from speech.engines.memory import give_back
-from speech.engines.packed_linear import AUTO, KINDS, Float32, Int8, Split, check_precision, usable_precisions
-from speech.engines.team import Team
+from speech.engines.packed_linear import AUTO, KINDS, Float32, Int8, check_precision, usable_precisions
 from speech.engines.threads import common_threads, use_threads
 from speech.engines.xtts.gpt import Block, Gpt, Matmul
 from speech.errors import SpeechError
 
 log = logging.getLogger(__name__)
-TRIALS = 5  # of one block each way, in turn, by which it is chosen whether cores share a matrix
-LEAST_GAIN = 0.9  # of the time of one core: less is noise
+TRIALS = 5  # of one block each way, in turn
 
 
 class PackedMatrices:
     """Four matrices a block and the head's, which int8 leaves in float32.
 
-    Where that is faster, as tried on the first block, each matrix is divided among `threads` cores.
+    `threads` cores share each product as long as that is faster; the first block says whether it is to begin with.
 
     They are packed in threads of their own, while the rest is loaded; who asks for one that is not ready waits for it.
     `release` is called after each block, whose weights in the file are then not needed any more.
@@ -39,30 +38,25 @@ class PackedMatrices:
         blocks = [block for block in gpt.gpt.h if isinstance(block, Block)]
         self.precision = _fastest(blocks[0]) if precision == AUTO else precision
         kind = KINDS[self.precision]
-        self._team = _chosen_team(blocks[0], kind, threads)
-        log.info("xtts_decoding precision=%s cores_a_matrix=%d", self.precision, self.cores)
+        self._cores = _chosen_cores(blocks[0], kind, most_cores(threads))
+        log.info("xtts_decoding precision=%s cores=%d of %d", self.precision, self._cores.count, self._cores.most)
 
         def packed(block: Block) -> Sequence[Matmul]:
-            made = _packed(block, kind, self._team)
+            made = _packed(block, kind, self._cores)
             release()
             return made
 
         head = gpt.mel_head
         pool = self._pool = ThreadPoolExecutor(common_threads(), "xtts-packing", use_threads, (1,))
         self._blocks = [pool.submit(packed, block) for block in blocks]
-        self._head = pool.submit(Float32, head.weight.detach().t(), head.bias)
+        self._head = pool.submit(Float32, head.weight.detach().t(), head.bias, "none", self._cores)
         pool.submit(_tidy, [*self._blocks, self._head])
         pool.shutdown(wait=False)
         self.size_bytes = 12 * gpt.config.layers * gpt.config.width**2 * kind.dtype.itemsize + head.weight.nbytes
 
     @property
-    def cores(self) -> int:
-        """That share a matrix."""
-        return self._team.size if self._team else 1
-
-    @property
     def blocks(self) -> Iterator[Sequence[Matmul]]:
-        return (block.result() for block in self._blocks)
+        return self._cores.tried((block.result() for block in self._blocks), len(self._blocks))
 
     def head(self, hidden: Tensor) -> Tensor:
         return self._head.result()(hidden)
@@ -70,15 +64,13 @@ class PackedMatrices:
     def close(self) -> None:
         """Wait for what is still being packed: memory cannot be given back before."""
         self._pool.shutdown()
-        if self._team:
-            self._team.close()
 
 
-def _packed(block: Block, kind: type[Float32] | type[Int8], team: Team | None) -> list[Matmul]:
+def _packed(block: Block, kind: type[Float32] | type[Int8], cores: Cores) -> list[Matmul]:
     made: list[Matmul] = []
     for one in (block.attn.c_attn, block.attn.c_proj, block.mlp.c_fc, block.mlp.c_proj):
         weight, activation = one.weight.detach(), "gelu" if one is block.mlp.c_fc else "none"
-        made.append(Split(kind, weight, one.bias, activation, team) if team else kind(weight, one.bias, activation))
+        made.append(kind(weight, one.bias, activation, cores))
     return made
 
 
@@ -90,7 +82,7 @@ def _fastest(block: Block, choices: Sequence[str] = ()) -> str:
     names = [name for name in choices or usable_precisions() if name != "int8"]
     if len(names) < 2:
         return names[0]
-    times = _times([_packed(block, KINDS[name], None) for name in names], block)
+    times = _times([_packed(block, KINDS[name], Cores()) for name in names], block)
     exact, *others = zip(times, names)
     seconds, name = min(others)
     return name if seconds < LEAST_GAIN * exact[0] else exact[1]
@@ -107,19 +99,14 @@ def _times(ways: Sequence[Sequence[Matmul]], block: Block) -> list[float]:
     return [median(times) for times in zip(*rounds)]
 
 
-def _chosen_team(block: Block, kind: type[Float32] | type[Int8], threads: int) -> Team | None:
-    """The team with which a block is fastest: all cores, half or a quarter of them; None where one alone is."""
+def _chosen_cores(block: Block, kind: type[Float32] | type[Int8], threads: int) -> Cores:
+    """All cores, half or a quarter of them, with which a block is fastest; to begin with one, where that is faster."""
     sizes = [size for size in dict.fromkeys((threads, threads // 2, threads // 4)) if size > 1]
     if not sizes:
-        return None
-    teams = [Team(size) for size in sizes]
-    alone, *together = _times([_packed(block, kind, team) for team in (None, *teams)], block)
-    fastest = min(range(len(teams)), key=together.__getitem__)
-    chosen = teams[fastest] if together[fastest] < LEAST_GAIN * alone else None
-    for team in teams:
-        if team is not chosen:
-            team.close()
-    return chosen
+        return Cores()
+    alone, *shared = _times([_packed(block, kind, Cores(count=size)) for size in (1, *sizes)], block)
+    fastest = min(range(len(sizes)), key=shared.__getitem__)
+    return Cores(sizes[fastest], sizes[fastest] if shared[fastest] < LEAST_GAIN * alone else 1)
 
 
 @torch.inference_mode()
