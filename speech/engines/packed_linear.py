@@ -36,7 +36,7 @@ class Float32:
     def __call__(self, x: Tensor) -> Tensor:
         form = "tanh" if self._activation == "gelu" else ""
         rows = x.to(self.dtype)
-        rows = rows.repeat(2, 1) if len(x) == 1 else rows  # one alone would be summed in another order
+        rows = torch.cat((rows, rows)) if len(x) == 1 else rows  # one alone would be summed in another order
         with self._cores:
             made: Tensor = torch.ops.mkldnn._linear_pointwise(
                 rows, self._weight, self._bias, self._activation, [], form
