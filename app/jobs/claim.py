@@ -5,13 +5,16 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Collection
+from dataclasses import replace
+from functools import cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, select, true, update
+from sqlalchemy import ColumnElement, Connection, Float, Integer, Select, bindparam, case, func, literal, select
 
 from app.jobs.events import append
 from app.jobs.job import Job
 from app.jobs.lease import Lease, to_pending
-from app.jobs.store import end, get_job, set_aside
+from app.jobs.store import change, end, set_aside
 from app.storage.database import Database
 from app.storage.tables import jobs
 
@@ -37,13 +40,15 @@ def claim(
     Runnable is what is pending, or processing with an expired lease. A job that was to be cancelled or paused becomes
     that on the way, and one with no attempts left fails (`too_many_attempts`). `queues=None` means every queue.
     """
-    taken = _taken(full_keys, first_attempts_only)
-    if not has_runnable(database, queues, taken):  # a look costs the writers nothing
-        return None
+    which = (queues is not None, bool(full_keys), first_attempts_only)
+    wanted = _wanted(queues) | ({"full": list(full_keys)} if full_keys else {})
+    with database.read() as connection:  # a look costs the writers nothing
+        if connection.scalar(_any(*which), wanted) is None:
+            return None
     with database.write() as connection:
         now = time.time()
-        query = _best(now, queues, warm_keys).where(taken)
-        while (row := connection.execute(query).mappings().first()) is not None:
+        wanted |= {"now": now, "warm": [key for key in warm_keys if key], "most": 1}
+        while (row := connection.execute(_best(*which), wanted).mappings().first()) is not None:
             job = Job.of(row)
             if job.cancel_requested_at is not None:
                 end(connection, job, "cancelled")
@@ -56,20 +61,17 @@ def claim(
     return None
 
 
-def has_runnable(
-    database: Database, queues: Collection[str] | None = None, where: ColumnElement[bool] | None = None
-) -> bool:
-    """Whether `claim` would find something to do."""
-    query = _best(time.time(), queues, ())
+def queues_to_do(database: Database, queues: Collection[str]) -> set[str]:
+    """Those of `queues` in which `claim` would find something."""
     with database.read() as connection:
-        return connection.execute(query if where is None else query.where(where)).first() is not None
+        return set(connection.scalars(_QUEUES_TO_DO, _wanted(queues)))
 
 
 def runnable(database: Database, queue: str, limit: int) -> list[str]:
     """The ids of the first `limit` jobs of a queue that `claim` would take, in its order."""
-    query = _best(time.time(), (queue,), ()).limit(limit)
+    wanted = _wanted((queue,)) | {"warm": [], "most": limit}
     with database.read() as connection:
-        return [row.id for row in connection.execute(query)]
+        return [row.id for row in connection.execute(_best(True, False, False), wanted)]
 
 
 def overdue(database: Database, cancel_grace_s: float, pause_grace_s: float) -> list[Job]:
@@ -78,12 +80,6 @@ def overdue(database: Database, cancel_grace_s: float, pause_grace_s: float) -> 
     is_late = (jobs.c.cancel_requested_at <= now - cancel_grace_s) | (jobs.c.pause_requested_at <= now - pause_grace_s)
     with database.read() as connection:
         return _running_in(connection, is_late)
-
-
-def _taken(full_keys: Collection[str], first_attempts_only: bool) -> ColumnElement[bool]:
-    """Which of the runnable jobs a worker with several at a time takes."""
-    fitting = jobs.c.warm_key.not_in(list(full_keys)) if full_keys else true()
-    return and_(fitting, jobs.c.attempt == 0) if first_attempts_only else fitting
 
 
 def release_lost(database: Database, reason: str, worker_prefix: str, *, counts: bool = True) -> list[Job]:
@@ -99,34 +95,60 @@ def release_lost(database: Database, reason: str, worker_prefix: str, *, counts:
         return lost
 
 
-def _best(now: float, queues: Collection[str] | None, warm_keys: Collection[str]) -> Select[tuple[object, ...]]:
-    held = (jobs.c.status == "processing") & (jobs.c.lease_until > now)
-    expired = (jobs.c.status == "processing") & (jobs.c.lease_until <= now)
-    busy = select(jobs.c.user_id, func.count().label("running")).where(held).group_by(jobs.c.user_id).subquery()
-    warm = [key for key in warm_keys if key]
+# Statements are made once: SQLAlchemy takes longer to make one, and to find its text, than SQLite to answer it.
+_NOW = bindparam("now", type_=Float)
+_HELD = (jobs.c.status == "processing") & (jobs.c.lease_until > _NOW)
+_RUNNABLE = (jobs.c.status == "pending") | ((jobs.c.status == "processing") & (jobs.c.lease_until <= _NOW))
+_OF_QUEUES = jobs.c.queue.in_(bindparam("queues", expanding=True))
+_QUEUES_TO_DO = select(jobs.c.queue).where(_RUNNABLE, _OF_QUEUES).distinct()
+
+
+@cache
+def _best(of_queues: bool, has_full: bool, first_attempts_only: bool) -> Select[tuple[Any, ...]]:
+    """The first `most` runnable jobs; the parameters are those of `_wanted`, `warm`, and `full` where it has some."""
+    busy = select(jobs.c.user_id, func.count().label("running")).where(_HELD).group_by(jobs.c.user_id).subquery()
     query = (
         select(jobs)
         .outerjoin(busy, busy.c.user_id == jobs.c.user_id)
-        .where((jobs.c.status == "pending") | expired)
         .order_by(
-            case((jobs.c.warm_key.in_(warm), 0), else_=1),
+            case((jobs.c.warm_key.in_(bindparam("warm", expanding=True)), 0), else_=1),
             func.coalesce(busy.c.running, 0),
             jobs.c.created_at + RETRY_DELAY_S * jobs.c.attempt,
             jobs.c.id,
         )
-        .limit(1)
+        .limit(bindparam("most", type_=Integer))
     )
-    return query if queues is None else query.where(jobs.c.queue.in_(list(queues)))
+    return query.where(*_taken(of_queues, has_full, first_attempts_only))
+
+
+@cache
+def _any(of_queues: bool, has_full: bool, first_attempts_only: bool) -> Select[Any]:
+    """Whether `_best` would find one."""
+    return select(literal(1)).select_from(jobs).where(*_taken(of_queues, has_full, first_attempts_only)).limit(1)
+
+
+def _taken(of_queues: bool, has_full: bool, first_attempts_only: bool) -> list[ColumnElement[bool]]:
+    """Which of all jobs a worker takes."""
+    return [
+        _RUNNABLE,
+        *([_OF_QUEUES] if of_queues else []),
+        *([jobs.c.warm_key.not_in(bindparam("full", expanding=True))] if has_full else []),
+        *([jobs.c.attempt == 0] if first_attempts_only else []),
+    ]
+
+
+def _wanted(queues: Collection[str] | None) -> dict[str, Any]:
+    return {"now": time.time()} | ({} if queues is None else {"queues": list(queues)})
 
 
 def _start(connection: Connection, job: Job, worker_id: str, now: float, lease_s: float) -> Job:
     if job.status == "processing":
         append(connection, job.id, job.user_id, "job.retried", {"attempt": job.attempt, "reason": "lease_expired"})
-    lease = {"lease_token": secrets.token_hex(8), "lease_until": now + lease_s, "worker_id": worker_id}
-    state = {"status": "processing", "attempt": job.attempt + 1, "started_at": now, "progress": 0.0}
-    connection.execute(update(jobs).where(jobs.c.id == job.id).values(**lease, **state))
+    lease: dict[str, Any] = {"lease_token": secrets.token_hex(8), "lease_until": now + lease_s, "worker_id": worker_id}
+    state: dict[str, Any] = {"status": "processing", "attempt": job.attempt + 1, "started_at": now, "progress": 0.0}
+    change(connection, job.id, {**lease, **state})
     append(connection, job.id, job.user_id, "job.started", {"attempt": job.attempt + 1, "worker_id": worker_id})
-    return get_job(connection, job.id)
+    return replace(job, **lease, **state)
 
 
 def _too_many(job: Job) -> dict[str, object]:

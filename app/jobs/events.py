@@ -30,6 +30,9 @@ KINDS = (
 )
 
 
+_APPEND = insert(job_events)
+
+
 @dataclass(frozen=True)
 class Event:
     id: int  # grows; a later commit never has a smaller one
@@ -43,7 +46,7 @@ class Event:
 def append(connection: Connection, job_id: str, user_id: str, kind: str, data: Mapping[str, Any]) -> None:
     """Write an event in the transaction of the change it tells of."""
     values = {"job_id": job_id, "user_id": user_id, "kind": kind, "data": dict(data), "created_at": time.time()}
-    connection.execute(insert(job_events).values(values))
+    connection.execute(_APPEND, values)
 
 
 class EventLog:

@@ -8,13 +8,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select
 
 from app.jobs.events import append
 from app.jobs.job import Job
-from app.jobs.store import end, set_aside
+from app.jobs.store import change, end, set_aside
 from app.storage.database import Database
 from app.storage.tables import jobs
+
+_HELD = select(jobs).where(
+    jobs.c.id == bindparam("held"), jobs.c.lease_token == bindparam("token"), jobs.c.status == "processing"
+)
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ class Lease:
         with self._database.write() as connection:
             job = self._held(connection)
             if job is not None:
-                _set(connection, job, lease_until=time.time() + self.lease_s)
+                change(connection, job.id, {"lease_until": time.time() + self.lease_s})
             return _flags(job)
 
     def progress(self, percent: float, data: Mapping[str, Any]) -> bool:
@@ -109,15 +113,14 @@ class Lease:
             if job is None:
                 return False
             if values:
-                _set(connection, job, **values)
+                change(connection, job.id, values)
             if publish is not None:
                 publish()
             append(connection, job.id, job.user_id, kind, data)
             return True
 
     def _held(self, connection: Connection) -> Job | None:
-        mine = (jobs.c.id == self.job.id) & (jobs.c.lease_token == self.token) & (jobs.c.status == "processing")
-        row = connection.execute(select(jobs).where(mine)).mappings().one_or_none()
+        row = connection.execute(_HELD, {"held": self.job.id, "token": self.token}).mappings().one_or_none()
         return Job.of(row) if row is not None else None
 
 
@@ -130,7 +133,7 @@ def to_pending(connection: Connection, job: Job, reason: str, *, attempt: int) -
         set_aside(connection, job, attempt=attempt)
         return
     free = {"lease_token": None, "lease_until": None, "worker_id": None, "started_at": None}
-    _set(connection, job, status="pending", progress=0.0, attempt=attempt, **free)
+    change(connection, job.id, {"status": "pending", "progress": 0.0, "attempt": attempt, **free})
     append(connection, job.id, job.user_id, "job.retried", {"attempt": job.attempt, "reason": reason})
 
 
@@ -142,10 +145,6 @@ def plain(values: Mapping[str, object]) -> dict[str, Any]:
 
 def _plain(value: object) -> object:
     return sorted(map(str, value)) if isinstance(value, (set, frozenset)) else str(value)
-
-
-def _set(connection: Connection, job: Job, **values: object) -> None:
-    connection.execute(update(jobs).where(jobs.c.id == job.id).values(**values))
 
 
 def _flags(job: Job | None) -> Flags | None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from sqlalchemy import func, select
 
-from app.jobs.claim import has_runnable, overdue
+from app.jobs.claim import overdue, queues_to_do
 from app.jobs.job import Job
 from app.jobs.kinds import KINDS, ON_DEMAND
 from app.jobs.lease import Lease
@@ -89,7 +89,7 @@ class Station:
                 self._workers.spawn(place)
         if has_news or now >= self._next_look:
             self._next_look = now + LOOK_S
-            for queue in ON_DEMAND:
+            for queue in queues_to_do(self._database, ON_DEMAND):
                 self._start(queue, now)
             self._renew()
         for job in overdue(self._database, self._settings.cancel_grace_s, self._settings.pause_grace_s):
@@ -111,7 +111,7 @@ class Station:
         places = self._workers.of(queue)
         ready = next((place for place in places if place.process is None and now >= place.next_start), None)
         is_starting = any(place.is_starting(now) for place in places)
-        if ready is not None and not is_starting and has_runnable(self._database, (queue,)):
+        if ready is not None and not is_starting:
             self._workers.spawn(ready)
 
     def _is_ours(self, job: Job) -> bool:

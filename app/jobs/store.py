@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, true, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from app.callers import LOCAL, Caller
@@ -21,6 +21,12 @@ from app.storage.usage import record
 
 POLL_S = 0.02
 IDS_AT_ONCE = 500  # a database bounds the variables of a statement
+# Made once: that takes longer than to run them.
+_ADD = insert(jobs)
+_GET = select(jobs).where(jobs.c.id == bindparam("wanted"))
+_CHANGE = update(jobs).where(jobs.c.id == bindparam("changed"))
+_END = _CHANGE.values(expires_at=bindparam("ended_at") + jobs.c.ttl_s)
+_RELEASE = delete(reservations).where(reservations.c.job_id == bindparam("held_by"))
 
 
 @dataclass(frozen=True)
@@ -80,7 +86,7 @@ class JobStore:
         with self._database.write() as connection:
             if reserves:
                 _reserve(connection, reserves, job_id)
-            connection.execute(insert(jobs).values(id=job_id, **values, **rules, **state))
+            connection.execute(_ADD, {"id": job_id, **values, **rules, **state})
             append(connection, job_id, user_id, "job.created", {"kind": kind.name, "status": "pending"})
             job = get_job(connection, job_id)
         self._publish(job.id, job.queue)
@@ -115,7 +121,7 @@ class JobStore:
                 raise Problem("job_already_ended", job_id=job_id, status=job.status)
             if job.status == "processing":
                 asked = job.cancel_requested_at or time.time()
-                connection.execute(update(jobs).where(jobs.c.id == job_id).values(cancel_requested_at=asked))
+                change(connection, job_id, {"cancel_requested_at": asked})
             else:
                 end(connection, job, "cancelled")
             return get_job(connection, job_id)
@@ -139,7 +145,7 @@ class JobStore:
             if job.status == "pending":
                 set_aside(connection, job, attempt=job.attempt)
             elif job.status == "processing" and job.pause_requested_at is None:
-                connection.execute(update(jobs).where(jobs.c.id == job_id).values(pause_requested_at=time.time()))
+                change(connection, job_id, {"pause_requested_at": time.time()})
             return get_job(connection, job_id)
 
     def resume(self, job_id: str) -> Job:
@@ -154,8 +160,7 @@ class JobStore:
             if job.status != "paused" and job.pause_requested_at is None:
                 raise Problem("job_not_paused", job_id=job_id, status=job.status)
             status = "pending" if job.status == "paused" else job.status
-            values = {"status": status, "pause_requested_at": None}
-            connection.execute(update(jobs).where(jobs.c.id == job_id).values(**values))
+            change(connection, job_id, {"status": status, "pause_requested_at": None})
             append(connection, job_id, job.user_id, "job.resumed", {"status": status})
             job = get_job(connection, job_id)
         self._publish(job.id, job.queue)
@@ -226,10 +231,15 @@ class JobStore:
 
 def get_job(connection: Connection, job_id: str) -> Job:
     """Raises Problem `job_not_found`."""
-    row = connection.execute(select(jobs).where(jobs.c.id == job_id)).mappings().one_or_none()
+    row = connection.execute(_GET, {"wanted": job_id}).mappings().one_or_none()
     if row is None:
         raise Problem("job_not_found", job_id=job_id)
     return Job.of(row)
+
+
+def change(connection: Connection, job_id: str, values: Mapping[str, Any]) -> None:
+    """Set columns of a job's row."""
+    connection.execute(_CHANGE, {"changed": job_id, **values})
 
 
 def end(
@@ -242,9 +252,9 @@ def end(
 ) -> None:
     """Give a job its last status, with the event of it. The token stays: it names the files that count."""
     now = time.time()
-    outcome = {"result": result, "error": error, "progress": 100.0 if status == "completed" else jobs.c.progress}
-    times = {"completed_at": now, "expires_at": now + jobs.c.ttl_s, "lease_until": None}
-    connection.execute(update(jobs).where(jobs.c.id == job.id).values(status=status, **outcome, **times))
+    outcome = {"status": status, "result": result, "error": error, "completed_at": now, "lease_until": None}
+    outcome |= {"progress": 100.0} if status == "completed" else {}
+    connection.execute(_END, {"changed": job.id, "ended_at": now, **outcome})
     data = {"result": result} if status == "completed" else {"error": error} if status == "failed" else {}
     _release(connection, job.id)
     compute_s = now - job.started_at if job.started_at is not None else None
@@ -263,8 +273,7 @@ def end(
 def set_aside(connection: Connection, job: Job, *, attempt: int) -> None:
     """Pause a job that nobody runs, or no longer; it holds no lease, and its files stay."""
     free = {"lease_token": None, "lease_until": None, "worker_id": None, "pause_requested_at": None}
-    values = {"status": "paused", "attempt": attempt, **free}
-    connection.execute(update(jobs).where(jobs.c.id == job.id).values(**values))
+    change(connection, job.id, {"status": "paused", "attempt": attempt, **free})
     append(connection, job.id, job.user_id, "job.paused", {"progress": job.progress})
 
 
@@ -279,7 +288,7 @@ def _reserve(connection: Connection, name: str, job_id: str) -> None:
 
 
 def _release(connection: Connection, job_id: str) -> None:
-    connection.execute(delete(reservations).where(reservations.c.job_id == job_id))
+    connection.execute(_RELEASE, {"held_by": job_id})
 
 
 def _forget(connection: Connection, job: Job) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, create_engine, event
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 BUSY_TIMEOUT_S = 20.0
 
@@ -24,8 +24,9 @@ class SqliteServer:
     def __init__(self, url: URL, file: Path, to_json: Callable[[Any], str]) -> None:
         self.engine = create_engine(
             url,
-            pool_size=8,
-            max_overflow=56,
+            pool_size=64,  # a connection reads the schema when it is opened; one that is idle costs little
+            max_overflow=0,
+            pool_use_lifo=True,
             connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
             json_serializer=to_json,
         )
@@ -85,7 +86,11 @@ def _configure(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN " + connection.get_execution_options().get("begin", "DEFERRED"))
+    statement = "BEGIN " + connection.get_execution_options().get("begin", "DEFERRED")
+    try:  # past SQLAlchemy, which needs more for it than SQLite does
+        connection.connection.cursor().execute(statement)
+    except sqlite3.Error as error:
+        raise OperationalError(statement, None, error) from error
 
 
 @contextmanager

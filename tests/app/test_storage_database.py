@@ -1,13 +1,15 @@
 import logging
 import multiprocessing
 import sqlite3
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import func, insert, select
+from sqlalchemy import Engine, event, func, insert, select
+from sqlalchemy.exc import OperationalError
 from waiting import wait_for
 
 from app.errors import Problem
@@ -105,6 +107,37 @@ def test_write_takes_the_lock_at_once(database: Database) -> None:
         with pytest.raises(sqlite3.OperationalError, match="locked"):
             other.execute("BEGIN IMMEDIATE")
         other.close()
+
+
+def test_a_lock_that_is_not_given_back_is_an_error_of_the_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.storage.sqlite.BUSY_TIMEOUT_S", 0.05)
+    database = Database(f"sqlite:///{tmp_path / 'papagaio.db'}")
+    database.migrate()
+    other = sqlite3.connect(tmp_path / "papagaio.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(OperationalError, match="locked"), database.write():
+        raise AssertionError
+    other.close()
+    with database.write() as connection:
+        connection.execute(insert(job_events).values(ROW))
+    database.close()
+
+
+def test_connections_are_opened_once_however_many_read_at_a_time(database: Database) -> None:
+    opened: list[object] = []
+
+    def note(*given: object) -> None:
+        opened.append(given)
+
+    event.listen(Engine, "connect", note)
+    for _ in range(3):
+        with ExitStack() as held:
+            for _ in range(20):
+                held.enter_context(database.read()).scalar(select(1))
+    event.remove(Engine, "connect", note)
+    assert 0 < len(opened) <= 20
 
 
 def test_a_reader_neither_waits_nor_sees_the_open_write(database: Database) -> None:
