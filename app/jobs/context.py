@@ -61,7 +61,7 @@ class JobContext:
         temporary.write_bytes(to_bytes(audio, "wav"))
         flush(temporary)
         data = {"name": name, "duration_s": audio.duration_s}
-        self._hold(self._lease.tell("job.sample", data, lambda: self.files.publish(temporary, final)))
+        self._hold(self._lease.tell("job.sample", data, lambda: self.files.publish(temporary, final, is_flushed=True)))
 
     @property
     def work_dir(self) -> Path:
@@ -91,9 +91,9 @@ class JobContext:
         It gets there in the same step as the job's completion, and only if this attempt is the one that
         completes; `.name` of it, in the task's result, finds it again by `Files.path`.
         """
-        flush(temporary)
+        flush(temporary)  # here, since nobody writes to the database while the transaction waits for the disk
         final = self.files.published_path(self.job.id, self._lease.token, name)
-        self.at_completion(lambda: self.files.publish(temporary, final.name))
+        self.at_completion(lambda: self.files.publish(temporary, final.name, is_flushed=True))
         return final
 
     def at_completion(self, publish: Callable[[], object]) -> None:

@@ -79,7 +79,9 @@ class Worker:
                     if lease is not None:
                         threads.submit(self._run_held, lease, self._begin(lease))
                     else:
-                        wake.wait(IDLE_S, until=lambda: self._is_stopping or self._freed.is_set())
+                        # Beside running jobs, whose every step is a commit, it looks no more often than an idle one.
+                        self._freed.wait(self._poll_s if self._running else 0.0)
+                        wake.wait(IDLE_S, until=self._is_wanted, pause=self._freed.wait)
                 except SQLAlchemyError:
                     log.exception("worker_could_not_reach_database", extra={"worker_id": self._worker_id})
                     time.sleep(IDLE_S)
@@ -112,6 +114,9 @@ class Worker:
         except SQLAlchemyError:  # whoever called for it does so again
             log.exception("worker_could_not_reach_database", extra={"worker_id": self._worker_id})
         return count
+
+    def _is_wanted(self) -> bool:
+        return self._is_stopping or self._freed.is_set()
 
     def _claim(self) -> Lease | None:
         """A job that was tried before runs beside first attempts only: if it kills the process again, no other that was
@@ -211,12 +216,12 @@ def _beat(lease: Lease, context: JobContext, wake: Wake, done: threading.Event) 
     every_s = lease.lease_s / 3
     next_beat = time.monotonic() + every_s
     is_first = True  # what was asked between the claim and the making of `wake` is in the table already
-    while not done.is_set():
+    while not done.wait(min(wake.poll_s, max(0.0, next_beat - time.monotonic()))):
         try:
-            has_news = is_first or wake.wait(next_beat - time.monotonic(), until=done.is_set, pause=done.wait)
+            has_news = is_first or wake.changed()
             is_first = False
             is_due = time.monotonic() >= next_beat
-            if done.is_set() or not (has_news or is_due):
+            if not (has_news or is_due):
                 continue
             flags = lease.heartbeat() if is_due else lease.flags()
         except SQLAlchemyError:

@@ -16,7 +16,7 @@ class Wake:
 
     def __init__(self, database: Database, poll_s: float) -> None:
         self._database = database
-        self._poll_s = poll_s
+        self.poll_s = poll_s
         self._seen = database.version()
 
     def changed(self) -> bool:
@@ -41,7 +41,7 @@ class Wake:
             remaining_s = deadline - time.monotonic()
             if remaining_s <= 0:
                 return False
-            pause(min(self._poll_s, remaining_s))
+            pause(min(self.poll_s, remaining_s))
         return False
 
     async def wait_async(self, timeout_s: float) -> bool:
@@ -51,5 +51,5 @@ class Wake:
             remaining_s = deadline - time.monotonic()
             if remaining_s <= 0:
                 return False
-            await asyncio.sleep(min(self._poll_s, remaining_s))
+            await asyncio.sleep(min(self.poll_s, remaining_s))
         return True

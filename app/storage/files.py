@@ -35,7 +35,7 @@ class Files:
         folder = self._folder(job_id)
         path = folder / name
         is_plain = bool(name) and "\0" not in name and not Path(name).is_absolute()
-        if not is_plain or path == folder or path.resolve() != folder.resolve() / name:
+        if not is_plain or path == folder or not _is_below(folder, name):
             raise Problem("bad_file_name", name=name)
         return path
 
@@ -53,12 +53,16 @@ class Files:
             raise Problem("bad_file_name", name=name)
         return self.path(job_id, f"out-{token}-{name}")
 
-    def publish(self, temporary: Path, name: str) -> Path:
-        """Give a temporary file its final name in the same folder; whole and on the disk, or not at all."""
+    def publish(self, temporary: Path, name: str, *, is_flushed: bool = False) -> Path:
+        """Give a temporary file its final name in the same folder; whole and on the disk, or not at all.
+
+        `is_flushed`: its bytes are on the disk, and nobody wrote to it since.
+        """
         final = self.path(temporary.parent.name, name)
         if temporary != self.path(temporary.parent.name, temporary.name):
             raise Problem("bad_file_name", name=str(temporary))
-        flush(temporary)
+        if not is_flushed:
+            flush(temporary)
         os.replace(temporary, final)
         flush(final.parent)
         return final
@@ -124,6 +128,13 @@ class Files:
         for entry in _entries(self._folder(job_id)):
             if match := OF_ATTEMPT.fullmatch(entry.name):
                 yield Path(entry), match[2], match[1] == "out"
+
+
+def _is_below(folder: Path, name: str) -> bool:
+    """Whether no link and no `..` leads away; of a single name that takes one look instead of one a folder."""
+    if "/" not in name and name != "..":
+        return not os.path.islink(folder / name)
+    return (folder / name).resolve() == folder.resolve() / name
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

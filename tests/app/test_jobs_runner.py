@@ -249,3 +249,21 @@ def test_an_idle_worker_wakes_for_a_new_job_and_ends_when_told(database: Databas
     worker.stop()
     thread.join(5)
     assert not thread.is_alive()
+
+
+def test_a_place_that_becomes_free_is_taken_at_once(database: Database, files: Files) -> None:
+    ids = [add_job(database, "write", {}, queue="cpu", max_attempts=2, ttl_s=60).id for _ in range(12)]
+
+    def task(context: JobContext, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        time.sleep(0.01)
+        return {}
+
+    worker = Worker(database, files, {"write": task}, worker_id="w1", lease_s=30, poll_s=2.0, slots=2)
+    started = time.monotonic()
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    wait_for(lambda: all(job.status == "completed" for job in JobStore(database).some(ids)))
+    took_s = time.monotonic() - started
+    worker.stop()
+    thread.join(10)
+    assert took_s < 5  # of looking from time to time it is seconds for every two of them
