@@ -66,7 +66,7 @@ def cleanup(services: Wired, deep: bool = False) -> Cleaned:
 @router.get("/stats", summary="Jobs by status, voices, bytes on the disk")
 def stats(services: Wired) -> Stats:
     counts = services.jobs.counts()
-    profiles = {engine: len(services.profiles.list(engine)) for engine in services.profiles.engines}
+    profiles = {engine: len(profiles) for engine, profiles in services.profiles.by_engine().items()}
     return Stats(
         jobs=counts,
         total_jobs=sum(counts.values()),

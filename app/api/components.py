@@ -82,13 +82,13 @@ def install(
     component = find_component(services.synthesizer.registry, services.settings.engine_precisions, name)
     if component.is_installed(store):
         raise Problem("component_installed", name=component.name)
-    open_terms = component.terms(store)
-    lacking = [terms for terms in open_terms if terms.licence not in body.accept_licences]
+    asked = component.terms(store)
+    lacking = [terms for terms in asked if terms.licence not in body.accept_licences]
     if lacking:
         told = [f"{terms.title} ({terms.licence}, {terms.url})" for terms in lacking]
         raise Problem("component_licence", name=component.name, licences=told)
     check_disk(component, store)
-    for terms in open_terms:
+    for terms in asked:
         store.agreements.record(terms, services.caller.name or services.caller.user_id)
     try:
         job = services.jobs.add(INSTALL, {"component": component.name}, reserves="install")
@@ -104,6 +104,8 @@ def _known(services: Services) -> dict[str, Component]:
 
 
 def _view(services: Services, component: Component, reader: str, running: Mapping[str, str]) -> ComponentView:
+    from app.tasks.components import open_terms
+
     store = services.models
     modules, models = component.missing_modules(), component.missing_models(store)
     weights = sum(store.info(name).size_bytes for name in models)
@@ -116,7 +118,7 @@ def _view(services: Services, component: Component, reader: str, running: Mappin
         missing_models=models,
         download_bytes=None if packages is None else packages[0] * 10**6 + weights,
         disk_bytes=None if packages is None else packages[1] * 10**6 + weights,
-        terms=[TermsView(licence=t.licence, title=t.title, url=t.url) for t in component.terms(store)],
+        terms=[TermsView(licence=t.licence, title=t.title, url=t.url) for t in open_terms(store, models)],
         can_install=services.settings.allow_install and services.driver is not None,
         job_id=running.get(component.name),
     )
@@ -124,9 +126,5 @@ def _view(services: Services, component: Component, reader: str, running: Mappin
 
 def _running(services: Services) -> dict[str, str]:
     """Name of a component to the job that brings it now."""
-    found: dict[str, str] = {}
-    for status in ("pending", "processing"):
-        found |= {
-            job.params["component"]: job.id for job in services.jobs.list(limit=10, kind=INSTALL.name, status=status)[1]
-        }
-    return found
+    newest = services.jobs.list(limit=10, kind=INSTALL.name)[1]  # no second one is added before the first ended
+    return {job.params["component"]: job.id for job in newest if not job.is_ended}

@@ -97,8 +97,8 @@ class ProfileFile(Body):
 @router.get("", summary="All profiles, by engine")
 def all_profiles(services: Wired) -> AllProfiles:
     lists = {
-        f"{engine}_profiles": [ProfileView.of(profile) for profile in services.profiles.list(engine)]
-        for engine in services.profiles.engines
+        f"{engine}_profiles": [ProfileView.of(profile) for profile in profiles]
+        for engine, profiles in services.profiles.by_engine().items()
     }
     return AllProfiles.model_validate({**lists, "total_count": sum(map(len, lists.values()))})
 

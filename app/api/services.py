@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends, Request
+from starlette.concurrency import run_in_threadpool
 
 from app.api.capacity import Capacity
 from app.api.client_settings import ClientSettings
@@ -85,9 +86,15 @@ class Services:
         return ReadingOptions(wrapping, self.pronunciations.dictionary())
 
 
-def caller_of(request: Request) -> Caller:
+async def caller_of(request: Request) -> Caller:
     """Who asks. Raises Problem as `Identity.caller` does, and `too_many_requests`."""
     services: Services = request.app.state.services
+    if services.identity.is_open_still:  # nothing to be looked up, and so no thread to wait for
+        return LOCAL
+    return await run_in_threadpool(_found_caller, request, services)
+
+
+def _found_caller(request: Request, services: Services) -> Caller:
     caller = services.identity.caller(request.method, request.url.path, request.headers, request.cookies)
     if caller != LOCAL and services.settings.requests_per_minute:
         rule = Rule("default", services.settings.requests_per_minute, 60)

@@ -325,7 +325,8 @@ def _profile(
     labels: Labels,
     facts: Mapping[str, Any],
 ) -> VoiceProfile:
-    info, registry = services.synthesizer.engines()[voice.engine], services.synthesizer.registry
+    registry = services.synthesizer.registry
+    info = registry.engine(voice.engine).info
     profile = VoiceProfile(
         id=voice.voice_id,
         name=voice.title,

@@ -50,11 +50,16 @@ class AccountStore:
 
     def has_any(self) -> bool:
         """Another process may have made the first one, which is seen within LOOK_S."""
-        if not self._has_any and time.monotonic() - self._looked_at > LOOK_S:
+        if not self._has_any and not self.was_empty:
             with self._database.read() as connection:
                 self._has_any = bool(connection.scalar(select(func.count()).select_from(users)))
             self._looked_at = time.monotonic()
         return self._has_any
+
+    @property
+    def was_empty(self) -> bool:
+        """Whether there was none within LOOK_S."""
+        return not self._has_any and time.monotonic() - self._looked_at <= LOOK_S
 
     def add(self, name: str, password: str, role: Role) -> User:
         """Raises Problem `user_name_bad`, `user_name_taken`, `first_user_admin`, and as `passwords.check_new` does."""

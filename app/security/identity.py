@@ -55,6 +55,11 @@ class Identity:
             raise Problem("not_allowed", scope=scope, choices=list(caller.scopes))
         return caller
 
+    @property
+    def is_open_still(self) -> bool:
+        """Whether everybody is the local admin, as was seen a moment ago; asks nobody."""
+        return self.accounts.was_empty
+
     def caller_of(self, user_id: str) -> Caller:
         """Whom an id that was kept stands for now. Raises Problem `token_invalid` for somebody disabled or gone."""
         return self.accounts.caller(user_id) if self.accounts.has_any() else LOCAL

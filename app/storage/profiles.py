@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from secrets import token_hex
 from typing import Any
@@ -35,14 +35,27 @@ class ProfileStore:
         """Built-ins, then custom ones by name; exactly one is the default. Raises Problem `profile_engine_unknown`."""
         if engine not in self.engines:
             raise Problem("profile_engine_unknown", engine=engine, choices=sorted(self.engines))
+        return [*self._lists([engine])[engine]]
+
+    def by_engine(self) -> Mapping[str, Sequence[QualityProfile]]:
+        """`list` of every engine."""
+        return self._lists(list(self.engines))
+
+    def _lists(self, engines: Sequence[str]) -> dict[str, Sequence[QualityProfile]]:
+        mine = defaults.c.user_id == self._caller.user_id
+        choices = select(defaults.c.engine, defaults.c.profile_id).where(mine, defaults.c.engine.in_(engines))
+        query = select(table).where(table.c.engine.in_(engines), self._scope()).order_by(table.c.name, table.c.id)
         with self._database.read() as connection:
-            query = select(table).where(table.c.engine == engine, self._scope()).order_by(table.c.name, table.c.id)
-            rows = connection.execute(query).mappings().all()
-            chosen = connection.scalar(select(defaults.c.profile_id).where(self._choice(engine)))
-        profiles = [*self.engines[engine].built_in_profiles(), *(_of(dict(row)) for row in rows)]
-        if chosen not in {profile.profile_id for profile in profiles}:
-            return profiles
-        return [replace(profile, is_default=profile.profile_id == chosen) for profile in profiles]
+            custom = [_of(dict(row)) for row in connection.execute(query).mappings()]
+            chosen = {engine: profile_id for engine, profile_id in connection.execute(choices)}
+        found: dict[str, Sequence[QualityProfile]] = {}
+        for engine in engines:
+            profiles = [*self.engines[engine].built_in_profiles(), *(one for one in custom if one.engine == engine)]
+            choice = chosen.get(engine)
+            if choice in {profile.profile_id for profile in profiles}:
+                profiles = [replace(profile, is_default=profile.profile_id == choice) for profile in profiles]
+            found[engine] = profiles
+        return found
 
     def get(self, engine: str, profile_id: str) -> QualityProfile:
         """Raises Problem `profile_engine_unknown`, `profile_not_found`."""

@@ -68,10 +68,11 @@ class PronunciationStore:
 
     def page(self, search: str, limit: int, offset: int) -> tuple[list[StoredEntry], int]:
         """Entries in the order of their words that hold `search`, and how many there are."""
-        sought = or_(*(table.c[name].icontains(search, autoescape=True) for name in ("written", "spoken", "phonemes")))
         query = select(table).order_by(func.lower(table.c.written), table.c.id).limit(limit).offset(offset)
         count = select(func.count()).select_from(table).where(self._scope())
         if search:
+            fields = (table.c.written, table.c.spoken, table.c.phonemes)
+            sought = or_(*(field.icontains(search, autoescape=True) for field in fields))
             query, count = query.where(sought), count.where(sought)
         with self._database.read() as connection:
             return self._rows(connection, query), connection.scalar(count) or 0

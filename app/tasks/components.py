@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -46,8 +46,13 @@ class Component:
 
     def terms(self, store: ModelStore) -> list[Terms]:
         """Licences that somebody has to agree to before its weights are brought."""
-        found = [store.info(name).terms for name in self.missing_models(store)]
-        return [terms for terms in dict.fromkeys(found) if terms and not store.agreements.find(terms)]
+        return open_terms(store, self.missing_models(store))
+
+
+def open_terms(store: ModelStore, models: Sequence[str]) -> list[Terms]:
+    """Licences of `models` that nobody has agreed to yet."""
+    found = dict.fromkeys(store.info(name).terms for name in models)
+    return [terms for terms in found if terms and not store.agreements.find(terms)]
 
 
 def components(registry: Registry, precisions: Mapping[str, str]) -> dict[str, Component]:

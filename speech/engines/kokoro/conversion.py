@@ -36,7 +36,7 @@ from speech.engines.kokoro.phonemes import TOKENS, phonemize, tokens
 from speech.engines.kokoro.record import CONVERTER, ENGINE, SAMPLE_RATE
 from speech.engines.kokoro.runtime import STYLE_ROWS, Style
 from speech.engines.kokoro.sessions import open_session, run_options
-from speech.engines.kokoro.voices import by_language, stock_ids
+from speech.engines.kokoro.voices import stock_ids, stock_voices
 from speech.errors import SpeechError
 from speech.text.normalize import normalize
 from speech.text.script import has_speech
@@ -154,7 +154,7 @@ class KokoroConverter:
         return sum(halves.size_bytes for halves in (self._stock, fitted and fitted[1]) if halves)
 
     def voices(self) -> tuple[Voice, ...]:
-        return by_language(stock_ids()) + (self._listed.voices() if self._listed else ())
+        return stock_voices() + (self._listed.voices() if self._listed else ())
 
     def convert(self, audio: Audio, request: ConversionRequest, progress: Progress) -> Conversion:
         """24 kHz, as long as `audio` and as loud; silent where no line is.

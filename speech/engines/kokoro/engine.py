@@ -24,7 +24,7 @@ from speech.engines.kokoro.gliding import Glide, styles_of
 from speech.engines.kokoro.phonemes import phonemize, tokens
 from speech.engines.kokoro.record import RECORD, SAMPLE_RATE
 from speech.engines.kokoro.runtime import STYLE_ROWS, Runtime, Runtimes, Stopper, Style
-from speech.engines.kokoro.voices import by_language, stock_ids
+from speech.engines.kokoro.voices import stock_ids, stock_voices
 from speech.errors import SpeechError
 from speech.text.sentences import PAUSE_S, Sentence, pause_share
 from speech.voice_folder import VoiceFolder
@@ -79,7 +79,7 @@ class KokoroEngine:
         return fitted + (self._loaded.size_bytes if self._loaded else 0)
 
     def voices(self) -> tuple[Voice, ...]:
-        return by_language(stock_ids()) + (self._fitted.voices() if self._fitted else ())
+        return stock_voices() + (self._fitted.voices() if self._fitted else ())
 
     def speak(self, request: SpeechRequest) -> Generator[Chunk, None, None]:
         """As the protocol says; after the first sentence, as many are made side by side as there are cores.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -32,10 +32,11 @@ def stock_voice(voice_id: str) -> Voice:
     return Voice(voice_id, "kokoro", LANGUAGES[letters[0]], GENDERS[letters[1]], name.replace("_", " + ").title())
 
 
-def by_language(voice_ids: Iterable[str]) -> tuple[Voice, ...]:
-    """All voices, Brazilian first, then American and British, then the rest as in `LANGUAGES`."""
+@cache
+def stock_voices() -> tuple[Voice, ...]:
+    """All of `stock_ids`, Brazilian first, then American and British, then the rest as in `LANGUAGES`."""
     order = list(LANGUAGES.values())
-    voices = [stock_voice(voice_id) for voice_id in voice_ids]
+    voices = [stock_voice(voice_id) for voice_id in stock_ids()]
     return tuple(sorted(voices, key=lambda voice: (order.index(voice.language), voice.voice_id)))
 
 
