@@ -67,6 +67,21 @@ def rate_and_review(page: Page, part: Locator, route: str) -> None:
     assert (kept["rating"], kept["review"]) == (5, "Clara e calma.")
 
 
+def what_is_spoken_is_sent_to_the_model(page: Page) -> None:
+    """From the Speak page; the service lacks what converts, and says so."""
+    page.click("nav a[href='#/speak']")
+    page.fill("#text", "Bom dia.")
+    expect(page.locator("#rvc_pitch")).to_have_count(0)
+    page.select_option("#rvc_model_id", label="Ana")
+    page.fill("#rvc_pitch", "-3")
+    with page.expect_request("**/jobs") as asked:
+        page.click(".speak-button")
+    sent = asked.value.post_data_json
+    [model] = page.request.get("/rvc/models").json()["models"]
+    assert (sent["enable_rvc"], sent["rvc_model_id"], sent["rvc_pitch"]) == (True, model["id"], -3)
+    expect(page.locator("form.speak [role=alert]")).to_be_visible()
+
+
 def test_a_model_is_added_with_its_verdict_and_deleted(page: Page, faults: Faults, rvc_tiny: Path) -> None:
     open_from_menu(page, "convert")
     expect(page.locator("#convert-index_rate")).to_have_count(0)
@@ -81,6 +96,9 @@ def test_a_model_is_added_with_its_verdict_and_deleted(page: Page, faults: Fault
     expect(page.locator("#convert-voice")).to_contain_text("Ana (RVC)")
     its_parameters_are_sent(page)
     faults.expect("503 POST /voices/convert")
+    what_is_spoken_is_sent_to_the_model(page)
+    faults.expect("503 POST /jobs")
+    open_from_menu(page, "convert")
     rate_and_review(page, row, "/rvc/models")
     row.locator(f"button[aria-label^='{PT['page.convert.delete']}']").click()
     expect(page.locator(f"text={PT['page.convert.none']}")).to_be_visible()

@@ -11,14 +11,28 @@
  * @property {number | null} speed null: what the profile says
  * @property {string} wrapping what is done with line breaks: auto, keep or join
  * @property {boolean} checkWords whether what is spoken is heard again, and mended
+ * @property {string | null} rvcModelId the RVC model that says it once more
+ * @property {number} rvcPitch semitones that it is raised by
  * @property {string | null} jobId the job that the Speak page shows
  */
 
 /** @type {import("./store.js").Slice<Draft>} */
 export const SPEAK = {
   name: "draft",
-  initial: { text: "", language: null, presetId: null, voiceId: null, profileId: null, speed: null, wrapping: "auto", checkWords: false, jobId: null },
-  keep: ["text", "language", "presetId", "voiceId", "profileId", "speed", "wrapping", "checkWords", "jobId"],
+  initial: {
+    text: "",
+    language: null,
+    presetId: null,
+    voiceId: null,
+    profileId: null,
+    speed: null,
+    wrapping: "auto",
+    checkWords: false,
+    rvcModelId: null,
+    rvcPitch: 0,
+    jobId: null,
+  },
+  keep: ["text", "language", "presetId", "voiceId", "profileId", "speed", "wrapping", "checkWords", "rvcModelId", "rvcPitch", "jobId"],
 };
 
 /**

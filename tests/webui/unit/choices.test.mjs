@@ -88,6 +88,8 @@ test("the request has one voice, its engine, and only what was chosen", () => {
     quality_profile_id: "silence_balanced",
     speed: 1.5,
   });
+  const converted = requestOf({ ...draft, rvcModelId: "ana", rvcPitch: -3 }, "kokoro");
+  assert.deepEqual([converted.enable_rvc, converted.rvc_model_id, converted.rvc_pitch], [true, "ana", -3]);
 });
 
 test("characters are counted as the service counts them", () => {

@@ -161,6 +161,7 @@ function facts(texts, job, voice) {
     [texts.t("page.fact.voice"), voice ? `${voice} (${job.voice_id})` : (job.voice_id ?? "–")],
     [texts.t("page.fact.engine"), [job.tts_engine_used ?? "–", job.precision].filter(Boolean).join(", ")],
   ];
+  if (job.rvc_model_id) found.push([texts.t("page.fact.rvc"), job.rvc_model_id]);
   // Of engines that vary, and of weights that do not allow every use.
   if (job.seed !== null && job.seed !== undefined) found.push([texts.t("page.fact.seed"), String(job.seed)]);
   if (job.pieces_cut_short) found.push([texts.t("page.fact.cut_short"), String(job.pieces_cut_short)]);

@@ -10,6 +10,7 @@ import { all, createView } from "../view.js";
 import { createErrors, field, options } from "../widgets/field.js";
 import { createReading } from "./speak-reading.js";
 import { createResult } from "./speak-result.js";
+import { createRvc, rvcOf } from "./speak-rvc.js";
 import { createTuning } from "./speak-tuning.js";
 import { voiceChooser } from "./speak-voice.js";
 
@@ -34,6 +35,7 @@ export function requestOf(draft, engine) {
     ...(draft.speed === null ? {} : { speed: draft.speed }),
     ...(draft.wrapping && draft.wrapping !== "auto" ? { wrapping: draft.wrapping } : {}),
     ...(draft.checkWords ? { check_words: true } : {}),
+    ...rvcOf(draft),
   };
 }
 
@@ -89,6 +91,7 @@ function show(root, app, studio, query) {
   const errors = createErrors(app, redraw);
   const reading = createReading(app, set, redraw);
   const tuning = createTuning(app, studio, set, errors, redraw);
+  const rvc = createRvc(app, set, errors, redraw);
   const result = createResult(app);
   const submit = async (/** @type {HTMLFormElement} */ form) => {
     if (isSending) return;
@@ -118,7 +121,7 @@ function show(root, app, studio, query) {
           <div class="words-foot">${languageField(app, studio, set, errors)} ${speakButton(texts, isSending)}</div>
           ${reading.draw()}
         </section>
-        <aside class="card voice">${voiceChooser(app, studio, set, errors)} ${tuning.draw()}</aside>
+        <aside class="card voice">${voiceChooser(app, studio, set, errors)} ${tuning.draw()} ${rvc.draw()}</aside>
         ${errors.drawWhole()}
       </form>
       ${result.node}`,
