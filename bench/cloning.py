@@ -207,7 +207,6 @@ def main() -> int:
                 for language in piece.languages():
                     if not asked.languages or language in asked.languages:
                         judge(ears, piece, language, asked)
-        ears.speaker.close()
     if asked.table:
         rows = measured()
         print(table(list(rows.values())))
