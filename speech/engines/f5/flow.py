@@ -77,20 +77,20 @@ def steps(network: F5Network, passages: Sequence[Passage], options: FlowOptions)
     with torch.inference_mode():
         modulations = network.modulations(torch.from_numpy(times[:-1]).to(device))
         places = places_of(lengths * 2, device)
-        references, text = _conditions(network, passages, lengths)
+        conditions = _conditions(network, passages, lengths)
         x = _padded([_noise(one, length).to(device) for one, length in zip(passages, lengths, strict=True)])
     for step, width in enumerate(np.diff(times).tolist()):
         yield None
         with torch.inference_mode():
             own = [made[step] for made in modulations]
-            guided, plain = network(torch.cat((x, x)), references, text, own, places).chunk(2)
+            guided, plain = network(x, conditions, own, places).chunk(2)
             x = x + width * (guided + (guided - plain) * options.guidance)
     found = x.float().cpu()
     yield [row[len(one.reference) : length] for row, one, length in zip(found, passages, lengths, strict=True)]
 
 
-def _conditions(network: F5Network, passages: Sequence[Passage], lengths: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """Reference and text of every row, then of every row without them: (2 batch, frames, 100) and (..., text width).
+def _conditions(network: F5Network, passages: Sequence[Passage], lengths: Sequence[int]) -> Tensor:
+    """What the network makes of reference and text of every row, then of every row without them.
 
     A text is embedded by itself: the norm in it goes over all frames of a row.
     """
@@ -101,7 +101,7 @@ def _conditions(network: F5Network, passages: Sequence[Passage], lengths: Sequen
         for is_dropped in (False, True)
         for one, length in zip(passages, lengths, strict=True)
     ]
-    return torch.cat((references, torch.zeros_like(references))), _padded(texts)
+    return network.input_embed.conditions(torch.cat((references, torch.zeros_like(references))), _padded(texts))
 
 
 def _noise(passage: Passage, length: int) -> Tensor:

@@ -24,13 +24,12 @@ CONV_GROUPS, CONV_KERNEL = 16, 31
 
 @dataclass(frozen=True)
 class Places:
-    """Where the frames of a batch stand: `cosines` and `sines` (frames, 64), and what pads rows, None where nothing.
+    """Where the frames of a batch stand: `turns` (frames, 1, 32), complex, and what pads rows, None where nothing.
 
     `is_frame` is (batch, frames, 1); `attended` (batch, 1, 1, frames), true where a key may be looked at.
     """
 
-    cosines: Tensor
-    sines: Tensor
+    turns: Tensor
     is_frame: Tensor | None
     attended: Tensor | None
 
@@ -119,10 +118,16 @@ class InputEmbedding(nn.Module):
         self.proj = nn.Linear(2 * BANDS + config.text_width, config.width)
         self.conv_pos_embed = PositionConvolutions(config.width)
 
-    def forward(self, noised: Tensor, reference: Tensor, text: Tensor, is_frame: Tensor | None) -> Tensor:
-        x: Tensor = self.proj(torch.cat((noised, reference, text), dim=-1))
-        placed: Tensor = self.conv_pos_embed(x, is_frame)
-        return placed + x
+    def conditions(self, reference: Tensor, text: Tensor) -> Tensor:
+        """What `proj` makes of all but the noised frames: (rows, frames, width), the same in every step."""
+        return F.linear(torch.cat((reference, text), dim=-1), self.proj.weight[:, BANDS:], self.proj.bias)
+
+    def forward(self, noised: Tensor, conditions: Tensor, is_frame: Tensor | None) -> Tensor:
+        """`noised` (batch, frames, 100); `conditions` have one row or more for each of it, those of a kind together."""
+        own = F.linear(noised, self.proj.weight[:, :BANDS])
+        x = (conditions.unflatten(0, (-1, len(noised))) + own).flatten(0, 1)
+        made: Tensor = x + self.conv_pos_embed(x, is_frame)  # the first says how the sum lies in memory
+        return made
 
 
 class TimeEmbedding(nn.Module):
@@ -164,19 +169,29 @@ class Attention(nn.Module):
     def forward(self, x: Tensor, places: Places) -> Tensor:
         x = x.to(self.to_q.weight.dtype)
         query, key, value = (
-            made.unflatten(-1, (self.heads, HEAD_WIDTH)).transpose(1, 2)
-            for made in (self.to_q(x), self.to_k(x), self.to_v(x))
+            made.unflatten(-1, (self.heads, HEAD_WIDTH)) for made in (self.to_q(x), self.to_k(x), self.to_v(x))
         )
         query, key = (_turned(one, places, self.rotary_heads) for one in (query, key))
+        query, key, value = (one.transpose(1, 2) for one in (query, key, value))
         mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=places.attended)
         out: Tensor = self.to_out[0](mixed.transpose(1, 2).flatten(2))
         return out.float()
 
 
+class GeluLinear(nn.Linear):
+    """GELU of a product; on a CPU in the product's own pass over its result."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.device.type != "cpu" or not torch.backends.mkldnn.is_available():
+            return F.gelu(super().forward(x), approximate="tanh")
+        made: Tensor = torch.ops.mkldnn._linear_pointwise(x, self.weight, self.bias, "gelu", [], "tanh")
+        return made
+
+
 class FeedForward(nn.Module):
     def __init__(self, config: F5Config) -> None:
         super().__init__()
-        first = nn.Sequential(nn.Linear(config.width, config.ff_width), nn.GELU(approximate="tanh"))
+        first = nn.Sequential(GeluLinear(config.width, config.ff_width))
         self.ff = nn.Sequential(first, nn.Identity(), nn.Linear(config.ff_width, config.width))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -194,7 +209,7 @@ class Block(nn.Module):
     def forward(self, x: Tensor, modulation: Tensor, places: Places) -> Tensor:
         """`modulation` (6, width) of this step: shift, scale and gate of the attention, then of the rest."""
         shift, scale, gate, ff_shift, ff_scale, ff_gate = modulation
-        x = torch.addcmul(x, gate, _zeroed_rows(self.attn(_modulated(x, shift, scale), places), places.is_frame))
+        x = torch.addcmul(x, gate, self.attn(_modulated(x, shift, scale), places))
         return torch.addcmul(x, ff_gate, self.ff(_modulated(x, ff_shift, ff_scale)))
 
 
@@ -216,11 +231,9 @@ class F5Network(nn.Module):
         blocks = [block.attn_norm(embedded) for block in self.transformer_blocks if isinstance(block, Block)]
         return [*blocks, self.norm_out(embedded)]
 
-    def forward(
-        self, noised: Tensor, reference: Tensor, text: Tensor, modulation: Sequence[Tensor], places: Places
-    ) -> Tensor:
-        """Velocities (batch, frames, 100); `modulation` is one step's of `modulations`."""
-        x = self.input_embed(noised, reference, text, places.is_frame)
+    def forward(self, noised: Tensor, conditions: Tensor, modulation: Sequence[Tensor], places: Places) -> Tensor:
+        """Velocities (rows, frames, 100), one for each of `conditions`; `modulation` is one step's of `modulations`."""
+        x = self.input_embed(noised, conditions, places.is_frame)
         for block, own in zip(self.transformer_blocks, modulation, strict=False):
             x = block(x, own, places)
         scale, shift = modulation[-1]
@@ -232,12 +245,13 @@ def places_of(lengths: Sequence[int], device: torch.device) -> Places:
     """Of rows that have so many frames; the longest says how many all have."""
     frames = max(lengths)
     rates = 1.0 / ROTARY_BASE ** (torch.arange(0, HEAD_WIDTH, 2, device=device).float() / HEAD_WIDTH)
-    angles = (torch.arange(frames, device=device).float()[:, None] * rates).repeat_interleave(2, dim=-1)
+    angles = torch.arange(frames, device=device).float()[:, None, None] * rates
+    turns = torch.polar(torch.ones_like(angles), angles)
     if min(lengths) == frames:
-        return Places(angles.cos(), angles.sin(), None, None)
+        return Places(turns, None, None)
     counts = torch.tensor(lengths, device=device)[:, None]
     is_frame = torch.arange(frames, device=device)[None] < counts
-    return Places(angles.cos(), angles.sin(), is_frame[..., None], is_frame[:, None, None])
+    return Places(turns, is_frame[..., None], is_frame[:, None, None])
 
 
 def _text_positions(frames: int, width: int, device: torch.device) -> Tensor:
@@ -250,21 +264,15 @@ def _text_positions(frames: int, width: int, device: torch.device) -> Tensor:
 
 
 def _turned(x: Tensor, places: Places, heads: int) -> Tensor:
-    """The first `heads` of (batch, heads, frames, 64) turned by their position, pair by pair."""
-    turning = x[:, :heads]
-    pairs = turning.unflatten(-1, (-1, 2))
-    across = torch.stack((-pairs[..., 1], pairs[..., 0]), dim=-1).flatten(-2)
-    turned = (turning * places.cosines + across * places.sines).to(x.dtype)
-    return turned if heads == x.shape[1] else torch.cat((turned, x[:, heads:]), dim=1)
+    """The first `heads` of (batch, frames, heads, 64) turned by their position, pair by pair."""
+    pairs = torch.view_as_complex(x[:, :, :heads].float().unflatten(-1, (-1, 2)))
+    turned = torch.view_as_real(pairs * places.turns).flatten(-2).to(x.dtype)
+    return turned if heads == x.shape[2] else torch.cat((turned, x[:, :, heads:]), dim=2)
 
 
 def _modulated(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
-    return torch.addcmul(shift, F.layer_norm(x, x.shape[-1:], eps=1e-6), 1 + scale)
+    return F.layer_norm(x, x.shape[-1:], 1 + scale, shift, eps=1e-6)
 
 
 def _zeroed(x: Tensor, mask: Tensor | None) -> Tensor:
     return x if mask is None else x.masked_fill(mask, 0.0)
-
-
-def _zeroed_rows(x: Tensor, is_frame: Tensor | None) -> Tensor:
-    return x if is_frame is None else x.masked_fill(~is_frame, 0.0)
