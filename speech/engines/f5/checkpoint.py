@@ -20,6 +20,7 @@ from speech.engines.f5.files import VOCOS, missing_files, model_file
 from speech.engines.f5.network import Attention, F5Network, FeedForward
 from speech.engines.f5.text import Vocabulary, read_vocabulary
 from speech.engines.f5.vocos import Vocos, blank_vocos
+from speech.engines.memory import keep_freed
 from speech.engines.torch_file import TensorRecord, TorchFile
 from speech.engines.weights import blank, fill, safetensors_in
 from speech.errors import SpeechError
@@ -78,6 +79,8 @@ def load_network(checkpoint: Checkpoint, device: str, precision: str = "fp32") -
         for module in network.modules():
             if isinstance(module, Attention | FeedForward):
                 module.to(torch.bfloat16)
+    if device == "cpu":
+        keep_freed()
     return network.to(device)
 
 
