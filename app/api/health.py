@@ -71,7 +71,7 @@ class EngineHealth(BaseModel):
     is_default: bool
     loaded: bool
     device: str | None  # what it runs on, or would; null where only its load can tell
-    precision: str | None  # that it chose for its weights when it loaded them; null where it has no choice
+    precision: str | None  # of its weights, once they are loaded; null where it has no choice
     device_requested: str
     sample_rate: int
     languages: list[str]

@@ -118,7 +118,7 @@ class SoundView(JobView):
     file_size_output: int | None = None
     ref_text: str | None = None
     device: str | None = None
-    precision: str | None = None  # that the engine chose for its weights
+    precision: str | None = None  # of the engine's weights, where it has a choice
     pieces_cut_short: int | None = None  # that ended at the engine's limit: their last words may be missing
     licence: str | None = None
     licence_url: str | None = None

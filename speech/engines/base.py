@@ -142,7 +142,7 @@ class Loadable(Protocol):
 
 @runtime_checkable
 class Precise(Protocol):
-    """A Loadable that chooses the precision of its weights when it loads them."""
+    """A Loadable that knows the precision of its weights once it has loaded them."""
 
     @property
     def precision(self) -> str: ...

@@ -15,7 +15,7 @@ import pytest
 from f5_voices import clip, write_voice
 
 from speech.audio import Audio, join
-from speech.engines.base import EngineOptions, SpeechRequest
+from speech.engines.base import EngineOptions, Precise, SpeechRequest
 from speech.errors import SpeechError
 from speech.models import ModelStore
 from speech.synthesis import Synthesizer, SynthesizerOptions
@@ -91,6 +91,10 @@ def test_sway_and_pruned_steps_are_those_of_the_publishers() -> None:
     assert times_of(FlowOptions(5, sway=0.0)).tolist() == [0.0, 0.0625, 0.125, 0.25, 0.5, 1.0]
     swayed = times_of(FlowOptions(4)).tolist()
     assert swayed[0] == 0 and swayed[-1] == pytest.approx(1, abs=1e-6) and swayed[1] < 0.25
+
+
+def test_a_result_can_say_the_precision(engine: F5Engine) -> None:
+    assert isinstance(engine, Precise) and engine.precision == "fp32"
 
 
 def test_closing_stops_between_two_steps(engine: F5Engine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,6 +264,7 @@ def test_no_folder_and_a_language_that_it_does_not_speak(f5_tiny: Path, options:
         F5Engine(replace(options, checkpoint_dir=None)).check()
     with pytest.raises(SpeechError, match="checkpoint_unsupported"):
         F5Engine(replace(options, precision="bf16")).load("cpu")
+    assert F5Engine(options).precision == ""
     folder = Path(shutil.copytree(f5_tiny, tmp_path / "weights"))
     (folder / "config.json").write_text(json.dumps({"languages": ["en-US"]}))
     engine = F5Engine(replace(options, checkpoint_dir=folder))

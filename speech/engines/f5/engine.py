@@ -95,6 +95,11 @@ class F5Engine:
     def memory_bytes(self) -> int:
         return self._loaded.size_bytes if self._loaded else 0
 
+    @property
+    def precision(self) -> str:
+        """That the blocks' matrices have; "" while they are not loaded."""
+        return self._loaded.precision if self._loaded else ""
+
     def voices(self) -> tuple[Voice, ...]:
         return self._listed.voices() if self._listed else ()
 
@@ -186,7 +191,7 @@ class Loaded:
         self.config, self.vocabulary = checkpoint.config, checkpoint.vocabulary
         self.network = load_network(checkpoint, device, precision)
         self.vocos = load_vocos(checkpoint, device)
-        self.device = device
+        self.device, self.precision = device, precision
         self.heard: dict[tuple[Stamp | None, str], Heard] = {}  # of the voice that spoke last
 
     @property
