@@ -310,6 +310,7 @@ CLAIMS = (
         tables_service.host,
         "A stream and a job of one voice; XTTS: full-size random weights. References: the aims, one job after another.",
     ),
+    Claim("F5-TTS beside f5-tts", "f5", ("f5",), tables_service.f5, "Reference: f5-tts; random weights, one thread."),
     Claim("RVC is quick", "rvc", ("rvc",), tables_service.rvc, "Reference: infer-rvc-python, one thread."),
     Claim(
         "Mixed voices change step by step",

@@ -28,6 +28,14 @@ def rvc(figures: Figures) -> Iterable[Row]:
         yield Row(what, f"{figures['seconds_of_sound']:.0f} s of sound", *said, f"{ours[key] / theirs[key]:.2f}")
 
 
+def f5(figures: Figures) -> Iterable[Row]:
+    ours, theirs = figures["ours"], figures["f5-tts"]
+    how = f"{figures['audio_s']:.2f} s of speech, {figures['steps']} steps"
+    yield compared("load", how, ours["load_s"], theirs["load_s"])
+    yield compared("speech, processor time", how, ours["cpu_s"], theirs["cpu_s"])
+    yield compared("memory", how, ours["memory_mb"], theirs["memory_mb"], unit=" MB")
+
+
 def load(figures: Figures) -> Iterable[Row]:
     routes, jobs, idle, sockets = (figures[name] for name in ("routes", "jobs", "idle", "sockets"))
     asked = f"{figures['clients']} clients, {routes['requests_per_s']:.0f} requests/s"
