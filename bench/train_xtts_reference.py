@@ -32,8 +32,8 @@ def trainer(folder: Path) -> Any:
 
     args = json.loads((folder / "config.json").read_text())["model_args"]
     sizes = ("gpt_layers", "gpt_n_model_channels", "gpt_n_heads", "decoder_input_dim", "gpt_number_text_tokens")
-    whole = reference.DiscreteVAE
-    reference.DiscreteVAE = lambda **given: whole(**{**given, "codebook_dim": 32, "hidden_dim": 32})
+    whole, width = reference.DiscreteVAE, len(torch.load(folder / "dvae.pth")["codebook.embed"])
+    reference.DiscreteVAE = lambda **given: whole(**{**given, "codebook_dim": width, "hidden_dim": width})
     settings = reference.GPTArgs(
         mel_norm_file=str(folder / "mel_stats.pth"),
         dvae_checkpoint=str(folder / "dvae.pth"),
