@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from speech.audio import Samples, join
-from speech.engines.kokoro.engine import cut
+from speech.engines.base import SpeechRequest
+from speech.engines.kokoro.engine import cut, due_times
 from speech.engines.kokoro.phonemes import ESPEAK_VOICES, TOKENS, phonemize, tokens
 from speech.engines.kokoro.presets import PRESETS
 from speech.engines.kokoro.runtime import Runtime, Stopper, Style
@@ -16,6 +17,7 @@ from speech.engines.kokoro.voices import BLENDS, recipe, stock_voice
 from speech.errors import SpeechError
 from speech.models import ModelStore
 from speech.synthesis import Synthesizer
+from speech.text.sentences import split
 
 
 @pytest.mark.parametrize(
@@ -78,6 +80,17 @@ def test_long_phonemes_are_cut_at_marks_then_spaces_and_lose_nothing() -> None:
     assert max(map(len, parts)) <= 50 and all(part.endswith(",") for part in parts)
     assert "".join(parts).replace(" ", "") == text.replace(" ", "")
     assert [len(part) for part in cut("x" * 120, 50)] == [50, 50, 20]
+
+
+def test_a_sentence_is_due_when_those_before_it_have_been_heard() -> None:
+    sentences = split("Um dia de sol. Dois. Três gatos dormem.", 200)
+    requests = [
+        SpeechRequest(sentences, "pt-BR", stock_voice("pf_dora"), {"speed": speed} if speed else {})
+        for speed in (0.0, 2.0)
+    ]
+    usual, fast = (due_times(request, 100.0) for request in requests)
+    assert usual[0] == fast[0] == 100 and usual == sorted(usual) and len(set(usual)) == 3
+    assert [at - 100 for at in usual] == pytest.approx([2 * (at - 100) for at in fast])
 
 
 def test_voices_tell_their_language_and_gender() -> None:

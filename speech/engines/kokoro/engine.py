@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 from collections import deque
 from collections.abc import Generator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from functools import lru_cache
+from concurrent.futures import Future, wait
+from functools import lru_cache, partial
+from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,7 @@ from speech.audio import Audio, join
 from speech.dsp import append_silence, fade, limit_peak, silence, trim
 from speech.engines.base import Chunk, EngineOptions, SpeechRequest
 from speech.engines.blend import Blend
+from speech.engines.due import DueExecutor
 from speech.engines.kokoro.adapter import Adapter, merge
 from speech.engines.kokoro.blending import KokoroVoices, blended, stock_style
 from speech.engines.kokoro.conversion import Halves
@@ -33,6 +36,7 @@ from speech.voices import Voice
 CLICK_FREE_S = 0.005
 SIGN_S = 0.2  # between signs of life
 SILENT_DB = -60
+LETTER_S = 0.065  # about; when a sentence is heard is told by the letters before it
 # Seconds of the voice's own quiet kept before and after: at both ends of the text as much as a recording has (without
 # it the predicted opinion score falls by 0.13), between sentences little, since the pause is asked for.
 OUTER_S, INNER_S = (0.1, 0.2), (0.03, 0.08)
@@ -92,6 +96,7 @@ class KokoroEngine:
             yield from self._glide(self._loaded, request, request.blend)
             return
         executor, (runtimes, style) = self._loaded.executor, self._speaking(self._loaded, request)
+        heard_at = due_times(request, time.monotonic())
         waiting = deque(range(1, len(request.sentences) + 1))
         running: deque[Future[Audio]] = deque()
         stopper = Stopper()
@@ -99,7 +104,8 @@ class KokoroEngine:
         def start() -> None:
             number = waiting.popleft()
             runtime = runtimes.first if number == 1 else runtimes.beside
-            running.append(executor.submit(_sentence, runtime, request, style, number, stopper))
+            work = partial(_sentence, runtime, request, style, number, stopper)
+            running.append(executor.submit(heard_at[number - 1], work))
 
         try:
             start()
@@ -167,7 +173,7 @@ class _Loaded:
         self._halves: Halves | None = None
         self._merged: tuple[bytes, Runtimes] | None = None
         self.stock = Runtimes(model, threads)
-        self.executor = ThreadPoolExecutor(threads, "kokoro")
+        self.executor = DueExecutor(threads, "kokoro")
 
     @property
     def size_bytes(self) -> int:
@@ -192,6 +198,13 @@ class _Loaded:
                 self._merged = None
                 self._merged = (key, Runtimes(merge(self._model, adapter, precision), self._threads))
             return self._merged[1]
+
+
+def due_times(request: SpeechRequest, now_s: float) -> list[float]:
+    """When each sentence would be heard if the first one were now, so that no stream takes what another lacks."""
+    speed = float(request.parameters.get("speed", 1.0))
+    lengths = [len(sentence.text) * LETTER_S / speed for sentence in request.sentences]
+    return list(accumulate(lengths[:-1], initial=now_s))
 
 
 def _sentence(runtime: Runtime, request: SpeechRequest, style: Style, number: int, stopper: Stopper) -> Audio:
