@@ -58,6 +58,7 @@ def main() -> None:
     parser.add_argument("--python", required=True, help="the interpreter of the reference environment")
     parser.add_argument("--golden", action="store_true")
     options = parser.parse_args()
+    torch.set_num_threads(1)  # as the reference's trainer does when it is imported: the last digits grow
     with tempfile.TemporaryDirectory() as name:
         folder = write_checkpoint(Path(name) / "tiny", "tiny")
         script = Path(__file__).with_name("train_xtts_reference.py")

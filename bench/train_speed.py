@@ -58,6 +58,7 @@ def learn(method: str, checkpoint_dir: Path, dataset: Path, cache: Path, steps: 
     """Seconds of a step and the most memory of this process; codes and mels are in the cache, as in every epoch."""
     import torch
 
+    from train.loop import OPTIMIZERS
     from train.xtts.trainable import XttsFit, XttsOptions
 
     torch.set_num_threads(threads)
@@ -65,7 +66,7 @@ def learn(method: str, checkpoint_dir: Path, dataset: Path, cache: Path, steps: 
     fit = XttsFit(checkpoint, examples, [], XttsOptions(method=method, batch_size=BATCH, bucket=1))
     groups = fit.parameters()
     parameters = [parameter for group in groups for parameter in group.parameters]
-    optimizer = torch.optim.AdamW(
+    optimizer = OPTIMIZERS["adamw"](
         [{"params": one.parameters, "weight_decay": 1e-2 if one.decays else 0.0} for one in groups], lr=1e-5
     )
     generator, began = torch.Generator().manual_seed(0), time.perf_counter()

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,7 +24,12 @@ from train.progress import Reporter, Stopped
 from train.trainable import Trainable
 
 Precision = Literal["fp32", "bf16", "fp16"]
-OPTIMIZERS: Mapping[str, type[torch.optim.Adam]] = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+# Fused: gradients, moments and weights are gone over once, in a third of the time, which of a whole network is a tenth
+# of a step. What is fitted with Adam has few weights.
+OPTIMIZERS: Mapping[str, Callable[..., torch.optim.Optimizer]] = {
+    "adam": torch.optim.Adam,
+    "adamw": partial(torch.optim.AdamW, fused=True),
+}
 SEED_STRIDE = 1_000_003  # between the seeds of two steps of one run
 
 
