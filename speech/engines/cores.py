@@ -21,6 +21,7 @@ import torch
 T = TypeVar("T")
 LEAST_GAIN = 0.9  # of the time of the other way: less is noise
 RATIOS = 5  # of the last blocks that went the other way, whose median decides
+PATIENCE = 8  # steps of one core between two trials: waiting for a core that another program has is what they cost
 
 
 class Cores:
@@ -49,7 +50,8 @@ class Cores:
 
     def tried(self, blocks: Iterable[T], number: int) -> Iterator[T]:
         """Give out the `number` blocks of a step, which take about the same time each, and learn from it."""
-        trial = 1 + self._steps % (number - 2) if self.most > 1 and number > 2 else -1
+        is_trial = self.most > 1 and number > 2 and (self.count > 1 or self._steps % PATIENCE == 0)
+        trial = 1 + self._steps % (number - 2) if is_trial else -1
         self._steps += 1
         usual_s = 0.0
         for place, block in enumerate(blocks):

@@ -21,6 +21,7 @@ from speech.errors import SpeechError
 
 log = logging.getLogger(__name__)
 TRIALS = 5  # of one block each way, in turn
+LEAST_SHARED_S = 0.3e-3  # that one core takes for a block: of less, waiting for each other is the most
 
 
 class PackedMatrices:
@@ -105,6 +106,8 @@ def _chosen_cores(block: Block, kind: type[Float32] | type[Int8], threads: int) 
     if not sizes:
         return Cores()
     alone, *shared = _times([_packed(block, kind, Cores(count=size)) for size in (1, *sizes)], block)
+    if alone < LEAST_SHARED_S:
+        return Cores()
     fastest = min(range(len(sizes)), key=shared.__getitem__)
     return Cores(sizes[fastest], sizes[fastest] if shared[fastest] < LEAST_GAIN * alone else 1)
 

@@ -23,6 +23,8 @@ const FINDINGS = ["clipped", "duplicate", "edge_words", "low_mos", "narrow_band"
 export function createSamples(app, dataset, { changed, failed, redraw }) {
   const { api, texts } = app;
   const shown = { page: 1, total: 0, canUndo: false, rows: /** @type {any[]} */ ([]), open: /** @type {any} */ (null) };
+  /** @type {Map<string, string>} texts that are typed and not yet saved, by row: what comes in leaves them alone */
+  const unsaved = new Map();
   let filters = { ...EMPTY };
   let asked = 0;
   let timer = 0;
@@ -56,7 +58,7 @@ export function createSamples(app, dataset, { changed, failed, redraw }) {
   );
 
   function textCell(/** @type {any} */ row) {
-    return html`<textarea class="form-control" rows="2" data-text=${row.id} aria-label=${texts.t("page.dataset.text_of", { name: row.id })} .value=${live(row.text)} @blur=${(/** @type {any} */ event) => save(row, event.target.value)}></textarea>`;
+    return html`<textarea class="form-control" rows="2" data-text=${row.id} aria-label=${texts.t("page.dataset.text_of", { name: row.id })} .value=${live(unsaved.get(row.id) ?? row.text)} @input=${(/** @type {any} */ event) => void unsaved.set(row.id, event.target.value)} @blur=${(/** @type {any} */ event) => save(row, event.target.value)}></textarea>`;
   }
 
   function decisionCell(/** @type {any} */ row) {
@@ -133,9 +135,12 @@ export function createSamples(app, dataset, { changed, failed, redraw }) {
   }
 
   const save = (/** @type {any} */ row, /** @type {string} */ text) => {
-    if (text.trim() === row.text) return;
+    if (text.trim() === row.text) return void unsaved.delete(row.id);
     const body = JSON.stringify({ dataset: dataset(), text });
-    void act(() => api.get(`${BASE}/samples/${encodeURIComponent(row.id)}`, { method: "PATCH", headers: { "Content-Type": "application/json" }, body }));
+    void act(async () => {
+      await api.get(`${BASE}/samples/${encodeURIComponent(row.id)}`, { method: "PATCH", headers: { "Content-Type": "application/json" }, body });
+      unsaved.delete(row.id);
+    });
   };
   const decide = (/** @type {readonly string[]} */ ids, /** @type {string} */ decision) => act(() => api.post(`${BASE}/samples/decide`, { dataset: dataset(), ids: [...ids], decision }));
   const undo = () => act(() => api.post(`${BASE}/undo`, { dataset: dataset() }));
