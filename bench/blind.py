@@ -1,9 +1,9 @@
 """Does a blind test agree with the ranking of voices? Machines stand in for its listeners.
 
-    python -m bench.cloning --fit --speakers allison_en --reference-s 500 --effort fast    # and --effort default
-    python -m bench.blind --voices allison_en_500s_fast allison_en_500s_default [--cache FOLDER]
+    python -m bench.cloning --fit --speakers allison_en --reference-s 500 --effort fast
+    python -m bench.blind --voices allison_en_500s_fast bf_emma [--sentences 16] [--cache FOLDER]
 
-The stock voice that the fits began with and the fitted voices are ranked as checkpoints are: by ResNet34 and Whisper,
+The stock voice that the first one's fit began with and all of `--voices`, fitted or stock, are ranked as checkpoints are: by ResNet34 and Whisper,
 over half of the sentences. The other half is played to voters in blind A/B sessions, each voice against each: ERes2Net,
 which ranked nothing, and ResNet34 vote for the sound nearer to the speaker's held-out recordings, Whisper for the one
 with fewer words wrong. A listener who hears no difference gives none.
@@ -115,7 +115,7 @@ def agreement(ranking: Sequence[str], sessions: Sequence[Mapping[str, Any]]) -> 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--voices", nargs="+", required=True, help="fitted by bench.cloning, to one speaker")
+    parser.add_argument("--voices", nargs="+", required=True, help="the first one fitted by bench.cloning")
     parser.add_argument("--speaker", default="allison_en")
     parser.add_argument("--reference-s", type=float, default=500.0)
     parser.add_argument("--sentences", type=int, default=40)
