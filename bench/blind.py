@@ -3,10 +3,10 @@
     python -m bench.cloning --fit --speakers allison_en --reference-s 500 --effort fast
     python -m bench.blind --voices allison_en_500s_fast bf_emma [--sentences 16] [--cache FOLDER]
 
-The stock voice that the first one's fit began with and all of `--voices`, fitted or stock, are ranked as checkpoints are: by ResNet34 and Whisper,
-over half of the sentences. The other half is played to voters in blind A/B sessions, each voice against each: ERes2Net,
-which ranked nothing, and ResNet34 vote for the sound nearer to the speaker's held-out recordings, Whisper for the one
-with fewer words wrong. A listener who hears no difference gives none.
+The stock voice that the first one's fit began with and all of `--voices`, fitted or stock, are ranked as checkpoints
+are: by ResNet34 and Whisper, over half of the sentences. The other half is played to voters in blind A/B sessions, each
+voice against each: ERes2Net, which ranked nothing, and ResNet34 vote for the sound nearer to the speaker's held-out
+recordings, Whisper for the one with fewer words wrong. A listener who hears no difference gives none.
 """
 
 from __future__ import annotations
