@@ -30,9 +30,10 @@ class Cores:
     One thread at a time may use it. How many there are changes no digit of a product: each output is one core's.
     """
 
-    def __init__(self, most: int = 1, count: int = 1) -> None:
-        """`most`: that are tried beside one; `count`: to begin with."""
+    def __init__(self, most: int = 1, count: int = 1, clock: Callable[[], float] = time.perf_counter) -> None:
+        """`most`: that are tried beside one; `count`: to begin with; `clock` tells seconds."""
         self.most = most
+        self._clock = clock
         self.count = count
         self._now = count
         self._before = 1
@@ -56,9 +57,9 @@ class Cores:
         usual_s = 0.0
         for place, block in enumerate(blocks):
             self._now = self._other if place == trial else self.count
-            started = time.perf_counter()
+            started = self._clock()
             yield block
-            taken_s = time.perf_counter() - started
+            taken_s = self._clock() - started
             if place == trial:
                 self._learn(taken_s / usual_s)
             usual_s = taken_s

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -47,23 +46,34 @@ def test_only_the_calling_thread_computes_with_more_and_only_within() -> None:
     assert most_cores(3) == 3 and torch.get_num_threads() == own
 
 
-def taken(cores: Cores, seconds: Callable[[int], float], steps: int) -> Iterator[int]:
+class Clock:
+    """Seconds that pass when somebody says so."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def taken(cores: Cores, clock: Clock, seconds: Callable[[int], float], steps: int) -> Iterator[int]:
     """The number of cores that each step ends with, where a block takes `seconds` of the number it is computed with."""
     for _ in range(steps):
         for _ in zip(range(6), cores.tried(range(6), 6)):
             with cores:
-                time.sleep(seconds(torch.get_num_threads()))
+                clock.now_s += seconds(torch.get_num_threads())
         yield cores.count
 
 
 def test_a_busy_neighbour_takes_its_core_and_gives_it_back() -> None:
     def run() -> None:
         use_threads(1)
-        cores = Cores(2, 2)
+        clock = Clock()
+        cores = Cores(2, 2, clock)
         quiet, busy = (lambda count: 0.004 / count), (lambda count: 0.004 * count)
-        assert set(taken(cores, quiet, 2 * RATIOS)) == {2}
-        assert [*taken(cores, busy, 2 * RATIOS)][-1] == 1
-        assert [*taken(cores, quiet, RATIOS * PATIENCE + 1)][-1] == 2
+        assert set(taken(cores, clock, quiet, 2 * RATIOS)) == {2}
+        assert [*taken(cores, clock, busy, 2 * RATIOS)][-1] == 1
+        assert [*taken(cores, clock, quiet, RATIOS * PATIENCE + 1)][-1] == 2
 
     with ThreadPoolExecutor(1) as thread:
         thread.submit(run).result()
