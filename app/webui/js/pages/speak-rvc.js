@@ -1,9 +1,9 @@
 /** An RVC model that says what was spoken once more, in its voice; offered where there is one. */
 
-import { html, live, nothing } from "../lit.js";
-import { field, options } from "../widgets/field.js";
+import { html, nothing } from "../lit.js";
+import { field, options, slider } from "../widgets/field.js";
 
-const PITCH = { min: -12, max: 12 };
+const PITCH = { min: -12, max: 12, step: 1 };
 
 /** @typedef {{ id: string, name: string, validation: { status: string } }} Model */
 
@@ -41,7 +41,7 @@ export function createRvc(app, set, errors, redraw) {
 }
 
 /** Without those that were judged not usable. @param {Model[]} models */
-export function usable(models) {
+function usable(models) {
   return models.filter(({ validation }) => validation.status !== "invalid");
 }
 
@@ -77,26 +77,13 @@ function modelField(texts, draft, models, set, errors) {
  * @param {(values: Partial<import("../drafts.js").Draft>) => void} set @param {import("../widgets/field.js").Errors} errors
  */
 function pitchField(texts, draft, set, errors) {
-  const slide = (/** @type {any} */ event) => {
-    set({ rvcPitch: Number(event.target.value) });
-    errors.corrected("rvc_pitch");
-  };
-  return field({
+  return slider({
     name: "rvc_pitch",
     label: texts.t("page.speak.rvc.pitch"),
-    aside: html`<output for="rvc_pitch" class="fine">${texts.number(draft.rvcPitch)}</output>`,
+    value: draft.rvcPitch,
+    shown: texts.number(draft.rvcPitch),
+    range: PITCH,
     errors,
-    control: ({ id, invalid, describedBy }) => html`<input
-      id=${id}
-      type="range"
-      class="form-range"
-      min=${PITCH.min}
-      max=${PITCH.max}
-      step="1"
-      .value=${live(String(draft.rvcPitch))}
-      aria-invalid=${invalid}
-      aria-describedby=${describedBy}
-      @input=${slide}
-    />`,
+    change: (value) => set({ rvcPitch: value }),
   });
 }

@@ -2,7 +2,7 @@
 
 import { engineOf } from "../catalog.js";
 import { html, live, nothing } from "../lit.js";
-import { field } from "../widgets/field.js";
+import { field, slider } from "../widgets/field.js";
 
 const SPEED = { min: 0.5, max: 2, step: 0.05 };
 
@@ -81,27 +81,14 @@ function profileField(texts, draft, profiles, set, errors) {
  */
 function speedField(texts, draft, profiles, set, errors) {
   const speed = Number(draft.speed ?? chosenOf(draft, profiles).parameters.speed);
-  const slide = (/** @type {any} */ event) => {
-    set({ speed: Number(event.target.value) });
-    errors.corrected("speed");
-  };
-  return field({
+  return slider({
     name: "speed",
     label: texts.t("page.speak.speed"),
-    aside: html`<output for="speed" class="fine">${texts.number(speed, 2)}×</output>`,
+    value: speed,
+    shown: `${texts.number(speed, 2)}×`,
+    range: SPEED,
     errors,
-    control: ({ id, invalid, describedBy }) => html`<input
-      id=${id}
-      type="range"
-      class="form-range"
-      min=${SPEED.min}
-      max=${SPEED.max}
-      step=${SPEED.step}
-      .value=${live(String(speed))}
-      aria-invalid=${invalid}
-      aria-describedby=${describedBy}
-      @input=${slide}
-    />`,
+    change: (value) => set({ speed: value }),
   });
 }
 

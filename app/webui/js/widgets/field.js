@@ -82,6 +82,42 @@ export function field({ name, label, hint, aside, errors, control }) {
 }
 
 /**
+ * A `field` of a number that is slid, which stands beside its label.
+ * @param {object} options
+ * @param {string} options.name as the service calls the field
+ * @param {string} options.label
+ * @param {number} options.value
+ * @param {string} options.shown the value as it is read
+ * @param {{ min: number, max: number, step: number }} options.range
+ * @param {Errors} options.errors
+ * @param {(value: number) => void} options.change
+ */
+export function slider({ name, label, value, shown, range, errors, change }) {
+  const slide = (/** @type {any} */ event) => {
+    change(Number(event.target.value));
+    errors.corrected(name);
+  };
+  return field({
+    name,
+    label,
+    aside: html`<output for=${name} class="fine">${shown}</output>`,
+    errors,
+    control: ({ id, invalid, describedBy }) => html`<input
+      id=${id}
+      type="range"
+      class="form-range"
+      min=${range.min}
+      max=${range.max}
+      step=${range.step}
+      .value=${live(String(value))}
+      aria-invalid=${invalid}
+      aria-describedby=${describedBy}
+      @input=${slide}
+    />`,
+  });
+}
+
+/**
  * The options of a select, the chosen one marked. @param {readonly (readonly [string, string])[]} pairs value and text
  * @param {string | null} chosen
  */
