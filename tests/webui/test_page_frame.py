@@ -53,6 +53,18 @@ def test_focus_and_scroll_survive_a_list_that_changes(page: Page) -> None:
     assert after is not None and abs(after["y"] - before["y"]) < 60  # what one looked at stays where it is
 
 
+def test_what_ends_between_the_answer_and_the_first_event_is_shown(page: Page) -> None:
+    job_id = add_job(page, "Acaba antes de se ouvir o registro.")
+    page.goto("/webui#/jobs")
+    row = page.locator(f"tr[data-job-id={job_id}]")
+    expect(row.and_(page.locator("[data-status=completed]"))).to_be_visible()
+    older = page.request.get(f"/jobs/{job_id}").json() | {"status": "processing", "progress": 41.0}
+    page.route("**/jobs?*", lambda route: route.fulfill(json={"total": 1, "jobs": [older]}), times=1)
+    page.goto("/webui#/speak")
+    page.goto("/webui#/jobs")
+    expect(row.and_(page.locator("[data-status=completed]"))).to_be_visible()
+
+
 def test_after_a_row_is_deleted_the_next_has_the_focus(page: Page) -> None:
     ids = [add_job(page, f"Para apagar {number}.") for number in range(2)]
     page.goto("/webui#/jobs")

@@ -1,5 +1,6 @@
 /** What happens in the service, as it happens: one EventSource for the whole page. */
 
+import { url } from "./api.js";
 import { on } from "./view.js";
 
 export const KINDS = [
@@ -18,7 +19,7 @@ export const KINDS = [
 
 /**
  * The browser reconnects by itself and says the last id it had; only a refused connection ends it, then we
- * open a new one after `RETRY_MS`.
+ * open a new one after `RETRY_MS` that says it too.
  */
 const RETRY_MS = 5000;
 
@@ -33,16 +34,18 @@ const RETRY_MS = 5000;
 export function createEvents(address, onLive) {
   /** @type {Set<(event: ServiceEvent) => void>} */
   const listeners = new Set();
+  let lastId = "";
 
   /** @param {MessageEvent} message */
   const tell = (message) => {
+    lastId = message.lastEventId;
     const event = { ...JSON.parse(message.data), kind: message.type };
     [...listeners].forEach((listener) => listener(event));
   };
 
   const connect = () => {
     onLive("connecting");
-    const source = new EventSource(address);
+    const source = new EventSource(url(address, { last_event_id: lastId }));
     on(source, "open", () => onLive("open"));
     on(source, "error", () => {
       onLive("lost");

@@ -81,16 +81,22 @@ function show(root, { api, events, texts }, first) {
   const charts = createCharts(texts);
   let data = first;
   updateCharts(texts, charts, data);
-  const hear = async (/** @type {{ kind: string }} */ { kind }) => {
-    if (!STATUSES.includes(kind.replace("job.", ""))) return;
+  let asked = 0;
+  /** Answers may overtake each other: only the last one asked for is shown. */
+  const load = async () => {
+    asked += 1;
+    const mine = asked;
     try {
-      data = await figures(api);
+      const found = await figures(api);
+      if (mine !== asked) return;
+      data = found;
     } catch {
       return; // the banner says that the service is away; the next event asks again
     }
     updateCharts(texts, charts, data);
     view.redraw();
   };
+  const hear = (/** @type {{ kind: string }} */ { kind }) => STATUSES.includes(kind.replace("job.", "")) && void load();
   const view = createView(
     root,
     () => html`<div class="page-head">
@@ -107,7 +113,11 @@ function show(root, { api, events, texts }, first) {
         ${recent(texts, data)}
       </div>`,
   );
-  return all(events.listen((event) => void hear(event)), view.close, ...Object.values(charts).map(({ close }) => close));
+  const unlisten = events.listen(hear);
+  // What happened between the answer and now told us nothing.
+  void load();
+  const forget = () => void (asked += 1);
+  return all(unlisten, forget, view.close, ...Object.values(charts).map(({ close }) => close));
 }
 
 /** @param {string} name @param {string} title @param {{ draw: () => unknown }} chart @param {boolean} isThere @param {string} none */

@@ -30,11 +30,14 @@ export function mount(root, app, { query }) {
     const titles = new Map(voices.map(({ id, title }) => [id, title]));
     const list = createList(root, app, { first, titles, status, offset });
     const poll = setInterval(() => {
-      if (store.state().live !== "open") void list.load();
+      if (store.state().live !== "open" || list.isBehind()) void list.load();
     }, POLL_MS);
     // What happened while the live log was lost told us nothing.
     const unwatch = store.watch(({ live }) => live, (live) => live === "open" && void list.load());
-    return all(events.listen(list.hear), unwatch, () => clearInterval(poll), list.close);
+    const unlisten = events.listen(list.hear);
+    // Nor did what happened between the answer and now.
+    void list.load();
+    return all(unlisten, unwatch, () => clearInterval(poll), list.close);
   });
   return page.close;
 }
@@ -57,6 +60,7 @@ function createList(root, app, { first, titles, status, offset }) {
   const { announce, api, go, sound, texts } = app;
   let { jobs, total } = first;
   let loads = 0;
+  let isBehind = false;
   const redraw = () => view.redraw();
   const act = async (/** @type {() => Promise<any>} */ action) => {
     try {
@@ -88,14 +92,17 @@ function createList(root, app, { first, titles, status, offset }) {
       const page = await api.jobs({ limit: PAGE, offset, status });
       if (mine !== loads) return;
       ({ jobs, total } = page);
+      isBehind = false;
       view.draw();
     } catch {
-      // The banner says that the service is away; the list is asked for again when it is back.
+      isBehind = true; // the banner says that the service is away
     }
   }
   const unlisten = sound.subscribe(redraw);
   return {
     load,
+    /** Whether what was asked for last did not come. */
+    isBehind: () => isBehind,
     /** @param {import("../events.js").ServiceEvent} event */
     hear(event) {
       if (event.kind === "job.sample") return;

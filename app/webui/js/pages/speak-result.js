@@ -123,7 +123,7 @@ export function createResult(app) {
       const forget = (/** @type {any} */ error) => {
         if (error.status === 404) store.dispatch({ type: "draft", values: { jobId: null } });
       };
-      if (jobId) api.job(jobId).then(show, forget);
+      if (jobId) api.job(jobId).then(show).then(refresh).catch(forget);
     },
   };
 }
