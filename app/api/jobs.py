@@ -126,7 +126,7 @@ def filters_of(
     """As `JobStore.list` takes them; a time without a zone is UTC."""
     return {
         "status": "pending" if status == "queued" else status,
-        "warm_key": engine and engine.lower(),
+        "engine": engine,
         "language": language,
         "created_from": _moment(since),
         "created_until": _moment(until),

@@ -197,7 +197,7 @@ class JobStore:
         offset: int = 0,
         status: str | None = None,
         kind: str | None = None,
-        warm_key: str | None = None,
+        engine: str | None = None,
         language: str | None = None,
         created_from: float | None = None,
         created_until: float | None = None,
@@ -211,7 +211,8 @@ class JobStore:
         where += [jobs.c.created_at < created_until] if created_until is not None else []
         where += [jobs.c.status == status] if status is not None else []
         where += [jobs.c.kind == kind] if kind is not None else []
-        where += [jobs.c.warm_key == warm_key] if warm_key is not None else []
+        if engine is not None:
+            where.append(func.lower(jobs.c.params["engine"].as_string()) == engine.lower())
         page = select(jobs).where(*where).order_by(jobs.c.created_at.desc(), jobs.c.id.desc())
         with self._database.read() as connection:
             total = connection.execute(select(func.count()).select_from(jobs).where(*where)).scalar_one()

@@ -79,6 +79,14 @@ def test_list_is_newest_first_in_pages_and_filtered(store: JobStore, database: D
     assert (total, [job.id for job in page]) == (1, [ids[0]])
 
 
+def test_an_engine_is_found_whatever_the_kind_of_its_jobs(store: JobStore, database: Database) -> None:
+    spoken, fitted, other = (add(database, kind=kind) for kind in ("dubbing", "clone_voice", "dubbing"))
+    for job_id, engine in ((spoken, "Hum"), (fitted, "hum"), (other, "xtts")):
+        set_row(database, job_id, params={"engine": engine})
+    assert [job.id for job in store.list(limit=9, engine="HUM")[1]] == [fitted, spoken]
+    assert store.list(limit=9, engine="hu")[0] == 0
+
+
 def test_counts_have_every_status(store: JobStore, database: Database) -> None:
     store.cancel(add(database))
     add(database)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,37 @@ def test_the_list_is_had_as_a_table(page: Page, jobs: list[str]) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
     page.check(f"tr[data-job-id={jobs[0]}] input[type=checkbox]")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_filters_are_in_the_address_and_the_table_follows_them(page: Page, jobs: list[str]) -> None:
+    form: dict[str, Any] = {"text": "One.", "source_language": "en-US", "mode": "dubbing", "tts_engine": "silence"}
+    english = page.request.post("/jobs", form=form).json()["id"]
+    rows = page.locator("tr[data-job-id]")
+    expect(page.locator(f"tr[data-job-id={english}]")).to_be_visible()
+    page.select_option("[data-filter=language]", "en-US")
+    page.focus("[data-filter=engine]")
+    page.select_option("[data-filter=engine]", "silence")
+    expect(page.locator("[data-filter=engine]")).to_be_focused()
+    page.fill("[data-filter=from]", "2020-02-01")
+    expect(page.locator(f"tr[data-job-id={jobs[0]}]")).to_have_count(0)
+    expect(page).to_have_url(re.compile(r"#/jobs\?engine=silence&language=en-US&from=2020-02-01$"))
+    page.reload()
+    expect(page.locator(f"tr[data-job-id={english}]")).to_be_visible()
+    expect(page.locator(f"tr[data-job-id={jobs[0]}]")).to_have_count(0)
+    with page.expect_download() as waiting:
+        page.click("a[download='jobs.csv']")
+    table = list(csv.DictReader(Path(waiting.value.path()).read_text(encoding="utf-8").splitlines()))
+    assert english in {row["id"] for row in table} and {row["language"] for row in table} == {"en-US"}
+    page.fill("[data-filter=until]", "2020-02-01")
+    expect(page.locator(".empty")).to_contain_text(PT["page.jobs.none_such"])
+    page.go_back()
+    expect(page.locator(f"tr[data-job-id={english}]")).to_be_visible()
+    expect(page.locator("[data-filter=until]")).to_have_value("")
+    page.select_option("[data-filter=status]", "failed")
+    page.click("[data-empty-action]")
+    expect(page.locator(f"tr[data-job-id={jobs[0]}]")).to_be_visible()
+    expect(page.locator("h1")).to_be_focused()
+    assert rows.count() >= 4 and page.url.endswith("#/jobs")
 
 
 def test_the_log_of_a_job_is_had(page: Page, jobs: list[str]) -> None:

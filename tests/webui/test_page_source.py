@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from app.jobs.kinds import KINDS
 from app.texts import LANGUAGES, catalogue
 from speech.models import ModelStore
 
@@ -56,6 +57,11 @@ def test_every_text_of_the_page_is_used() -> None:
     known = [key for key in catalogue("en") if key.startswith("page.")]
     assert len(known) > 90
     assert [key for key in known if not any(p.fullmatch(key) for p in patterns)] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_kind_of_job_has_words(language: str) -> None:
+    assert [kind for kind in KINDS if f"page.jobs.kind.{kind}" not in catalogue(language)] == []
 
 
 def test_texts_have_the_same_placeholders_in_both_languages() -> None:

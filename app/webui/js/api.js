@@ -4,6 +4,7 @@
  * What the service answers, by OpenAPI.
  * @typedef {import("./pages/job-view.js").Job} Job
  * @typedef {import("./api-types.js").VoiceProfile} Voice
+ * @typedef {{ status: string, engine: string, language: string, created_from: string, created_until: string }} JobFilter
  */
 
 /** A refusal of the service (RFC 9457 problem details), or no answer at all (`status` 0). */
@@ -124,7 +125,7 @@ export function createApi({ language, unreachable, fetch = globalThis.fetch.bind
     profiles: (engine) => json(`/quality-profiles/${encodeURIComponent(engine)}`),
     /** @param {Record<string, unknown>} request @returns {Promise<Job>} */
     addJob: (request) => post("/jobs", request),
-    /** @param {{ limit: number, offset: number, status: string }} page @returns {Promise<{ jobs: Job[], total: number }>} */
+    /** @param {{ limit: number, offset: number } & Partial<JobFilter>} page @returns {Promise<{ jobs: Job[], total: number }>} */
     jobs: (page) => json(url("/jobs", page)),
     /** @param {string} jobId @returns {Promise<Job>} */
     job: (jobId) => json(job(jobId)),
@@ -140,7 +141,7 @@ export function createApi({ language, unreachable, fetch = globalThis.fetch.bind
     deleteJobs: (ids) => post("/jobs/delete", { job_ids: ids }),
     /** Their sounds as a ZIP. @param {readonly string[]} ids @param {string} format @returns {string} */
     archiveUrl: (ids, format) => url("/jobs/archive", { ids: ids.join(","), format }),
-    /** The list as a table. @param {{ status: string }} filter @returns {string} */
+    /** The list as a table. @param {Partial<JobFilter>} filter @returns {string} */
     jobsTableUrl: (filter) => url("/jobs/export", filter),
     /** @param {string} jobId @param {AbortSignal} signal */
     streamJob: (jobId, signal) => send(`${job(jobId)}/stream`, { signal }),

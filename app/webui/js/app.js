@@ -22,6 +22,7 @@ import { chooseLanguage, createTexts } from "./texts.js";
  * @property {import("./sound.js").Sound} sound the one player
  * @property {(way: string | readonly string[], query?: Record<string, string>) => void} go
  * @property {(way: string | readonly string[], query?: Record<string, string>) => void} replaceAddress
+ * @property {(way: string | readonly string[], query?: Record<string, string>) => void} pushAddress
  * @property {(text: string) => void} announce says it to screen readers
  */
 
@@ -63,6 +64,7 @@ async function main() {
     sound: createSound(texts),
     go: router.go,
     replaceAddress: router.replace,
+    pushAddress: router.push,
     announce: (text) => shell.announce(text),
   };
   const shell = createShell(app, { pages, chooseLanguage: setLanguage });

@@ -112,6 +112,8 @@ export function createCatalog(api) {
     /** @returns {Promise<any>} */
     service: () => once("service", () => api.service()),
     /** @returns {Promise<any>} */
-    engines: () => once("engines", async () => (await api.engines()).engines),
+    engines: async () => (await once("engines", () => api.engines())).engines,
+    /** @returns {Promise<any>} */
+    converters: async () => (await once("engines", () => api.engines())).converters,
   };
 }

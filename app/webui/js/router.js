@@ -61,6 +61,10 @@ export function createRouter(names, show) {
     replace(way, query) {
       history.replaceState(null, "", address(way, query));
     },
+    /** A step to which the reader may go back; nothing is drawn anew. @param {string | readonly string[]} way @param {Record<string, string>} [query] */
+    push(way, query) {
+      history.pushState(null, "", address(way, query));
+    },
     /** @returns {() => void} */
     start() {
       show(current());

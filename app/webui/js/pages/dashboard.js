@@ -33,7 +33,7 @@ async function figures(api) {
     ask("engines-usage"),
     ask("voices-by-language"),
     ask("rvc-usage"),
-    api.jobs({ limit: NEWEST, offset: 0, status: "" }),
+    api.jobs({ limit: NEWEST, offset: 0 }),
     api.voices(),
   ]);
   return { days, engines, languages, rvc, jobs, voices: newest(voices) };

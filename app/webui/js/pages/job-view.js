@@ -3,8 +3,8 @@
 /**
  * A job of any kind, as the service gives it: what every job has, and what some kinds have. The shape of `result` is the
  * kind's own.
- * @typedef {import("../api-types.js").JobView & Partial<Omit<import("../api-types.js").SpeechJob & import("../api-types.js").CloningJob,
- *   keyof import("../api-types.js").JobView>> & { result: any }} Job
+ * @typedef {import("../api-types.js").JobView & Partial<Omit<import("../api-types.js").SpeechJob & import("../api-types.js").CloningJob
+ *   & import("../api-types.js").DatasetJob, keyof import("../api-types.js").JobView>> & { result: any }} Job
  */
 
 export const FORMATS = ["wav", "mp3", "ogg", "flac", "m4a", "opus"];

@@ -4,15 +4,15 @@ import { SPEAK } from "../drafts.js";
 import { icon } from "../icons.js";
 import { html, nothing } from "../lit.js";
 import { loadPage } from "../load.js";
-import { all, createView } from "../view.js";
+import { all, createView, focusOn } from "../view.js";
 import { confirm } from "../widgets/confirm.js";
-import { options } from "../widgets/field.js";
 import { downloadMenu, jobBadge, jobProgress } from "../widgets/job.js";
 import { emptyState } from "../widgets/states.js";
 import { createTable, focusAfterRow, pager } from "../widgets/table.js";
 import { toast } from "../widgets/toast.js";
-import { afterEvent, hasEnded, hasSound, STATUSES } from "./job-view.js";
+import { afterEvent, hasEnded, hasSound } from "./job-view.js";
 import { bulkActions } from "./jobs-bulk.js";
+import { askedOf, EVERYTHING, filterControls, filterOf, isFiltering } from "./jobs-filters.js";
 
 export const slices = [SPEAK];
 const PAGE = 20;
@@ -22,13 +22,12 @@ const SHOWN_BY_CLONE = ["intake", "clone_voice"];
 
 /** @type {import("../pages.js").PageModule["mount"]} */
 export function mount(root, app, { query }) {
-  const { api, catalog, events, store } = app;
-  const status = STATUSES.includes(query.status) ? query.status : "";
+  const { api, events, store } = app;
+  const filter = filterOf(query);
   const offset = Math.max(0, Math.floor(Number(query.offset)) || 0);
-  const ask = () => Promise.all([api.jobs({ limit: PAGE, offset, status }), catalog.load()]);
-  const page = loadPage(root, app, ask, ([first, { voices }]) => {
-    const titles = new Map(voices.map(({ id, title }) => [id, title]));
-    const list = createList(root, app, { first, titles, status, offset });
+  const ask = () => Promise.all([api.jobs({ limit: PAGE, offset, ...askedOf(filter) }), choicesOf(app)]);
+  const page = loadPage(root, app, ask, ([first, choices]) => {
+    const list = createList(root, app, { first, choices, filter, offset });
     const poll = setInterval(() => {
       if (store.state().live !== "open" || list.isBehind()) void list.load();
     }, POLL_MS);
@@ -42,22 +41,30 @@ export function mount(root, app, { query }) {
   return page.close;
 }
 
+/** What can be filtered by, and how voices are called. @param {import("../app.js").App} app */
+async function choicesOf({ catalog }) {
+  const [{ languages, voices }, engines, converters] = await Promise.all([catalog.load(), catalog.engines(), catalog.converters()]);
+  const named = new Map([...converters, ...engines].map(({ name, title }) => [name, title]));
+  return { languages, engines: /** @type {[string, string][]} */ ([...named]), titles: new Map(voices.map(({ id, title }) => [id, title])) };
+}
+
 /** What a job is about. @param {import("../texts.js").Texts} texts @param {import("./job-view.js").Job} job @returns {string} */
 export function wordsOf(texts, job) {
   if (job.kind === SPEECH) return job.text ?? "";
   const kind = `page.jobs.kind.${job.kind}`;
   const words = texts.has(kind) ? texts.t(kind) : job.kind;
-  const of = job.voice_name ?? job.voice_id;
+  const of = job.voice_name ?? job.voice_id ?? job.dataset;
   return of ? `${words}: ${of}` : words;
 }
 
 /**
  * @param {HTMLElement} root
  * @param {import("../app.js").App} app
- * @param {{ first: { jobs: import("./job-view.js").Job[], total: number }, titles: Map<string, string>, status: string, offset: number }} options
+ * @param {{ first: { jobs: import("./job-view.js").Job[], total: number }, choices: Awaited<ReturnType<typeof choicesOf>>,
+ *   filter: import("./jobs-filters.js").Filter, offset: number }} options
  */
-function createList(root, app, { first, titles, status, offset }) {
-  const { announce, api, go, sound, texts } = app;
+function createList(root, app, { first, choices, filter, offset }) {
+  const { announce, api, go, pushAddress, sound, texts } = app;
   let { jobs, total } = first;
   let loads = 0;
   let isBehind = false;
@@ -71,17 +78,28 @@ function createList(root, app, { first, titles, status, offset }) {
     }
     await load();
   };
+  /** The controls stay as they are, with their focus; the way back leads to what was shown before. @param {Partial<typeof filter>} values */
+  const change = (values) => {
+    filter = { ...filter, ...values };
+    offset = 0;
+    pushAddress("jobs", filter);
+    view.draw();
+    if (!isFiltering(filter)) focusOn(root); // the button that was pressed is gone
+    void load();
+  };
   const bulk = (/** @type {readonly string[]} */ keys) => bulkActions(app, jobs.filter(({ id }) => keys.includes(id)), act);
-  const table = createTable(texts, { ...tableOf(app, titles, act), bulk }, redraw);
+  const table = createTable(texts, { ...tableOf(app, choices.titles, act), bulk }, redraw);
   const empty = () => emptyState({
     drawing: "jobs",
-    text: texts.t(status ? "page.jobs.none_such" : "page.jobs.none"),
-    action: status ? { text: texts.t("page.jobs.all"), click: () => go("jobs") } : { text: texts.t("page.jobs.first"), click: () => go("speak") },
+    text: texts.t(isFiltering(filter) ? "page.jobs.none_such" : "page.jobs.none"),
+    action: isFiltering(filter)
+      ? { text: texts.t("page.jobs.filter.none"), click: () => change(EVERYTHING) }
+      : { text: texts.t("page.jobs.first"), click: () => go("speak") },
   });
-  const view = createView(root, () => html`${head(app, status)}
+  const view = createView(root, () => html`${head(app, filter)} ${filterControls(texts, filter, choices, change)}
     ${jobs.length === 0 ? empty() : table.draw(jobs)}
     ${total > PAGE
-      ? pager(texts, { offset, shown: jobs.length, total, size: PAGE, onPage: (to) => go("jobs", { status, offset: String(to) }) })
+      ? pager(texts, { offset, shown: jobs.length, total, size: PAGE, onPage: (to) => go("jobs", { ...filter, offset: String(to) }) })
       : nothing}`);
 
   /** Answers may overtake each other: only the last one asked for is shown. */
@@ -89,7 +107,7 @@ function createList(root, app, { first, titles, status, offset }) {
     loads += 1;
     const mine = loads;
     try {
-      const page = await api.jobs({ limit: PAGE, offset, status });
+      const page = await api.jobs({ limit: PAGE, offset, ...askedOf(filter) });
       if (mine !== loads) return;
       ({ jobs, total } = page);
       isBehind = false;
@@ -120,17 +138,11 @@ function createList(root, app, { first, titles, status, offset }) {
   };
 }
 
-/** @param {import("../app.js").App} app @param {string} status */
-function head({ api, go, texts }, status) {
-  const pairs = /** @type {[string, string][]} */ ([["", texts.t("page.jobs.all")], ...STATUSES.map((one) => [one, texts.t(`page.status.${one}`)])]);
+/** @param {import("../app.js").App} app @param {import("./jobs-filters.js").Filter} filter */
+function head({ api, texts }, filter) {
   return html`<div class="page-head">
     <h1>${texts.t("page.nav.jobs")}</h1>
-    <div class="inline-field">
-      <a class="btn btn-sm btn-quiet" href=${api.jobsTableUrl({ status })} download="jobs.csv">${icon("download")}${texts.t("page.jobs.export")}</a>
-      <label class="inline-field"><span>${texts.t("page.jobs.filter")}</span>
-      <select id="status" class="form-select" @change=${(/** @type {any} */ event) => go("jobs", { status: event.target.value })}>${options(pairs, status)}</select>
-      </label>
-    </div>
+    <a class="btn btn-sm btn-quiet" href=${api.jobsTableUrl(askedOf(filter))} download="jobs.csv">${icon("download")}${texts.t("page.jobs.export")}</a>
   </div>`;
 }
 

@@ -78,7 +78,7 @@ export function mount(root, app) {
     const name = dataset();
     shown.isAsking = true;
     try {
-      const { jobs } = await api.jobs({ limit: 50, offset: 0, status: "" });
+      const { jobs } = await api.jobs({ limit: 50, offset: 0 });
       const mine = jobs.find((/** @type {any} */ job) => job.kind === "dataset" && job.dataset === name && !hasEnded(job));
       if (mine && !isClosed && name === dataset()) follow(mine);
     } catch (error) {
