@@ -7,7 +7,7 @@ other engine takes those that a request or a profile names.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 from speech.engines.base import Parameter
@@ -31,8 +31,18 @@ PARAMETERS = (
     Parameter("pause_optimization", True),
 )
 
+# The switch that an amount belongs to.
+SWITCHES = {
+    "noise_reduction_strength": "denoise_audio",
+    "prosody_strength": "enhance_prosody",
+    "target_loudness": "apply_normalization",
+    "deessing_frequency": "apply_deessing",
+    "breathing_strength": "add_breathing",
+}
+
 # Of every engine: what a voice or a request changes of how it sounds.
 SHAPE = tuple(Parameter(name, 0.0, *SHAPE_RANGES[name]) for name in ("pitch_semitones", "tone_db"))
+STEP_NAMES = frozenset(parameter.name for parameter in (*PARAMETERS, *SHAPE))
 
 
 @dataclass(frozen=True)
@@ -72,6 +82,13 @@ def with_steps(table: Sequence[Parameter], given: Mapping[str, object]) -> tuple
     """An engine's parameters, and the steps among `given` that are not its own."""
     own = {parameter.name for parameter in table}
     return (*table, *(one for one in (*PARAMETERS, *SHAPE) if one.name in given and one.name not in own))
+
+
+def offered(table: Sequence[Parameter]) -> tuple[Parameter, ...]:
+    """An engine's parameters, and all steps that are not its own, off where nobody asks for them."""
+    own = {parameter.name for parameter in table}
+    others = (one for one in (*PARAMETERS, *SHAPE) if one.name not in own)
+    return (*table, *(replace(one, default=False) if one.is_switch else one for one in others))
 
 
 def process(audio: Audio, options: ProcessingOptions) -> Audio:

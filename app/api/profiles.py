@@ -13,7 +13,9 @@ from app.api.bodies import JSON, Body, body_of, documented
 from app.api.queries import known_query
 from app.api.services import Wired
 from app.errors import FieldError, Problem
+from speech.engines.base import EngineInfo, Parameter
 from speech.errors import SpeechError
+from speech.processing import STEP_NAMES, SWITCHES, offered
 from speech.profiles import QualityProfile
 
 router = APIRouter(prefix="/quality-profiles", tags=["quality profiles"], dependencies=[Depends(known_query)])
@@ -59,10 +61,36 @@ class AllProfiles(BaseModel):
     total_count: int
 
 
+class ParameterView(BaseModel):
+    """What a profile of the engine may set; `default` is what is used where it does not. `minimum`, `maximum` and
+    `step` are null of a switch."""
+
+    name: str
+    kind: Literal["number", "integer", "switch"]
+    group: Literal["engine", "processing"]  # what the engine does itself, or what is done to its finished sentences
+    default: Value
+    minimum: float | None
+    maximum: float | None
+    step: float | None  # the least change worth hearing
+    switch: str | None  # without which this amount does nothing
+    has_effect: bool  # False: the contract has it, and nothing depends on it
+
+
+class TemplateView(BaseModel):
+    """Values for a use of speech; what `parameters` does not name is the default."""
+
+    name: str
+    parameters: dict[str, Value]
+
+
 class EngineProfiles(BaseModel):
+    """With what an editor of profiles needs: `parameters` and `templates` of the engine."""
+
     engine: str
     profiles: list[ProfileView]
     count: int
+    parameters: list[ParameterView]
+    templates: list[TemplateView]
 
 
 class NewEngineProfile(Body):
@@ -106,7 +134,14 @@ def all_profiles(services: Wired) -> AllProfiles:
 @router.get("/{engine}", summary="The profiles of one engine")
 def engine_profiles(services: Wired, engine: str) -> EngineProfiles:
     views = [ProfileView.of(profile) for profile in services.profiles.list(engine.lower())]
-    return EngineProfiles(engine=engine.lower(), profiles=views, count=len(views))
+    record = services.profiles.engines[engine.lower()]
+    return EngineProfiles(
+        engine=record.name,
+        profiles=views,
+        count=len(views),
+        parameters=[_parameter(record.info, one) for one in offered(record.info.parameters)],
+        templates=[TemplateView(name=one.name, parameters=dict(one.parameters)) for one in record.templates()],
+    )
 
 
 @router.get("/{engine}/{profile_id}", summary="One profile")
@@ -186,6 +221,21 @@ def duplicate(
     name = new_name or f"{source.name} (copy)"
     copy = services.profiles.add(source.engine, name, source.description, source.parameters, is_default=False)
     return ProfileView.of(copy)
+
+
+def _parameter(info: EngineInfo, one: Parameter) -> ParameterView:
+    is_step = one.name in STEP_NAMES
+    return ParameterView(
+        name=one.name,
+        kind="switch" if one.is_switch else "integer" if isinstance(one.default, int) else "number",
+        group="processing" if is_step else "engine",
+        default=one.default,
+        minimum=one.minimum,
+        maximum=one.maximum,
+        step=one.step,
+        switch=SWITCHES.get(one.name) if is_step else None,
+        has_effect=one.name not in info.without_effect,
+    )
 
 
 def _add(services: Wired, engine: str, body: NewEngineProfile) -> ProfileView:

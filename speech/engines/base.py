@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +27,17 @@ class Parameter:
     @property
     def is_switch(self) -> bool:
         return isinstance(self.default, bool)
+
+    @property
+    def step(self) -> float | None:
+        """The least change worth hearing: a power of ten, at least fifty in the range, whole where the default is.
+
+        None of a switch, and of what has no range.
+        """
+        if self.is_switch or self.minimum is None or self.maximum is None:
+            return None
+        fine = 10.0 ** math.floor(math.log10((self.maximum - self.minimum) / 50))
+        return max(1, round(fine)) if isinstance(self.default, int) else fine
 
 
 @dataclass(frozen=True)

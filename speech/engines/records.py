@@ -10,7 +10,8 @@ from typing import Literal
 
 from speech.engines.base import ConverterInfo, EngineInfo
 from speech.errors import SpeechError
-from speech.profiles import QualityProfile, checked
+from speech.profiles import QualityProfile, Value, checked
+from speech.templates import Template, templates_of
 
 # How a voice that is not stock comes to an engine: weights are fitted, clips are its reference, or not at all.
 VoiceSource = Literal["fit", "reference", "none"]
@@ -84,6 +85,8 @@ class EngineRecord:
     blender: str = ""
     exporter: str = ""  # "module:function" that writes a voice as files for other programs
     profiles: tuple[QualityProfile, ...] = ()  # built in; none: one of the parameters' defaults
+    # By template, what it sets of the engine's own parameters: `speech.templates` has the rest.
+    template_values: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
     presets: tuple[Preset, ...] = ()  # the first is used where a request names neither preset nor voice
     auto_rank: int = 0  # the default `auto` is the installed engine of the highest; 0 is never taken
 
@@ -98,6 +101,9 @@ class EngineRecord:
         values = checked(self.name, self.info.parameters, {})
         balanced = QualityProfile(f"{self.name}_balanced", self.name, "Balanced", "The engine's defaults", values, True)
         return (balanced,)
+
+    def templates(self) -> tuple[Template, ...]:
+        return templates_of(self.name, self.info.parameters, self.template_values)
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,14 @@
 """Quality profiles over HTTP: made, changed, chosen, copied, deleted; built-ins stay as they are."""
 
+from io import BytesIO
 from typing import Any
 
 import pytest
 from api_service import Service
 from fastapi.testclient import TestClient
+from httpx import Response
+
+from speech.audio import load
 
 
 @pytest.fixture
@@ -142,3 +146,97 @@ def test_a_job_speaks_with_the_default_or_the_named_profile(service: Service) ->
     assert slow["duration"] == pytest.approx(2 * fast["duration"], rel=0.01)
     over = service.completed("uma frase inteira", speed=1.0)
     assert over["duration"] == pytest.approx(slow["duration"], rel=0.01)
+
+
+@pytest.mark.parametrize("engine", ["kokoro", "xtts", "f5tts", "pocket", "silence"])
+def test_an_engine_tells_what_a_profile_may_set(client: TestClient, engine: str) -> None:
+    body = client.get(f"/quality-profiles/{engine}").json()
+    offered = {one["name"]: one for one in body["parameters"]}
+    assert set(body["profiles"][0]["parameters"]) <= set(offered)
+    assert offered["denoise_audio"] | {"default": None} == {
+        "name": "denoise_audio",
+        "kind": "switch",
+        "group": "processing",
+        "default": None,
+        "minimum": None,
+        "maximum": None,
+        "step": None,
+        "switch": None,
+        "has_effect": True,
+    }
+    assert offered["denoise_audio"]["default"] is (engine == "f5tts")
+    assert offered["target_loudness"]["switch"] == "apply_normalization"
+    assert [one["name"] for one in body["parameters"] if not one["has_effect"]] == (
+        ["length_penalty"] if engine == "xtts" else []
+    )
+    for one in body["parameters"]:
+        if one["kind"] == "switch":
+            continue
+        path, name = f"/quality-profiles/{engine}", one["name"]
+        assert one["minimum"] <= one["default"] <= one["maximum"]
+        assert 50 <= (one["maximum"] - one["minimum"]) / one["step"] <= 500 or one["step"] == 1
+        for value, status in ((one["minimum"], 201), (one["maximum"], 201), (one["maximum"] + one["step"], 400)):
+            made = client.post(path, json={"name": "Edge", "parameters": {name: value}})
+            assert made.status_code == status, (name, value, made.text)
+
+
+@pytest.mark.parametrize("engine", ["kokoro", "xtts", "f5tts", "pocket", "silence"])
+def test_templates_are_values_that_the_engine_takes_and_each_other(client: TestClient, engine: str) -> None:
+    body = client.get(f"/quality-profiles/{engine}").json()
+    templates = {one["name"]: one["parameters"] for one in body["templates"]}
+    assert list(templates) == ["podcast", "audiobook", "voice_message"]
+    loudness = [values["target_loudness"] for values in templates.values()]
+    assert loudness == [-16.0, -20.0, -14.0] and all(one["apply_normalization"] for one in templates.values())
+    own = [one["name"] for one in body["parameters"] if one["group"] == "engine"]
+    assert len({tuple(values[name] for name in own) for values in templates.values()}) == 3
+    for name, values in templates.items():
+        made = client.post(f"/quality-profiles/{engine}", json={"name": name, "parameters": values})
+        assert made.status_code == 201 and made.json()["parameters"] == values
+
+
+def preview(client: TestClient, engine: str = "silence", **fields: Any) -> Response:
+    return client.post(
+        f"/quality-profiles/{engine}/preview", json={"text": "Uma frase.", "voice_id": "silence_female", **fields}
+    )
+
+
+def test_values_are_heard_before_they_are_kept(client: TestClient) -> None:
+    def seconds(**fields: Any) -> float:
+        response = preview(client, **fields)
+        assert (response.status_code, response.headers["content-type"]) == (200, "audio/wav")
+        assert response.headers["x-papagaio-voice"] == "silence_female"
+        return load(BytesIO(response.content)).duration_s
+
+    mine = made(client, "silence", parameters={"speed": 2.0})
+    assert seconds(parameters={"speed": 0.5}) == pytest.approx(4 * seconds(parameters={"speed": 2.0}), rel=0.01)
+    assert seconds(profile_id=mine["id"]) == seconds(parameters={"speed": 2.0}) < seconds()
+    assert seconds(profile_id=mine["id"], parameters={"speed": 1.0}) == seconds()
+    assert client.get("/quality-profiles/silence").json()["count"] == 2
+    assert client.get("/jobs").json()["total"] == 0 and client.get("/analytics/profiles-usage").json() == []
+
+
+@pytest.mark.parametrize(
+    ("engine", "fields", "status", "code"),
+    [
+        ("silence", {"parameters": {"speed": 3}}, 422, "parameter_out_of_range"),
+        ("silence", {"parameters": {"speed": "fast"}}, 422, "parameter_of_wrong_type"),
+        ("silence", {"parameters": {"warmth": 1}}, 422, "unknown_parameter"),
+        ("silence", {"profile_id": "silence_none"}, 404, "profile_not_found"),
+        ("silence", {"profile_id": "kokoro_brisk"}, 404, "profile_not_found"),
+        ("silence", {"voice_id": "nobody"}, 404, "unknown_voice"),
+        ("silence", {"language": "ja"}, 422, "language_not_spoken"),
+        ("silence", {"seed": 1}, 422, "seed_not_used"),
+        ("silence", {"text": "x" * 301}, 422, "invalid_request"),
+        ("silence", {"text": ""}, 422, "invalid_request"),
+        ("silence", {"volume": 3}, 422, "invalid_request"),
+        ("tacotron", {}, 404, "profile_engine_unknown"),
+    ],
+)
+def test_what_cannot_be_heard_is_refused(client: TestClient, engine: str, fields: dict, status: int, code: str) -> None:
+    response = preview(client, engine, **fields)
+    assert (response.status_code, response.json()["code"]) == (status, code)
+
+
+def test_an_engine_that_is_not_here_cannot_be_heard(client: TestClient) -> None:
+    response = preview(client, "f5tts")
+    assert response.status_code == 503 and response.json()["code"] in ("engine_not_installed", "f5_dir_missing")

@@ -94,4 +94,24 @@ RECORD = EngineRecord(
             pause_optimization=False,
         ),
     ),
+    # Its steps are on where nothing is said, so that a template says which are not.
+    template_values={
+        "podcast": {"noise_reduction_strength": 0.5, "prosody_strength": 0.9, "breathing_strength": 0.4},
+        "audiobook": {
+            "nfe_step": 48,
+            "noise_reduction_strength": 0.5,
+            "prosody_strength": 0.6,
+            "breathing_strength": 0.3,
+            "pause_optimization": False,
+        },
+        "voice_message": {
+            "nfe_step": 16,
+            "cfg_strength": 1.5,
+            "denoise_audio": False,
+            "enhance_prosody": False,
+            "apply_declipping": False,
+            "apply_deessing": False,
+            "add_breathing": False,
+        },
+    },
 )

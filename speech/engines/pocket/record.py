@@ -46,4 +46,9 @@ RECORD = EngineRecord(
     ),
     voice_source="reference",
     voice_format="speech.engines.pocket.voices",
+    template_values={
+        "podcast": {"temperature": 0.4},
+        "audiobook": {"temperature": 0.2},
+        "voice_message": {"temperature": 0.3},
+    },
 )

@@ -83,5 +83,16 @@ RECORD = EngineRecord(
             enable_text_splitting=True,
         ),
     ),
+    template_values={
+        "podcast": {"temperature": 0.8, "top_p": 0.92},
+        "audiobook": {
+            "temperature": 0.7,
+            "repetition_penalty": 1.7,
+            "top_p": 0.85,
+            "top_k": 55,
+            "enable_text_splitting": True,
+        },
+        "voice_message": {"temperature": 0.75},
+    },
     auto_rank=2,
 )
