@@ -26,6 +26,7 @@ from speech.metrics.resemblyzer import Resemblyzer
 from speech.models import ModelStore
 from speech.resampling import CUTOFF_HZ
 from train.checkpoints import load_checkpoint, save_checkpoint
+from train.held_out import held_out
 from train.kokoro import corpus
 from train.kokoro.adapter_scale import WHOLE, Opinion, select_scale
 from train.kokoro.corpus import Line, Utterance
@@ -173,7 +174,7 @@ def _prepared(
         kept = {name: [corpus.packed(one) for one in ones] for name, ones in (("clips", laid), ("texts", spoken))}
         saved = {**kept, "prosody": prosody}
         save_checkpoint(path, saved)
-    ids = held_out([clip for clip, _, _ in known])
+    ids = [clip.clip_id for clip in held_out([clip for clip, _, _ in known], HELD_OUT_SHARE, MOST_HELD_OUT)]
     ones = [(clip, corpus.unpacked(one, line)) for one, (clip, _, line) in zip(saved["clips"], known, strict=True)]
     return _Prepared(
         train=[one for clip, one in ones if clip.clip_id not in ids],
@@ -201,12 +202,6 @@ def _laid(
         level = Audio(audio.samples * gain, audio.sample_rate)
         laid.append(corpus.recorded(network, line, level, offset, style, top_hz))
     return laid
-
-
-def held_out(clips: Sequence[Clip]) -> list[str]:
-    """Ids of clips that are not trained on, spread over the recording: one in eight, at least one."""
-    count = min(MOST_HELD_OUT, max(1, round(HELD_OUT_SHARE * len(clips))))
-    return [clips[int((index + 0.5) * len(clips) / count)].clip_id for index in range(count)]
 
 
 def _lines(network: Kokoro, use: str, language: str, own: int, others: int) -> list[Line]:

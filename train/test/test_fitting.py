@@ -23,7 +23,7 @@ from speech.errors import SpeechError
 from speech.models import ModelStore
 from train.kokoro import corpus
 from train.kokoro.adapter_scale import BEYOND
-from train.kokoro.fitting import CORPUS, Fitted, fit_voice, held_out, styled
+from train.kokoro.fitting import CORPUS, Fitted, fit_voice, styled
 from train.kokoro.trainable import KokoroOptions
 from train.manifest import Clip
 from train.progress import NullReporter, Stopped
@@ -200,12 +200,3 @@ def test_one_clip_is_not_enough(fit_store: ModelStore, sounds: list[tuple[Clip, 
         fit_voice(sounds[:1], "pt-BR", STEPS, fit_store, tmp_path, NullReporter(), SHORT)
     assert caught.value.code == "too_few_clips"
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(("count", "wanted"), [(2, 1), (12, 1), (14, 2), (25, 3), (100, 5)])
-def test_clips_are_held_out_all_over_the_recording(count: int, wanted: int) -> None:
-    clips = [clip(f"c{number:03}") for number in range(count)]
-    held = held_out(clips)
-    assert len(held) == len(set(held)) == wanted
-    places = [int(one[1:]) for one in held]
-    assert min(places) <= count // 2 and (wanted < 3 or max(places) > count // 2)

@@ -156,20 +156,14 @@ def _keep(path: Path, codes: Tensor, mels: Tensor) -> None:
     temporary.replace(path)
 
 
-def split(examples: Sequence[Example], clips: Sequence[Clip], share: float) -> tuple[list[Example], list[Example]]:
-    """What is trained on and what is held out: as the clips say, else `share` of them, evenly over the dataset.
+def split(examples: Sequence[Example], held_out: Sequence[Clip]) -> tuple[list[Example], list[Example]]:
+    """What is trained on, and what is of the clips that are held out.
 
-    Raises SpeechError `dataset_too_small` where nothing would be left to train on.
+    Raises SpeechError `dataset_too_small` where nothing would be left of one.
     """
-    marked = {clip.clip_id: clip.split for clip in clips}
-    if any(marked[example.clip_id] == "val" for example in examples):
-        train = [example for example in examples if marked[example.clip_id] != "val"]
-        held = [example for example in examples if marked[example.clip_id] == "val"]
-    else:
-        count = min(len(examples) - 1, max(1, round(share * len(examples))))
-        picked = {int((index + 0.5) * len(examples) / count) for index in range(count)} if count > 0 else set()
-        train = [example for index, example in enumerate(examples) if index not in picked]
-        held = [example for index, example in enumerate(examples) if index in picked]
+    picked = {clip.clip_id for clip in held_out}
+    train = [example for example in examples if example.clip_id not in picked]
+    held = [example for example in examples if example.clip_id in picked]
     if not train or not held:
         raise SpeechError("dataset_too_small", clips=len(examples), minimum=2)
     return train, held

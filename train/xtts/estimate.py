@@ -21,6 +21,7 @@ from speech.engines.xtts.record import LANGUAGES
 from speech.engines.xtts.spectrum import HOP, SAMPLE_RATE
 from speech.engines.xtts.tokenizer import Tokenizer
 from speech.errors import SpeechError
+from train.held_out import held_out
 from train.manifest import Clip
 from train.options import TrainOptions
 from train.xtts.corpus import LEAST_S, MOST_S, MOST_TOKENS, STOPS, STRIDE
@@ -61,17 +62,14 @@ class Workload:
         tokenizer = Tokenizer(vocab)
         found = [(clip, _positions(clip, tokenizer)) for clip in clips]
         used = [(clip, positions) for clip, positions in found if positions]
-        held = [clip for clip, _ in used if clip.split == "val"]
-        train = [(clip, positions) for clip, positions in used if clip.split != "val"]
-        count = len(held) or (min(len(train) - 1, max(1, round(validation_share * len(train)))) if train else 0)
-        kept = len(train) if held else len(train) - count
-        share = kept / len(train) if train else 0.0
+        held = {clip.clip_id for clip in held_out([clip for clip, _ in used], validation_share)}
+        train = [(clip, positions) for clip, positions in used if clip.clip_id not in held]
         lengths = [positions for _, positions in train]
         return cls(
-            clips=kept,
-            held_out=count,
+            clips=len(train),
+            held_out=len(held),
             left_out=len(clips) - len(used),
-            duration_s=share * sum(clip.duration_s for clip, _ in train),
+            duration_s=sum(clip.duration_s for clip, _ in train),
             mean_positions=sum(lengths) / len(lengths) if lengths else 0.0,
             most_positions=max(lengths, default=0),
         )

@@ -18,9 +18,10 @@ from speech.engines.xtts.config import ADAPTER
 from speech.errors import SpeechError
 from train.checkpoints import CHECKPOINTS, OPTIONS, Snapshots, load_checkpoint, snapshots_in
 from train.curve import Curve
+from train.held_out import held_out
 from train.ljs import fingerprint, read_dataset
 from train.loop import fit
-from train.manifest import Manifest
+from train.manifest import Clip, Manifest
 from train.options import TrainOptions
 from train.progress import Reporter
 from train.xtts.adapters import adapter_of, save_adapter, write_checkpoint_folder
@@ -54,6 +55,13 @@ class Run:
             raise SpeechError("nothing_to_train_on", clips=len(manifest.clips), reasons="-")
         return Manifest(usable)
 
+    def held_out(self) -> tuple[Clip, ...]:
+        """Clips that the run does not learn from, once `finetune` has told which it refuses. Raises as `clips`."""
+        path = self.folder / REFUSED
+        refused = {one["clip_id"] for one in json.loads(path.read_text(encoding="utf-8"))} if path.is_file() else set()
+        usable = [clip for clip in self.clips().clips if clip.clip_id not in refused]
+        return held_out(usable, self.options.data.validation_share)
+
 
 def finetune(run: Run, reporter: Reporter, after: After = lambda step: None) -> dict[str, Any]:
     """Train; `after` is called with the weights in place after each validation. Returns the last figures and where
@@ -68,8 +76,8 @@ def finetune(run: Run, reporter: Reporter, after: After = lambda step: None) -> 
     run.folder.mkdir(parents=True, exist_ok=True)
     examples, refused = prepare(run.dataset, manifest.clips, run.checkpoint_dir, checkpoint, run.cache_dir, reporter)
     _keep_facts(run, manifest, checkpoint, refused)
-    train, held_out = split(examples, manifest.clips, run.options.data.validation_share)
-    trainable = XttsFit(checkpoint, train, held_out, run.options.model, run.options.run.device)
+    train, held = split(examples, run.held_out())
+    trainable = XttsFit(checkpoint, train, held, run.options.model, run.options.run.device)
     loop = run.options.loop(trainable.steps_per_epoch)
     snapshots = Snapshots(
         run.folder / CHECKPOINTS, run.options.policy(loop.validate_every), _writer(run, checkpoint, trainable, manifest)
@@ -87,7 +95,7 @@ def finetune(run: Run, reporter: Reporter, after: After = lambda step: None) -> 
         operations = step_operations(checkpoint.config, workload, run.options)
         keep_speed(run.folder, run.options, operations / figures["step_s"])
     kept = [path.name for path, _ in snapshots_in(run.folder / CHECKPOINTS)]
-    return {**figures, "clips": len(train), "held_out": len(held_out), "refused": len(refused), "checkpoints": kept}
+    return {**figures, "clips": len(train), "held_out": len(held), "refused": len(refused), "checkpoints": kept}
 
 
 def _saved(path: Path) -> Any | None:

@@ -28,7 +28,7 @@ def judge_run(run: Run, judges: Judges, reporter: Reporter) -> dict[str, Any]:
 
     Where held-out clips are too short to imitate, nothing is measured. Raises SpeechError as the engine does, Stopped.
     """
-    held_out = _held_out(run)
+    held_out = run.held_out()
     reference = _reference(run.dataset, held_out)
     found: list[Evidence] = []
     for folder, meta in snapshots_in(run.folder / CHECKPOINTS):
@@ -48,13 +48,6 @@ def load_run_judges(store: ModelStore) -> Judges:
     found = load_judges(store)
     opinion = found.opinion
     return Judges(found.transcriber, found.speakers, (lambda audio: opinion(audio).overall) if opinion else None)
-
-
-def _held_out(run: Run) -> list[Clip]:
-    """Clips that were not trained on, as the dataset marks them; else the last ones of all."""
-    clips = run.clips().clips
-    marked = [clip for clip in clips if clip.split == "val"]
-    return marked or list(clips[-max(1, round(run.options.data.validation_share * len(clips))) :])
 
 
 def _reference(dataset: Path, clips: Sequence[Clip]) -> Audio | None:
