@@ -344,6 +344,7 @@ _TRAINING = {  # fine-tuning and listening tests
     "sides_alike": 422,
     "training_disk_full": 507,
     "training_running": 409,
+    "training_weights_missing": 503,
     "tuned_sound_missing": 404,
     "unknown_checkpoint": 404,
     "unknown_mode": 422,

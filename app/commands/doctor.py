@@ -6,6 +6,7 @@ import argparse
 import ctypes
 import importlib.util
 import platform
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.commands.console import Console
+from app.errors import Problem
 from speech.engines.registry import Registry
 from speech.errors import SpeechError
 from speech.models import PULL_COMMAND, ModelStore
@@ -42,7 +44,8 @@ class Finding:
 
 
 def doctor(options: argparse.Namespace, console: Console) -> int:
-    findings = [*_machine(console.text), *_modules(console.text), *_engines(console.text), *_tests(console.text)]
+    text = console.text
+    findings = [*_machine(text), *_modules(text), *_engines(text), _training(text), *_tests(text)]
     for finding in findings:
         mark = "ok" if finding.is_good else "--"
         console.line(f"{mark}  {finding.what}: {finding.state}")
@@ -120,6 +123,24 @@ def _converter(synthesizer: Synthesizer, name: str, what: str, text: Text) -> Fi
         remedy = synthesizer.registry.converter(name).install.command
         return Finding(what, False, text(f"error.{error.code}", **error.values), remedy, needed=False)
     return Finding(what, True, text("cli.models.installed"), needed=False)
+
+
+def _training(text: Text) -> Finding:
+    """Whether XTTS can be fine-tuned, and where the weights are that `--checkpoint` names."""
+    from app.settings import load_settings
+    from app.tasks import training_service_of
+
+    settings = load_settings()
+    service = training_service_of(settings, ModelStore(settings.models_path))
+    what = text("cli.doctor.training", engine=service.engine)
+    try:
+        service.check()
+    except (Problem, SpeechError) as error:
+        values = error.values
+        target = f"{values.get('folder')}/{values.get('file')}"
+        remedy = values.get("command") or shlex.join(["curl", "-fL", "-o", target, str(values.get("url"))])
+        return Finding(what, False, text(f"error.{error.code}", **values), str(remedy), needed=False)
+    return Finding(what, True, str(service.checkpoint_dir()), needed=False)
 
 
 def _model(store: ModelStore, model: str, what: str, needed: bool, text: Text) -> Finding:

@@ -14,7 +14,7 @@ from app.callers import LOCAL, Caller
 from app.errors import Problem
 from speech.models import ModelStore
 from train.checkpoints import CHECKPOINTS, OPTIONS, snapshots_in
-from train.tuned_engine import ADAPTER, ENGINE, MODEL, WEIGHTS
+from train.tuned_engine import ADAPTER, ENGINE, MODEL, WEIGHTS, check_weights
 
 if TYPE_CHECKING:
     from train.options import TrainOptions
@@ -37,13 +37,11 @@ class TrainingService:
         self.store, self.root, self.datasets, self._checkpoint_dir = store, root, datasets, checkpoint_dir
 
     def check(self) -> None:
-        """Raises Problem `training_not_installed`, SpeechError `model_missing`, `checkpoint_missing`."""
+        """Raises Problem `training_not_installed`, SpeechError `model_missing`, `training_weights_missing`."""
         missing = [name for name in MODULES if importlib.util.find_spec(name) is None]
         if missing:
             raise Problem("training_not_installed", packages=missing, command=INSTALL_COMMAND)
-        folder = self.checkpoint_dir()
-        if not (folder / "dvae.pth").is_file():
-            raise Problem("checkpoint_missing", folder=folder.name, file="dvae.pth")
+        check_weights(self.checkpoint_dir())
 
     def checkpoint_dir(self) -> Path:
         """Of the network that is fine-tuned. Raises SpeechError `model_missing`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -157,6 +158,24 @@ def test_doctor_tells_what_is_missing_and_how_to_bring_it(capsys: Captured, monk
     monkeypatch.setenv("PAPAGAIO_XTTS_DIR", "/nowhere")
     _, out, _ = run(capsys, "doctor")
     assert "/nowhere" in out or "./run xtts" in out
+
+
+def test_doctor_tells_where_the_weights_for_training_are(
+    capsys: Captured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch")
+    _, out, _ = run(capsys, "doctor")
+    assert "--  Training / xtts: " in out and "papagaio models pull xtts-v2" in out
+    own = tmp_path / "own weights"
+    own.mkdir()
+    monkeypatch.setenv("PAPAGAIO_XTTS_DIR", str(own))
+    _, out, _ = run(capsys, "doctor")
+    address = "https://huggingface.co/coqui/XTTS-v2/resolve/"
+    assert f"--  Training / xtts: Training reads dvae.pth, which {own} lacks" in out
+    assert re.search(rf"curl -fL -o '{own}/dvae.pth' {address}[0-9a-f]{{40}}/dvae.pth$", out, re.M)
+    (own / "dvae.pth").write_bytes(b"")
+    _, out, _ = run(capsys, "doctor")
+    assert f"ok  Training / xtts: {own}\n" in out
 
 
 def test_an_engine_without_a_folder_of_weights_says_how_to_name_one(capsys: Captured) -> None:

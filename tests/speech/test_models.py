@@ -14,11 +14,11 @@ import threading
 import time
 import zipfile
 from collections.abc import Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from model_hub import Hub
 
 from speech import fetch
 from speech.errors import SpeechError
@@ -26,52 +26,6 @@ from speech.models import CATALOGUE, ModelStore, PullProgress, read_catalogue
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB
 HALVES = (CONTENT[:500_000], CONTENT[500_000:])
-
-
-class Hub:
-    """Files by path over HTTP with ranges; `cut` bytes into an answer the connection is dropped once."""
-
-    def __init__(self) -> None:
-        self.files: dict[str, bytes] = {}
-        self.ranges: list[str | None] = []
-        self.cut: int | None = None
-        self.gate: threading.Event | None = None  # an answer waits half way until it is set
-        hub = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                hub.answer(self)
-
-            def log_message(self, *_: object) -> None:
-                return
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-
-    def answer(self, request: BaseHTTPRequestHandler) -> None:
-        asked = request.headers["Range"]
-        body = self.files.get(request.path)
-        if body is None:
-            request.send_error(404)
-            return
-        start, _, end = (asked or "bytes=0-").removeprefix("bytes=").partition("-")
-        if end != "0":  # the probe asks for one byte
-            self.ranges.append(asked)
-        part = body[int(start) : int(end) + 1 if end else None]
-        request.send_response(206 if asked else 200)
-        request.send_header("Content-Length", str(len(part)))
-        request.end_headers()
-        cut, self.cut = (self.cut, None) if end != "0" else (None, self.cut)
-        half = len(part) // 2
-        try:
-            request.wfile.write(part[: half if cut is None else cut])
-            if self.gate and end != "0":
-                self.gate.wait(20)
-            if cut is None:
-                request.wfile.write(part[half:])
-        except OSError:
-            return  # the client was killed
 
 
 @pytest.fixture
@@ -314,6 +268,22 @@ def test_other_bytes_in_the_catalogue_are_another_model(tmp_path: Path, wheels: 
     text = models._catalogue.read_text()
     models._catalogue.write_text(text.replace(hashlib.sha256(CONTENT).hexdigest(), "0" * 64))
     assert not ModelStore(models.root, models._catalogue).is_installed("voice")
+
+
+def test_a_file_that_is_added_comes_alone(tmp_path: Path, hub: Hub) -> None:
+    hub.files["/deep/voice.bin"] = CONTENT
+    models = store(tmp_path, from_hub(hub))
+    models.pull("voice")
+    entries = json.loads(models._catalogue.read_text())
+    more = {"path": "more.bin", "size": 4, "sha256": hashlib.sha256(b"more").hexdigest()}
+    entries["voice"]["files"].append(more)
+    models._catalogue.write_text(json.dumps(entries))
+    hub.files = {"/more.bin": b"more", "/deep/voice.bin": b""}  # what is right is not asked for again
+    later = ModelStore(models.root, models._catalogue)
+    assert not later.is_installed("voice")
+    later.pull("voice")
+    assert later.is_installed("voice") and (later.root / "voice/deep/voice.bin").read_bytes() == CONTENT
+    assert (later.root / "voice/more.bin").read_bytes() == b"more"
 
 
 def test_no_room_is_said_before_anything_is_fetched(tmp_path: Path) -> None:

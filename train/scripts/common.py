@@ -13,6 +13,7 @@ from speech.errors import SpeechError
 from speech.models import ModelStore
 from train.dataset.folder import DatasetFolder
 from train.dataset.options import DEFAULT_CONFIG, DatasetOptions, load_options
+from train.tuned_engine import MODEL
 
 REFUSED = 2
 
@@ -69,6 +70,12 @@ def model_store() -> ModelStore:
     data = os.environ.get("PAPAGAIO_DATA_DIR")
     home = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "papagaio"
     return ModelStore(Path(os.environ.get("PAPAGAIO_MODELS_DIR") or (Path(data) if data else home) / "models"))
+
+
+def base_folder(asked: Path | None) -> Path:
+    """The XTTS-v2 to train: `asked`, else PAPAGAIO_XTTS_DIR, else the store's. Raises SpeechError `model_missing`."""
+    named = asked or os.environ.get("PAPAGAIO_XTTS_DIR")
+    return Path(named).resolve() if named else model_store().path(MODEL)
 
 
 def run_script(body: Callable[[], int]) -> int:

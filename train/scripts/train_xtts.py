@@ -1,9 +1,11 @@
 """Fine-tune XTTS-v2 on a dataset in LJSpeech's layout (`train.scripts.build_ljs_dataset` makes one).
 
-    python -m train.scripts.train_xtts DATASET --checkpoint FOLDER --output RUN [--config train_config.yaml]
-    python -m train.scripts.train_xtts DATASET --checkpoint FOLDER --output RUN --smoke-test
+    python -m train.scripts.train_xtts [DATASET] [--checkpoint FOLDER] [--output RUN] [--config train_config.yaml]
+    python -m train.scripts.train_xtts [DATASET] [--checkpoint FOLDER] [--output RUN] --smoke-test
 
-FOLDER is XTTS-v2's: config.json, vocab.json, model.pth, dvae.pth. Ctrl-C pauses; the same command goes on.
+DATASET is ./MyTTSDataset where none is named. FOLDER is XTTS-v2's (config.json, vocab.json, model.pth, dvae.pth), else
+PAPAGAIO_XTTS_DIR, else the weights that `papagaio models pull xtts-v2` brought. RUN is runs/ and the configuration's
+name, such as runs/smoke_test. Ctrl-C pauses; the same command goes on.
 """
 
 from __future__ import annotations
@@ -18,10 +20,11 @@ from typing import Any
 from train.checkpoints import CHECKPOINTS
 from train.options import DEFAULT_CONFIG, SMOKE_TEST, load_options
 from train.progress import Stopped
-from train.scripts.common import Terminal, model_store, run_script
+from train.scripts.common import Terminal, base_folder, model_store, run_script
 from train.xtts.finetune import Run, finetune
 from train.xtts.judging import judge_run, load_run_judges
 
+DATASET, RUNS = Path("MyTTSDataset"), Path("runs")  # where none is named, in the folder one is in
 PAUSED = 130  # what a shell takes for Ctrl-C
 
 
@@ -46,9 +49,9 @@ class Stoppable(Terminal):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("dataset", type=Path, help="folder with metadata_train.csv or metadata.csv, and wavs/")
-    parser.add_argument("--checkpoint", type=Path, required=True, help="folder of XTTS-v2, with dvae.pth")
-    parser.add_argument("--output", type=Path, required=True, help="folder of this run; one that is there goes on")
+    parser.add_argument("dataset", type=Path, nargs="?", default=DATASET, help="with metadata.csv and wavs/")
+    parser.add_argument("--checkpoint", type=Path, help="folder of XTTS-v2, with dvae.pth; else the store's")
+    parser.add_argument("--output", type=Path, help="folder of this run; one that is there goes on")
     parser.add_argument("--config", type=Path, default=DEFAULT_CONFIG)
     parser.add_argument("--smoke-test", action="store_true", help="ten steps on a few clips")
     parser.add_argument("--max-steps", type=int, help="of the optimizer, at most; else what the configuration says")
@@ -64,9 +67,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         changes.setdefault("run", {})["max_steps"] = asked.max_steps
 
     def body() -> int:
-        options = load_options(SMOKE_TEST if asked.smoke_test else asked.config, changes)
-        output: Path = asked.output.resolve()
-        run = Run(asked.dataset.resolve(), asked.checkpoint.resolve(), output, output.parent / ".cache", options)
+        config: Path = SMOKE_TEST if asked.smoke_test else asked.config
+        options = load_options(config, changes)
+        output: Path = (asked.output or RUNS / config.stem).resolve()
+        run = Run(asked.dataset.resolve(), base_folder(asked.checkpoint), output, output.parent / ".cache", options)
         terminal = Stoppable()
         terminal.listen()
         try:

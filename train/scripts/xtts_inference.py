@@ -14,14 +14,14 @@ from pathlib import Path
 
 from speech.audio import save
 from speech.errors import SpeechError
-from train.scripts.common import run_script
+from train.scripts.common import base_folder, run_script
 from train.xtts.inference import Inference, materialized, reference_of
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("text")
-    parser.add_argument("--base", type=Path, required=True, help="folder of XTTS-v2 that was fine-tuned")
+    parser.add_argument("--base", type=Path, help="folder of XTTS-v2 that was fine-tuned; else the store's")
     parser.add_argument("--checkpoint", type=Path, action="append", default=[], help="a step-… folder of a run")
     parser.add_argument("--weight", type=float, action="append", default=[], help="of each checkpoint; 1 without any")
     parser.add_argument("--reference", type=Path, help="a recording of the voice, 3 to 30 s")
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if len(shares) != len(asked.checkpoint):
             raise SpeechError("blend_weights", weights=len(shares), checkpoints=len(asked.checkpoint))
         reference = reference_of(asked.reference) if asked.reference else None
-        folder = materialized(asked.base, list(zip(asked.checkpoint, shares)), asked.cache)
+        folder = materialized(base_folder(asked.base), list(zip(asked.checkpoint, shares)), asked.cache)
         inference = Inference(folder, asked.cache, asked.device)
         try:
             sound = inference.speak(

@@ -17,6 +17,7 @@ from speech.metrics.speaker import Embedding
 from train.evidence import EVIDENCE, SAMPLES, Evidence, Judges, Prompt, hint, judge, ranked
 from train.options import options_from
 from train.progress import NullReporter, Stopped
+from train.scripts import judge_xtts
 from train.xtts.finetune import Run, finetune
 from train.xtts.judging import RANKING, judge_run
 
@@ -103,7 +104,9 @@ class Stopping(NullReporter):
         return True
 
 
-def test_checkpoints_of_a_run_are_heard_once_and_ranked(tmp_path: Path) -> None:
+def test_checkpoints_of_a_run_are_heard_once_and_ranked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     tiny = write_checkpoint(tmp_path / "tiny", "tiny")
     dataset = tmp_path / "dataset"
     (dataset / "wavs").mkdir(parents=True)
@@ -129,3 +132,11 @@ def test_checkpoints_of_a_run_are_heard_once_and_ranked(tmp_path: Path) -> None:
     assert all(one["duration_ratio"] > 0 and one["score"] is not None for one in told["checkpoints"])
     assert json.loads((run.folder / RANKING).read_text()) == told
     assert judge_run(run, Judges(), Stopping()) == told, "nothing is said twice"
+    monkeypatch.setenv("PAPAGAIO_DATA_DIR", str(tmp_path))  # a store without judges
+    step = run.folder / "checkpoints" / "step-000002"
+    assert judge_xtts.main([str(step), str(dataset), "--checkpoint", str(tiny)]) == 0
+    one = json.loads(capsys.readouterr().out)
+    assert one == json.loads((step / "evidence.json").read_text()) and one["step"] == 2
+    assert one["duration_ratio"] > 0 and one["word_error_rate"] is None and one["score"] is None, "measured anew"
+    assert judge_xtts.main([str(step.with_name("step-000009")), str(dataset), "--checkpoint", str(tiny)]) == 2
+    assert "unknown_checkpoint: name: step-000009; choices: ['step-000001'," in capsys.readouterr().err

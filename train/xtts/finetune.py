@@ -24,6 +24,7 @@ from train.loop import fit
 from train.manifest import Clip, Manifest
 from train.options import TrainOptions
 from train.progress import Reporter
+from train.tuned_engine import check_weights
 from train.xtts.adapters import adapter_of, save_adapter, write_checkpoint_folder
 from train.xtts.corpus import Refusal, prepare, split
 from train.xtts.estimate import Workload, keep_speed, step_operations
@@ -68,11 +69,12 @@ def finetune(run: Run, reporter: Reporter, after: After = lambda step: None) -> 
     the checkpoints are.
 
     Raises SpeechError `nothing_to_train_on`, `dataset_too_small`, `run_of_other_data`, `device_missing`,
-    `resume_damaged`, `training_disk_full` and as checkpoint and dataset readers do; Stopped, with everything to go on
-    in `run.folder`.
+    `resume_damaged`, `training_disk_full`, `training_weights_missing` and as checkpoint and dataset readers do;
+    Stopped, with everything to go on in `run.folder`.
     """
     _check_device(run.options.run.device)
     checkpoint, manifest = open_checkpoint(run.checkpoint_dir), run.clips()
+    check_weights(run.checkpoint_dir)
     run.folder.mkdir(parents=True, exist_ok=True)
     examples, refused = prepare(run.dataset, manifest.clips, run.checkpoint_dir, checkpoint, run.cache_dir, reporter)
     _keep_facts(run, manifest, checkpoint, refused)

@@ -10,6 +10,7 @@ from typing import Any
 
 from speech.audio import Audio, join, load
 from speech.engines.xtts.voices import LEAST_S, SAMPLE_RATE
+from speech.errors import SpeechError
 from speech.models import ModelStore
 from train.checkpoints import CHECKPOINTS, snapshots_in
 from train.evidence import Evidence, Judges, Prompt, hint, judge, ranked
@@ -39,6 +40,24 @@ def judge_run(run: Run, judges: Judges, reporter: Reporter) -> dict[str, Any]:
     told = {"checkpoints": [asdict(one) for one in ranked(found)], "hint": asdict(hint(found))}
     (run.folder / RANKING).write_text(json.dumps(told, indent=2), encoding="utf-8")
     return told
+
+
+def judge_checkpoint(run: Run, name: str, judges: Judges, reporter: Reporter) -> Evidence:
+    """One checkpoint of the run, such as `step-000120`, heard and measured anew; its `evidence.json` says the same.
+
+    Raises SpeechError `unknown_checkpoint`, `reference_too_short` where held-out clips are too short to imitate, and as
+    the engine does; Stopped.
+    """
+    found = {folder.name: meta for folder, meta in snapshots_in(run.folder / CHECKPOINTS)}
+    if name not in found:
+        raise SpeechError("unknown_checkpoint", name=name[:80], choices=sorted(found) or ["–"])
+    held_out = _held_out(run)
+    reference = _reference(run.dataset, held_out)
+    if reference is None:
+        raise SpeechError(
+            "reference_too_short", duration_s=sum(clip.duration_s for clip in held_out), minimum_s=LEAST_S
+        )
+    return _judged(run, run.folder / CHECKPOINTS / name, found[name], held_out, reference, judges, reporter)
 
 
 def load_run_judges(store: ModelStore) -> Judges:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from speech.engines.torch_file import TensorRecord, TorchFile
 from speech.engines.weights import checked_tensor, safetensors_in, tensor_of
-from speech.engines.xtts.config import XttsConfig, read_config
+from speech.engines.xtts.config import DVAE, XttsConfig, read_config
 from speech.errors import SpeechError
 
 PREFIX_TOKENS = 32  # rows of a voice's latents for the GPT
@@ -93,10 +93,10 @@ def read_dvae(folder: Path) -> Mapping[str, Tensor]:
 
     Raises SpeechError as `open_checkpoint` does.
     """
-    file = TorchFile(folder / "dvae.pth")
+    file = TorchFile(folder / DVAE)
     weights = dict(_tensors(file, file.root))
     if "codebook.embed" not in weights:
-        raise SpeechError("checkpoint_wrong_kind", file="dvae.pth", found=", ".join(list(weights)[:3]) or "no tensors")
+        raise SpeechError("checkpoint_wrong_kind", file=DVAE, found=", ".join(list(weights)[:3]) or "no tensors")
     return weights
 
 

@@ -17,6 +17,7 @@ from speech.errors import SpeechError
 LANGUAGES = ("en", "es", "fr", "de", "it", "pt", "pl", "tr", "ru", "nl", "cs", "ar", "zh-cn", "hu", "ko", "ja", "hi")
 MAX_JSON_BYTES = 16 << 20
 ADAPTER, WEIGHTS = "adapter.safetensors", "model.safetensors"  # in a checkpoint of a fine-tuning: one of them
+DVAE = "dvae.pth"  # beside the network, read by training alone
 # Setting of `model_args` to the one value that is built, which is also what the public checkpoints have.
 BUILT: Mapping[str, object] = {
     "gpt_use_perceiver_resampler": True,

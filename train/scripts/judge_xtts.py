@@ -1,0 +1,57 @@
+"""Hear and measure one checkpoint of a fine-tuning: words, likeness, opinion and length, as JSON.
+
+    python -m train.scripts.judge_xtts RUN/checkpoints/step-000120 [DATASET] [--checkpoint FOLDER]
+
+It says the run's prompts, or texts of clips that were held out, by the voice of those clips, and writes `evidence.json`
+and `samples/` into its folder. DATASET is ./MyTTSDataset where none is named, FOLDER as `train_xtts` takes it. A figure
+whose judge is not here is null; `./run training` brings the judges.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from speech.errors import SpeechError
+from train.checkpoints import OPTIONS
+from train.options import TrainOptions, options_from
+from train.scripts.common import Terminal, base_folder, model_store, run_script
+from train.scripts.train_xtts import DATASET
+from train.xtts.finetune import Run
+from train.xtts.judging import judge_checkpoint, load_run_judges
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("step", type=Path, help="a step-… folder of a run")
+    parser.add_argument("dataset", type=Path, nargs="?", default=DATASET, help="that the run learned from")
+    parser.add_argument("--checkpoint", type=Path, help="folder of XTTS-v2 that was fine-tuned; else the store's")
+    asked = parser.parse_args(arguments)
+
+    def body() -> int:
+        step: Path = asked.step.resolve()
+        folder = step.parent.parent
+        cache = folder.parent / ".cache"
+        run = Run(asked.dataset.resolve(), base_folder(asked.checkpoint), folder, cache, options_of(folder))
+        evidence = judge_checkpoint(run, step.name, load_run_judges(model_store()), Terminal())
+        print(json.dumps(asdict(evidence), indent=2))
+        return 0
+
+    return run_script(body)
+
+
+def options_of(folder: Path) -> TrainOptions:
+    """What the run in `folder` was begun with. Raises SpeechError `unknown_run`."""
+    try:
+        facts = json.loads((folder / OPTIONS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise SpeechError("unknown_run", run=str(folder), choices=["–"]) from None
+    return options_from(facts["options"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
