@@ -51,7 +51,7 @@ def judge_checkpoint(run: Run, name: str, judges: Judges, reporter: Reporter) ->
     found = {folder.name: meta for folder, meta in snapshots_in(run.folder / CHECKPOINTS)}
     if name not in found:
         raise SpeechError("unknown_checkpoint", name=name[:80], choices=sorted(found) or ["–"])
-    held_out = _held_out(run)
+    held_out = run.held_out()
     reference = _reference(run.dataset, held_out)
     if reference is None:
         raise SpeechError(
