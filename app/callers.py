@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-Scope = Literal["read", "speak", "make", "admin"]  # look; have texts spoken; make and change voices; accounts
+# look; have texts spoken; make and change voices; make and revoke one's API keys; accounts
+Scope = Literal["read", "speak", "make", "keys", "admin"]
 Role = Literal["listener", "maker", "admin"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 ROLES: dict[Role, tuple[Scope, ...]] = {
-    "listener": ("read", "speak"),
-    "maker": ("read", "speak", "make"),
-    "admin": ("read", "speak", "make", "admin"),
+    "listener": ("read", "speak", "keys"),
+    "maker": ("read", "speak", "make", "keys"),
+    "admin": ("read", "speak", "make", "keys", "admin"),
 }
 
 
@@ -19,13 +20,16 @@ ROLES: dict[Role, tuple[Scope, ...]] = {
 class Caller:
     """Who asks. An admin sees and changes what belongs to anybody; what they make is their own.
 
-    `scopes`: what this request may do; those of an API key can be fewer than its owner's.
+    `scopes`: what this request may do; those of an API key can be fewer than its owner's. `key_id`: the API key that
+    asks, empty for the person; `key_ends_at`: when it ends (seconds of the epoch).
     """
 
     user_id: str
     is_admin: bool = False
     name: str = ""
     scopes: tuple[Scope, ...] = SCOPES
+    key_id: str = ""
+    key_ends_at: float | None = None
 
     def may_see(self, owner_id: str) -> bool:
         return self.is_admin or owner_id == self.user_id

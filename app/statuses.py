@@ -60,6 +60,7 @@ _ACCOUNTS = {  # accounts, sessions and limits
     "accounts_needed": 409,
     "already_set_up": 409,
     "first_user_admin": 422,
+    "key_life_too_long": 403,
     "key_not_found": 404,
     "last_admin": 409,
     "not_allowed": 403,

@@ -237,7 +237,8 @@ def keys(services: Wired) -> list[KeyView]:
 
 @router.post("/api-keys", status_code=201, summary="Make an API key", openapi_extra=documented(NewKey, JSON))
 def add_key(services: Wired, body: Annotated[NewKey, Depends(body_of(NewKey, JSON))]) -> KeyView:
-    """Its text is in this answer and never again. Raises Problem `not_signed_in`, `scope_not_held`."""
+    """Its text is in this answer and never again. Raises Problem `accounts_needed`, `scope_not_held`,
+    `key_life_too_long`."""
     if not services.identity.accounts.has_any():
         raise Problem("accounts_needed")
     expires_at = None if body.expires_in_days is None else time.time() + body.expires_in_days * 86400

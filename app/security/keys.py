@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Literal
 
 from sqlalchemy import RowMapping, insert, select, update
@@ -43,9 +44,13 @@ class KeyStore:
         self._database, self._accounts = database, accounts
 
     def add(self, owner: Caller, name: str, scopes: Collection[Scope], expires_at: float | None) -> tuple[ApiKey, str]:
-        """The key and its text, which cannot be had again. Raises Problem `scope_not_held`."""
-        if beyond := sorted(set(scopes) - set(owner.scopes)):
-            raise Problem("scope_not_held", scopes=beyond, choices=list(owner.scopes))
+        """The key and its text, which cannot be had again. One made by a key that ends, ends with it where no
+        `expires_at` (seconds of the epoch) is given. Raises Problem `scope_not_held`, `key_life_too_long`."""
+        _check_scopes(owner, scopes)
+        if owner.key_ends_at is not None:
+            expires_at = owner.key_ends_at if expires_at is None else expires_at
+            if expires_at > owner.key_ends_at:
+                raise Problem("key_life_too_long", until=datetime.fromtimestamp(owner.key_ends_at, UTC).isoformat())
         public, text, stored = tokens.new_secret(tokens.API_KEY_PREFIX)
         row = {"id": public, "user_id": owner.user_id, "name": name, "scopes": sorted(scopes), "secret": stored}
         with self._database.write() as connection:
@@ -59,9 +64,12 @@ class KeyStore:
             return [_key(row) for row in connection.execute(query).mappings()]
 
     def revoke(self, owner: Caller, key_id: str) -> ApiKey:
-        """Raises Problem `key_not_found`."""
-        if not owner.may_see(self._get(key_id).user_id):
+        """A key revokes none that may do more than it. Raises Problem `key_not_found`, `scope_not_held`."""
+        found = self._get(key_id)
+        if not owner.may_see(found.user_id):
             raise Problem("key_not_found", key_id=key_id[:64])
+        if owner.key_id:
+            _check_scopes(owner, found.scopes)
         with self._database.write() as connection:
             connection.execute(update(api_keys).where(api_keys.c.id == key_id).values(revoked_at=time.time()))
             note(connection, owner.user_id, "key_revoked", key_id, {})
@@ -81,7 +89,8 @@ class KeyStore:
                 connection.execute(update(api_keys).where(api_keys.c.id == public).values(last_used_at=time.time()))
         owner = self._accounts.caller(row["user_id"])
         scopes: tuple[Scope, ...] = tuple(scope for scope in owner.scopes if scope in row["scopes"])
-        return replace(owner, is_admin=owner.is_admin and "admin" in scopes, scopes=scopes)
+        is_admin = owner.is_admin and "admin" in scopes
+        return replace(owner, is_admin=is_admin, scopes=scopes, key_id=public, key_ends_at=row["expires_at"])
 
     def _get(self, key_id: str) -> ApiKey:
         with self._database.read() as connection:
@@ -151,6 +160,12 @@ class SessionStore:
         if row["expires_at"] <= time.time():
             raise Problem("token_expired")
         return row
+
+
+def _check_scopes(owner: Caller, scopes: Collection[Scope]) -> None:
+    """Raises Problem `scope_not_held`."""
+    if beyond := sorted(set(scopes) - set(owner.scopes)):
+        raise Problem("scope_not_held", scopes=beyond, choices=list(owner.scopes))
 
 
 def _key(row: RowMapping) -> ApiKey:

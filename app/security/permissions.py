@@ -19,7 +19,8 @@ RULES: tuple[tuple[str, str, Scope | None], ...] = (
     ("*", "/audit", "admin"),
     ("POST", "/components", "admin"),
     ("GET", "/metrics", "admin"),
-    ("*", "/api-keys", "read"),  # everybody's own
+    ("GET", "/api-keys", "read"),  # everybody's own
+    ("*", "/api-keys", "keys"),
     ("POST", "/jobs", "speak"),
     ("DELETE", "/jobs", "speak"),
     ("POST", "/text/preview", "speak"),

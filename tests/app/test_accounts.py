@@ -250,7 +250,7 @@ def test_every_route_needs_a_scope_or_is_meant_to_be_open(service: Service) -> N
     assert needed_scope("DELETE", "/voices/x") == "make" and needed_scope("GET", "/voices") == "read"
     spoken = ("/xtts/tts_to_audio/", "/tts_to_audio/", "/switch_model", "/api/tts-generate", "/v1/text-to-speech/x")
     assert {needed_scope("POST", path) for path in spoken} == {"speak"}
-    assert set(ROLES["listener"]) == {"read", "speak"}
+    assert set(ROLES["listener"]) == {"read", "speak", "keys"}
 
 
 def test_services_that_share_redis_share_their_limits(redis: Valkey) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -136,9 +137,10 @@ def test_each_hears_their_own_and_strangers_nothing(live: Live) -> None:
     identity.accounts.add("root", PASSWORD, "admin")
     ana, bea = (identity.accounts.add(name, PASSWORD, "maker") for name in ("ana", "bea"))
     keys = {user.id: identity.keys.add(user.caller(), "k", ["read"], None)[1] for user in (ana, bea)}
+    ended = identity.keys.add(ana.caller(), "k", ["read"], time.time() - 1)[1]
     cookie = identity.sessions.start("local", "page")
     job_of_ana = live.add(ana.caller())
-    for auth in ({}, {"token": "pg_000000000000_x"}, {"token": keys[bea.id], "job_id": job_of_ana}):
+    for auth in ({}, {"token": "pg_000000000000_x"}, {"token": ended}, {"token": keys[bea.id], "job_id": job_of_ana}):
         with pytest.raises(socketio.exceptions.ConnectionError):
             Listener(live, auth, transports=["websocket"])
     of_ana = Listener(live, {"token": keys[ana.id], "last_event_id": 0}, transports=["websocket"])
