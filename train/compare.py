@@ -6,8 +6,6 @@ sides apart: opaque ids, sounds of equal loudness, padded to one length.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 import os
@@ -21,6 +19,7 @@ import numpy as np
 
 from speech.audio import Audio, resample, save
 from speech.errors import SpeechError
+from speech.text.csv_text import csv_lines
 
 MODES: tuple[str, ...] = ("ab", "abx", "mos")
 LOUDNESS_DB = -23.0  # RMS of every sound that is played
@@ -245,17 +244,14 @@ def interval(wins: int, votes: int, z: float = 1.959963984540054) -> Interval:
 
 def as_csv(session: Session) -> str:
     """One vote a line, with the sides uncovered."""
-    target = io.StringIO()
-    writer = csv.writer(target)
-    writer.writerow(["session", "mode", "trial", "text", "listener", "choice", "system", "score", "x"])
+    rows: list[list[object]] = []
     for cast in session.votes:
         trial = session.trial(cast.trial_id)
         system = _side(session, cast) if cast.choice else ""
         hidden = trial.sides[2] if session.mode == "abx" else ""
-        score = "" if cast.score is None else cast.score
         row = [session.session_id, session.mode, cast.trial_id, trial.text, cast.listener, cast.choice, system]
-        writer.writerow([*row, score, hidden])
-    return target.getvalue()
+        rows.append([*row, cast.score, hidden])
+    return "".join(csv_lines(["session", "mode", "trial", "text", "listener", "choice", "system", "score", "x"], rows))
 
 
 def spoken_pairs(

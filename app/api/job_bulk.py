@@ -19,9 +19,9 @@ from app.api.languages import Language
 from app.api.queries import known_query
 from app.api.services import Services, Wired
 from app.api.times import iso
-from app.csv_text import csv_lines
 from app.errors import FieldError, Problem
 from app.jobs.job import Job
+from speech.text.csv_text import csv_lines
 
 router = APIRouter(prefix="/jobs", tags=["jobs"], dependencies=[Depends(known_query)])
 

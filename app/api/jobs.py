@@ -19,10 +19,10 @@ from app.api.languages import Language
 from app.api.queries import known_query
 from app.api.services import Services, Wired
 from app.api.times import iso
-from app.csv_text import csv_lines
 from app.errors import Problem
 from app.jobs.job import Job
 from app.jobs.kinds import SPEECH
+from speech.text.csv_text import csv_lines
 
 if TYPE_CHECKING:
     from app.jobs.events import Event

@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from speech.errors import SpeechError
+from speech.text.csv_text import csv_lines, plain_cell
 
 MAX_WRITTEN, MAX_SPOKEN = 200, 400  # characters of an entry's sides
 MAX_ENTRIES, MAX_PATTERNS = 20_000, 500  # of one person
@@ -147,17 +148,14 @@ def check_sizes(entries: Sequence[Entry]) -> None:
 
 
 def to_csv(entries: Iterable[Entry]) -> str:
-    """The entries as CSV (RFC 4180) with a line of names."""
-    file = io.StringIO()
-    writer = csv.DictWriter(file, _COLUMNS)
-    writer.writeheader()
-    for entry in entries:
-        writer.writerow({**asdict(entry), "is_pattern": "true" if entry.is_pattern else ""})
-    return file.getvalue()
+    """The entries as CSV (RFC 4180) with a line of names, in which nothing is a formula: see `csv_text`."""
+    rows = ({**asdict(entry), "is_pattern": "true" if entry.is_pattern else ""} for entry in entries)
+    return "".join(csv_lines(_COLUMNS, ([row[name] for name in _COLUMNS] for row in rows)))
 
 
 def from_csv(text: str) -> list[Entry]:
-    """Checked entries of a CSV with commas, semicolons or tabs, whose first line names its columns.
+    """Checked entries of a CSV with commas, semicolons or tabs, whose first line names its columns. The apostrophe that
+    keeps a cell from being a formula is none of an entry's.
 
     Raises SpeechError `csv_columns` with the names there may be, `csv_row` with the number of a wrong line and why.
     """
@@ -185,8 +183,9 @@ def _entry_of(row: dict[str, Any], line: int) -> Entry:
     flag = row.pop("is_pattern", "").strip().lower()
     if flag not in ("", "0", "1", "true", "false", "yes", "no", "sim", "não"):
         raise SpeechError("csv_row", line=line, reason=f"is_pattern = {flag[:20]}")
+    texts = {name: plain_cell(text) for name, text in row.items()}
     try:
-        return checked(Entry(**row, is_pattern=flag in ("1", "true", "yes", "sim")))
+        return checked(Entry(**texts, is_pattern=flag in ("1", "true", "yes", "sim")))
     except SpeechError as error:
         raise SpeechError("csv_row", line=line, reason=error.code) from error
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from api_service import Service, running
 
-from app.csv_text import csv_lines
 from app.jobs.expiry import sweep
 from app.jobs.store import JobStore
 from speech.audio import load
+from speech.text.csv_text import csv_lines
 
 ROW = {"text": "Bom dia.", "language": "pt-BR"}
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import time
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from speech.engines.kokoro.phonemes import phonemize
 from speech.errors import SpeechError
 from speech.request_checks import checked_reading
+from speech.text.csv_text import FORMULA
 from speech.text.dictionary import MAX_PATTERNS, Dictionary, Entry, check_sizes, checked, from_csv, to_csv
 from speech.text.reading import ReadingOptions, read, written_parts
 
@@ -121,6 +127,22 @@ def test_csv_there_and_back() -> None:
     entries[2] = replace(entries[2], spoken="xis")
     assert from_csv(to_csv(entries)) == entries
     assert from_csv("\ufeffwritten;spoken\r\noi;olá\r\n") == [Entry("oi", "olá")]
+
+
+CELLS = st.text(st.characters(categories=("L", "N", "P", "S"), include_characters=" '=+-@"), min_size=1, max_size=12)
+
+
+@given(st.lists(st.tuples(CELLS, CELLS, CELLS), min_size=1, max_size=4))
+@example([("'=1+1a", "''=1", "=a")])
+@example([("-1a", "'a", "'")])
+def test_any_entries_come_back_from_csv_and_none_is_a_formula(rows: list[tuple[str, str, str]]) -> None:
+    entries = []
+    for written, spoken, voice in rows:
+        with suppress(SpeechError):
+            entries.append(checked(Entry(written, spoken, voice=voice)))
+    text = to_csv(entries)
+    assert from_csv(text) == entries
+    assert not [cell for row in csv.reader(io.StringIO(text, newline="")) for cell in row if cell.startswith(FORMULA)]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""CSV that a spreadsheet shows and does not compute."""
+"""CSV that a spreadsheet shows and does not compute, and reading it back."""
 
 from __future__ import annotations
 
@@ -17,10 +17,16 @@ def csv_lines(header: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterat
 
 
 def safe_cell(cell: object) -> object:
-    """Numbers stay numbers, None is an empty cell."""
+    """Numbers stay numbers, None is an empty cell. A text that looks as if it had been through here gets one more
+    apostrophe, so that `plain_cell` finds what was."""
     if cell is None:
         return ""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
+    return f"'{cell}" if isinstance(cell, str) and cell.lstrip("'").startswith(FORMULA) else cell
+
+
+def plain_cell(text: str) -> str:
+    """The inverse of `safe_cell` for a text."""
+    return text[1:] if text.startswith("'") and text.lstrip("'").startswith(FORMULA) else text
 
 
 def _line(cells: Sequence[object]) -> str:
