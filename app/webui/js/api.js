@@ -87,16 +87,22 @@ export function createApi({ language, unreachable, fetch = globalThis.fetch.bind
     return json(path, { method: "POST", headers, body: JSON.stringify(body) });
   };
 
+  /** What a request is answered with as sound, with what its headers say. @param {string} path @param {Record<string, unknown>} body @param {AbortSignal} [signal] @returns {Promise<Response>} */
+  const speak = (path, body, signal) => {
+    const headers = { "Content-Type": "application/json" };
+    return send(path, { method: "POST", headers, body: JSON.stringify(body), signal });
+  };
+
   return {
     get: json,
     post,
     /** What a request is answered with as sound. @param {string} path @param {Record<string, unknown>} body @returns {Promise<Blob>} */
-    sound: async (path, body) => {
-      const headers = { "Content-Type": "application/json" };
-      return (await send(path, { method: "POST", headers, body: JSON.stringify(body) })).blob();
-    },
+    sound: async (path, body) => (await speak(path, body)).blob(),
+    speak,
     /** An answer that is no JSON. @param {string} path @param {RequestInit} [init] @returns {Promise<Response>} */
     send,
+    /** @param {string} path @param {Record<string, unknown>} body @returns {Promise<any>} */
+    patch: (path, body) => json(path, { method: "PATCH", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) }),
     /** @param {string} path @returns {Promise<any>} */
     remove: (path) => json(path, { method: "DELETE" }),
     /**

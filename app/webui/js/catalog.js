@@ -107,6 +107,8 @@ export function createCatalog(api) {
         const [presets, voices] = await Promise.all([api.presets(), api.voices()]);
         return catalogOf({ presets, voices });
       }),
+    /** Asks for its profiles anew. @param {string} engine */
+    forgetProfiles: (engine) => void kept.delete(`profiles ${engine}`),
     /** @param {string} engine @returns {Promise<any>} */
     profiles: (engine) => once(`profiles ${engine}`, async () => (await api.profiles(engine)).profiles),
     /** @returns {Promise<any>} */

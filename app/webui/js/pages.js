@@ -22,6 +22,7 @@ export const PAGES = [
   { name: "batch", group: "tools", load: () => import("./pages/batch.js") },
   { name: "dictionary", group: "tools", load: () => import("./pages/dictionary.js") },
   { name: "convert", group: "tools", load: () => import("./pages/convert.js") },
+  { name: "profiles", group: "tools", load: () => import("./pages/profiles.js") },
   { name: "morph", group: "tools", load: () => import("./pages/morph.js") },
   { name: "dashboard", group: "system", load: () => import("./pages/dashboard.js") },
   { name: "components", group: "system", load: () => import("./pages/components.js") },

@@ -3,6 +3,7 @@
 import { engineOf } from "../catalog.js";
 import { html, live, nothing } from "../lit.js";
 import { field, slider } from "../widgets/field.js";
+import { profileName } from "./profile-words.js";
 
 const SPEED = { min: 0.5, max: 2, step: 0.05 };
 
@@ -90,10 +91,4 @@ function speedField(texts, draft, profiles, set, errors) {
     errors,
     change: (value) => set({ speed: value }),
   });
-}
-
-/** Built-in profiles have names in the reader's language; a person's own keep theirs. @param {import("../texts.js").Texts} texts @param {Profile} profile */
-function profileName(texts, profile) {
-  const code = `page.profile.${profile.id}`;
-  return profile.is_built_in && texts.has(code) ? texts.t(code) : profile.name;
 }

@@ -86,13 +86,15 @@ export function field({ name, label, hint, aside, errors, control }) {
  * @param {object} options
  * @param {string} options.name as the service calls the field
  * @param {string} options.label
+ * @param {string} [options.hint]
  * @param {number} options.value
  * @param {string} options.shown the value as it is read
  * @param {{ min: number, max: number, step: number }} options.range
+ * @param {boolean} [options.isOff] cannot be slid now
  * @param {Errors} options.errors
  * @param {(value: number) => void} options.change
  */
-export function slider({ name, label, value, shown, range, errors, change }) {
+export function slider({ name, label, hint, value, shown, range, isOff = false, errors, change }) {
   const slide = (/** @type {any} */ event) => {
     change(Number(event.target.value));
     errors.corrected(name);
@@ -100,6 +102,7 @@ export function slider({ name, label, value, shown, range, errors, change }) {
   return field({
     name,
     label,
+    hint,
     aside: html`<output for=${name} class="fine">${shown}</output>`,
     errors,
     control: ({ id, invalid, describedBy }) => html`<input
@@ -109,6 +112,7 @@ export function slider({ name, label, value, shown, range, errors, change }) {
       min=${range.min}
       max=${range.max}
       step=${range.step}
+      ?disabled=${isOff}
       .value=${live(String(value))}
       aria-invalid=${invalid}
       aria-describedby=${describedBy}

@@ -11,10 +11,10 @@ const colour = (/** @type {string} */ name) => getComputedStyle(document.documen
 /**
  * `draw()` where it shall stand, `close()` when it goes. It begins to load when it is drawn.
  * @param {import("../app.js").App} app
- * @param {{ src: string, title: string, onRange?: (seconds: number) => void }} options `onRange` hears where one jumped
+ * @param {{ src: string, title: string, onRange?: (seconds: number) => void, onPlay?: () => void }} options `onRange` hears where one jumped
  * @param {() => void} redraw
  */
-export function createWaveform({ sound, texts }, { src, title, onRange = () => {} }, redraw) {
+export function createWaveform({ sound, texts }, { src, title, onRange = () => {}, onPlay = () => {} }, redraw) {
   /** @type {any} */
   let wave = null;
   const state = { isReady: false, isPlaying: false, atS: 0, durationS: 0, error: "" };
@@ -38,7 +38,10 @@ export function createWaveform({ sound, texts }, { src, title, onRange = () => {
         barRadius: 1,
       });
       wave.on("ready", (/** @type {number} */ durationS) => set({ isReady: true, durationS }));
-      wave.on("play", () => set({ isPlaying: true }));
+      wave.on("play", () => {
+        set({ isPlaying: true });
+        onPlay();
+      });
       wave.on("pause", () => set({ isPlaying: false }));
       wave.on("timeupdate", (/** @type {number} */ atS) => set({ atS }));
       wave.on("interaction", onRange);
@@ -52,6 +55,7 @@ export function createWaveform({ sound, texts }, { src, title, onRange = () => {
     void wave?.playPause();
   };
   return {
+    pause: () => wave?.pause(),
     close() {
       isClosed = true;
       wave?.destroy();
