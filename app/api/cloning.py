@@ -22,6 +22,7 @@ from app.api.languages import Language
 from app.api.queries import known_query
 from app.api.services import Services, Wired
 from app.api.uploads import add_with_files, add_with_recordings
+from app.api.wav_file import WavFile
 from app.errors import FieldError, Problem
 from app.jobs.kinds import CLONING, INTAKE
 from app.texts import render
@@ -170,7 +171,7 @@ def clone(
     return CloneStarted(message=f"{job.id} added", job_id=job.id, status=job.status, poll_url=f"/jobs/{job.id}")
 
 
-@router.get("/jobs/{job_id}/clips/{clip_id}", summary="A clip of an intake, as WAV", response_class=FileResponse)
+@router.get("/jobs/{job_id}/clips/{clip_id}", summary="A clip of an intake, as WAV", response_class=WavFile)
 def clip(services: Wired, job_id: str, clip_id: str) -> FileResponse:
     job, manifest = _taken_in(services, job_id)
     path = _kept(services, job.id, manifest.get(clip_id[:80]).audio_path)
@@ -182,9 +183,7 @@ def job_samples(services: Wired, job_id: str) -> SampleList:
     return SampleList(samples=_sample_names(services, find_job(services, job_id)))
 
 
-@router.get(
-    "/jobs/{job_id}/samples/{name}", summary="What a fit sounds like so far, as WAV", response_class=FileResponse
-)
+@router.get("/jobs/{job_id}/samples/{name}", summary="What a fit sounds like so far, as WAV", response_class=WavFile)
 def job_sample(services: Wired, job_id: str, name: str) -> FileResponse:
     job = find_job(services, job_id)
     names = _sample_names(services, job)

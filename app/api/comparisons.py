@@ -12,6 +12,7 @@ from starlette.responses import FileResponse
 from app.api.bodies import JSON, Body, body_of, documented
 from app.api.queries import known_query
 from app.api.services import Wired
+from app.api.wav_file import WavFile
 from app.errors import Problem
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def session(services: Wired, comparison_id: str) -> SessionView:
     return _view(comparison_id, services.comparisons.session(comparison_id, services.caller))
 
 
-@router.get("/{comparison_id}/sounds/{sound_id}", summary="A sound, by its opaque id: WAV", response_class=FileResponse)
+@router.get("/{comparison_id}/sounds/{sound_id}", summary="A sound, by its opaque id: WAV", response_class=WavFile)
 def sound(services: Wired, comparison_id: str, sound_id: str) -> FileResponse:
     path = services.comparisons.sound(comparison_id, sound_id, services.caller)
     return FileResponse(path, media_type="audio/wav")

@@ -17,6 +17,7 @@ from app.api.languages import Language
 from app.api.queries import known_query
 from app.api.services import Services, Wired
 from app.api.times import iso
+from app.api.wav_file import WavFile
 from app.errors import Problem
 from app.texts import render
 from speech.audio import join, to_bytes
@@ -144,7 +145,7 @@ def synthesize(
     )
 
 
-@router.get("/synthesize/{filename}", summary="A sound made with a checkpoint", response_class=FileResponse)
+@router.get("/synthesize/{filename}", summary="A sound made with a checkpoint", response_class=WavFile)
 def synthesized(services: Wired, filename: str) -> FileResponse:
     return FileResponse(services.tuned.sound(filename, services.caller), media_type="audio/wav", filename=filename)
 

@@ -15,7 +15,7 @@ from speech.plan import ConversionAsked, ConversionStep, EngineChoice
 from speech.profiles import QualityProfile
 from speech.request_checks import CHECK_TRIES, MAX_SEED, MOST_CHECK_TRIES
 from speech.synthesis import match_language
-from speech.voices import Voice
+from speech.voices import MANY_LANGUAGES, Voice
 
 RVC = "rvc"  # the converter that the base API names
 RVC_FIELDS = (
@@ -34,11 +34,14 @@ def _lower(value: object) -> object:
 
 
 Word = BeforeValidator(_lower)  # words of a list match in any case
+# What forms of the base API send with every job: an engine without presets, and a job with a voice, pass it over.
+SENT_PRESET = "female_generic"
 F0Method = Literal["rmvpe", "fcpe", "pm", "harvest", "dio", "crepe"]
 
 
 class NewJob(Body):
-    """`voice_preset` (else the engine's first) or `voice_id` names the voice. `speed` goes over the profile's.
+    """`voice_preset` or `voice_id` names the voice; else the engine's first preset, or voice, of the language. The
+    preset that forms always send counts for nothing beside a voice. `speed` goes over the profile's.
 
     `seed`: of engines that vary, the same one gives the same sound again; one is drawn where none is given.
     `ref_text`: what is said in the seconds of the voice that F5-TTS hears, where nobody wrote it down or it is wrong.
@@ -186,7 +189,7 @@ def _refuse_inapplicable(services: Services, body: NewJob) -> None:
         errors.append(FieldError("voice_id", "field_missing", {}))
     if body.enable_rvc and body.rvc_model_id is None:
         errors.append(FieldError("rvc_model_id", "field_missing", {}))
-    if body.voice_id is not None and body.voice_preset is not None:
+    if body.voice_id is not None and body.voice_preset not in (None, SENT_PRESET):
         errors.append(FieldError("voice_id", "fields_exclusive", {"names": ["voice_preset", "voice_id"]}))
     if body.check_tries is not None and not body.check_words:
         errors.append(FieldError("check_tries", "field_not_applicable", {"reason": "check_words = false"}))
@@ -201,7 +204,8 @@ def _refuse_inapplicable(services: Services, body: NewJob) -> None:
 
 def _engine(services: Services, body: NewJob) -> EngineChoice:
     synthesizer = services.synthesizer
-    choice = synthesizer.choose_engine(body.tts_engine, body.voice_id, body.voice_preset)
+    preset = None if body.voice_id is not None else body.voice_preset
+    choice = synthesizer.choose_engine(body.tts_engine, body.voice_id, preset)
     if not synthesizer.registry.engine(choice.engine).install.is_announced:
         synthesizer.check(choice.engine)
     return choice
@@ -219,19 +223,30 @@ def _voice(services: Services, body: NewJob, engine: str, language: str) -> tupl
     if body.voice_id is not None:
         return None, body.voice_id
     offered = {preset.name: preset for preset in services.synthesizer.registry.engine(engine).presets}
-    if not offered and body.voice_preset is None:
-        voice = next((voice.voice_id for voice in services.synthesizer.voices_of(engine)), None)
-        if voice is None:
-            raise Problem("engine_without_voices", engine=engine)
-        return None, voice
-    name = body.voice_preset or next(iter(offered))
-    if name not in offered:
-        raise Problem("unknown_preset", preset=name, choices=sorted(offered) or ["–"])
-    voices = offered[name].voices
     primary = _primary(language)
+    if body.voice_preset is None or (not offered and body.voice_preset == SENT_PRESET):
+        for name, preset in offered.items():
+            if primary in preset.voices:
+                return name, preset.voices[primary]
+        return None, _first_voice(services, engine, primary)
+    if body.voice_preset not in offered:
+        raise Problem("unknown_preset", preset=body.voice_preset, choices=sorted(offered) or ["–"])
+    voices = offered[body.voice_preset].voices
     if primary not in voices:
-        raise Problem("preset_without_language", preset=name, language=language, choices=sorted(voices))
-    return name, voices[primary]
+        raise Problem("preset_without_language", preset=body.voice_preset, language=language, choices=sorted(voices))
+    return body.voice_preset, voices[primary]
+
+
+def _first_voice(services: Services, engine: str, primary: str) -> str:
+    """Of the language, else of many languages, else any. Raises Problem `engine_without_voices`."""
+    voices = services.synthesizer.voices_of(engine)
+    if not voices:
+        raise Problem("engine_without_voices", engine=engine)
+    for wanted in (primary, MANY_LANGUAGES):
+        for voice in voices:
+            if _primary(voice.language) == wanted:
+                return voice.voice_id
+    return voices[0].voice_id
 
 
 def _voice_told(services: Services, voice: Voice) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from app.api.services import Services, Wired
 from app.api.times import iso
 from app.api.uploads import plain_name
 from app.api.voices import SAMPLE_SEED, SAMPLE_TEXTS
+from app.api.wav_file import WavFile
 
 if TYPE_CHECKING:
     from app.storage.rvc_models import StoredModel
@@ -280,7 +281,7 @@ def _mb(size: int) -> float:
 def _router(prefix: str, name: str) -> APIRouter:
     made = APIRouter(prefix=prefix, tags=["rvc"], dependencies=[Depends(known_query)])
     body, rating = ({"openapi_extra": documented(*of)} for of in ((NewModel, MULTIPART), (Rating, JSON)))
-    wav: dict[str, Any] = {"response_class": FileResponse, "response_model": None}
+    wav: dict[str, Any] = {"response_class": WavFile, "response_model": None}
     routes: tuple[tuple[str, str, str, Callable[..., Any], dict[str, Any]], ...] = (
         ("POST", "", "Upload an RVC model", add_model, {"status_code": 201} | body),
         ("GET", "", "RVC models", list_models, {}),

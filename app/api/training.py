@@ -14,6 +14,7 @@ from app.api.languages import Language
 from app.api.queries import known_query
 from app.api.services import Services, Wired
 from app.api.training_log import Level, LogLine, log_lines
+from app.api.wav_file import WavFile
 from app.errors import Problem
 from app.jobs.kinds import TRAINING
 
@@ -203,7 +204,7 @@ def download(services: Wired, run: str, step: str) -> FileResponse:
     return FileResponse(path, filename=f"{run}-{step}-{path.name}", media_type="application/octet-stream")
 
 
-@router.get("/checkpoints/{run}/{step}/samples/{name}", summary="What a checkpoint said", response_class=FileResponse)
+@router.get("/checkpoints/{run}/{step}/samples/{name}", summary="What a checkpoint said", response_class=WavFile)
 def checkpoint_sample(services: Wired, run: str, step: str, name: str) -> FileResponse:
     return FileResponse(services.training.sample(run, step, name, services.caller), media_type="audio/wav")
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field, StringConstraints
 from starlette.responses import HTMLResponse
 
 from app.api.bodies import JSON, MULTIPART, Body, Upload, body_of, documented
+from app.api.dataset_stats import DatasetStats, DatasetVersion
 from app.api.job_views import AnyJob, view_of
 from app.api.languages import Language
 from app.api.queries import known_query
@@ -113,16 +114,6 @@ class SourceView(BaseModel):
     duration_s: float
     error: str | None
     error_message: str | None
-
-
-class Version(BaseModel):
-    number: int
-    sha256: str
-    samples: int
-    hours: float
-    train: int
-    val: int
-    built_at: str
 
 
 @router.get("", summary="The datasets, and what is in each")
@@ -237,10 +228,10 @@ def run(services: Wired, reader: Language, body: Annotated[RunRequest, Depends(b
 
 
 @router.get("/stats", summary="What a dataset holds, measured")
-def stats(services: Wired, dataset: Dataset = DEFAULT) -> dict[str, Any]:
+def stats(services: Wired, dataset: Dataset = DEFAULT) -> DatasetStats:
     from train.dataset.report import report
 
-    return report(opened(services, dataset))
+    return DatasetStats.model_validate(report(opened(services, dataset)))
 
 
 @router.get("/report", summary="The same as a page with plots", response_class=HTMLResponse)
@@ -252,8 +243,8 @@ def report_page(services: Wired, reader: Language, dataset: Dataset = DEFAULT) -
 
 
 @router.get("/versions", summary="What was built, oldest first")
-def versions(services: Wired, dataset: Dataset = DEFAULT) -> list[Version]:
-    return [Version(**row) for row in opened(services, dataset).versions()]
+def versions(services: Wired, dataset: Dataset = DEFAULT) -> list[DatasetVersion]:
+    return [DatasetVersion(**row) for row in opened(services, dataset).versions()]
 
 
 @router.put("/speakers", summary="Names for the speakers of a dataset", openapi_extra=documented(SpeakerNames, JSON))

@@ -12,6 +12,7 @@ from app.api.bodies import JSON, Body, body_of, documented
 from app.api.queries import known_query
 from app.api.services import Wired
 from app.api.training_dataset import DEFAULT, Dataset, Name, opened
+from app.api.wav_file import WavFile
 from app.errors import Problem
 
 if TYPE_CHECKING:
@@ -143,7 +144,7 @@ def sample(services: Wired, sample_id: str, dataset: Dataset = DEFAULT) -> Sampl
     return view(found, dataset).model_copy(update={"words": words})
 
 
-@router.get("/samples/{sample_id}/audio", summary="A clip's sound, as WAV, with ranges", response_class=FileResponse)
+@router.get("/samples/{sample_id}/audio", summary="A clip's sound, as WAV, with ranges", response_class=WavFile)
 def audio(services: Wired, sample_id: str, dataset: Dataset = DEFAULT) -> FileResponse:
     path = opened(services, dataset).root / _find(services, dataset, sample_id).audio_path
     if not path.is_file():

@@ -15,6 +15,7 @@ from app.api.queries import known_query
 from app.api.services import Services, Wired
 from app.api.times import iso
 from app.api.voices import find_voice, fitted, sample_file
+from app.api.wav_file import WavFile
 from app.errors import FieldError, Problem
 from app.texts import render
 
@@ -135,7 +136,7 @@ def shared(request: Request, reader: Language, token: str) -> HTMLResponse:
     return HTMLResponse(page, headers={"Cache-Control": "no-store"})
 
 
-@router.get("/shared/{token}/sample", summary="A sample of the shared voice, as WAV", response_class=FileResponse)
+@router.get("/shared/{token}/sample", summary="A sample of the shared voice, as WAV", response_class=WavFile)
 def shared_sample(request: Request, token: str) -> FileResponse:
     services, link = _opened(request, token)
     return FileResponse(sample_file(services, link.voice_id, None)[0], media_type="audio/wav")

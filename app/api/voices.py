@@ -20,6 +20,7 @@ from app.api.queries import known_query
 from app.api.services import Services, Wired
 from app.api.voice_facts import ConsentView, facts_of, samples_of
 from app.api.voice_json import unpack_document, voice_document
+from app.api.wav_file import WavFile
 from app.errors import Problem
 from speech.audio import join, to_bytes
 from speech.plan import tags_of
@@ -225,7 +226,7 @@ def report(services: Wired, voice_id: str) -> dict[str, Any]:
 @router.get(
     "/voices/{voice_id}/samples/{name}",
     summary="The same words by the stock voice, the cloned one and the speaker, as WAV",
-    response_class=FileResponse,
+    response_class=WavFile,
 )
 def kept_sample(services: Wired, voice_id: str, name: str) -> FileResponse:
     meta = fitted(services, voice_id)
@@ -251,7 +252,7 @@ def export(services: Wired, voice_id: str, format: Literal["file", "json"] = "fi
     return FileResponse(path, media_type=kind, filename=name, background=done)
 
 
-@router.get("/voices/{voice_id}/sample", summary="A spoken sample, as WAV", response_class=FileResponse)
+@router.get("/voices/{voice_id}/sample", summary="A spoken sample, as WAV", response_class=WavFile)
 def sample(services: Wired, voice_id: str, language: str | None = None) -> FileResponse:
     """Made when first asked for, then kept."""
     path, spoken = sample_file(services, voice_id, language)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ from app.security.secrets import Secrets
 from app.storage.away import is_database_away
 
 COOKIE = "papagaio_session"
+# What Open WebUI, SillyTavern's provider for TTS WebUI and wyoming_openai look up without a key.
+DISCOVERY = re.compile(r"/v1/test|/v1/audio/models|/v1/audio/voices(?:/[^/]+)?")
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="papagaio"'}
 
 
@@ -26,7 +29,7 @@ class Identity:
     keys: KeyStore
     sessions: SessionStore
     secrets: Secrets
-    is_discovery_public: bool = False  # Open WebUI looks models and voices up without credentials
+    is_discovery_public: bool = False  # `DISCOVERY` needs no credentials
 
     def caller(self, method: str, path: str, headers: Mapping[str, str], cookies: Mapping[str, str]) -> Caller:
         """Who asks: everybody is the one local admin while there are no accounts. Where nobody needs to sign in, the
@@ -78,7 +81,7 @@ class Identity:
         return None
 
     def _is_discovery(self, method: str, path: str) -> bool:
-        return self.is_discovery_public and method == "GET" and path in ("/v1/audio/models", "/v1/audio/voices")
+        return self.is_discovery_public and method == "GET" and DISCOVERY.fullmatch(path) is not None
 
 
 NOBODY = Caller("nobody", scopes=())  # on a route that needs no sign-in

@@ -105,11 +105,12 @@ class UsageStore:
         return {engine: ((work_s or 0.0) / count, (sound_s or 0.0) / count) for engine, count, work_s, sound_s in rows}
 
     def by(self, column: str) -> list[dict[str, Any]]:
-        """For each value of `column` (engine, profile_id, model_id): uses, characters, seconds of sound and of work,
-        the most used first."""
+        """For each value of `column` (engine, profile_id, model_id): completed uses, characters, seconds of sound and
+        of work, the most used first."""
         key = usage.c[column]
         totals = (func.count(), func.sum(usage.c.characters), func.sum(usage.c.duration_s), func.sum(usage.c.compute_s))
-        query = select(key, *totals).where(self._scope(), key.is_not(None)).group_by(key)
+        ended = usage.c.status == "completed"
+        query = select(key, *totals).where(self._scope(), ended, key.is_not(None)).group_by(key)
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(func.count().desc(), key)).all()
         names = ("name", "uses", "characters", "duration_s", "compute_s")

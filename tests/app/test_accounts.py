@@ -92,6 +92,17 @@ def test_strangers_are_kept_out_and_the_page_is_not(service: Service, admin: Tes
     assert stranger.get("/auth/me").json()["scopes"] == []
 
 
+@pytest.mark.parametrize(("is_public", "status"), [(False, 401), (True, 200)])
+def test_lists_are_public_where_the_operator_says_so(tmp_path: Path, is_public: bool, status: int) -> None:
+    with running(tmp_path, public_discovery=is_public) as service:
+        token = setup_token(service.services.settings.data_dir)
+        service.client.post("/auth/setup", json={"token": token, "name": "Ana", "password": PASSWORD})
+        service.client.cookies.clear()
+        for path in ("/v1/test", "/v1/audio/models", "/v1/audio/voices", "/v1/audio/voices/silence"):
+            assert service.client.get(path).status_code == status, path
+        assert service.client.get("/v1/models").status_code == 401
+
+
 def test_the_cookie_is_for_this_site_alone(service: Service, admin: TestClient) -> None:
     admin.post("/auth/logout")
     assert code(admin.get("/jobs")) == (401, "not_signed_in")

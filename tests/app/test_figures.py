@@ -87,7 +87,7 @@ def test_use_is_told_after_the_jobs_are_gone(service: Service) -> None:
     assert len(days) == 7 and days[-1]["date"] == datetime.now(UTC).date().isoformat()
     assert days[-1] == {"date": days[-1]["date"], "total": 2, "completed": 1, "failed": 0, "cancelled": 1}
     [engine] = service.client.get("/analytics/engines-usage").json()
-    assert (engine["name"], engine["uses"], engine["characters"]) == ("silence", 2, len("Bom dia.Boa noite."))
+    assert (engine["name"], engine["uses"], engine["characters"]) == ("silence", 1, len("Bom dia."))
     assert engine["duration_s"] > 0 and engine["compute_s"] > 0
     [profile] = service.client.get("/analytics/profiles-usage").json()
     assert profile["name"] == "silence_balanced"

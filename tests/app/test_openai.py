@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,10 @@ import pytest
 import uvicorn
 from api_service import Service, settings_in
 
+from app.api.compat.openai import VOICE_ALIASES
 from app.main import create_app
 from speech.audio import load
+from speech.engines.kokoro.voices import stock_ids
 
 SPEECH = "/v1/audio/speech"
 ASK: dict[str, Any] = {"model": "silence", "voice": "silence_female", "input": "Bom dia. Tudo bem com você?"}
@@ -58,7 +61,8 @@ def test_openai_model_names_speak_and_say_with_what(service: Service) -> None:
         ({"model": "gpt-9"}, 404, None),
         ({"response_format": "midi"}, 422, "response_format"),
         ({"speed": 0.1}, 422, "speed"),
-        ({"speed": 3.0}, 422, None),
+        ({"speed": 4.5}, 422, "speed"),
+        ({"params": {"warmth": 1}}, 422, "params.warmth"),
         ({"language": "ja"}, 422, None),
         ({"instructions": "Whisper."}, 422, "instructions"),
         ({"stream_format": "ws"}, 422, "stream_format"),
@@ -83,6 +87,26 @@ def test_a_wav_carries_its_length_where_it_is_known(service: Service, text: str,
     assert is_told or riff_bytes == data_bytes == 0xFFFFFFFF
 
 
+@pytest.mark.parametrize(("asked", "told"), [(3.0, "speed=2"), (0.25, "speed=0.5"), (2.0, None)])
+def test_a_speed_out_of_the_engines_range_is_moved_into_it_and_told(
+    service: Service, asked: float, told: str | None
+) -> None:
+    response = service.client.post(SPEECH, json=ASK | {"speed": asked})
+    assert response.status_code == 200 and response.headers.get("x-papagaio-fitted") == told
+
+
+def test_openais_voices_stand_for_some_of_ours() -> None:
+    assert set(VOICE_ALIASES.values()) <= set(stock_ids()) and len(set(VOICE_ALIASES.values())) == len(VOICE_ALIASES)
+
+
+def test_each_of_several_at_once_gets_its_own_sound(service: Service) -> None:
+    bodies = [ASK | {"input": "Bom dia. " * count, "response_format": "wav"} for count in range(1, 9)]
+    alone = [service.client.post(SPEECH, json=body).content for body in bodies]
+    with ThreadPoolExecutor(8) as threads:
+        at_once = list(threads.map(lambda body: service.client.post(SPEECH, json=body).content, bodies))
+    assert at_once == alone and len(set(alone)) == len(alone)
+
+
 def test_what_clients_look_up_first(service: Service) -> None:
     models = service.client.get("/v1/models").json()
     assert models["object"] == "list" and {"silence", "kokoro", "tts-1"} <= {m["id"] for m in models["data"]}
@@ -90,6 +114,7 @@ def test_what_clients_look_up_first(service: Service) -> None:
     assert service.client.get("/v1/models/nothing").json()["error"]["code"] == "unknown_model_name"
     assert {"id", "name"} == set(service.client.get("/v1/audio/voices").json()["voices"][0])
     assert service.client.get("/v1/audio/models").json()["models"][0]["id"]
+    assert service.client.get("/v1/test").json() == {"status": "ok"}
 
 
 @pytest.fixture

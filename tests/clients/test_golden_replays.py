@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -10,6 +13,7 @@ from typing import Any
 import httpx2
 import pytest
 from api_service import Service, running
+from waiting import wait_for
 
 from speech.audio import load
 
@@ -25,6 +29,13 @@ SLIDERS: dict[str, Any] = {
     "enable_text_splitting": True,
     "stream_chunk_size": "100",
 }
+# What SillyTavern's provider for TTS WebUI sends as `params`.
+CHATTERBOX: dict[str, Any] = {
+    **{"desired_length": 80, "max_length": 200, "halve_first_chunk": True, "exaggeration": 0.5, "cfg_weight": 0.5},
+    **{"temperature": 0.8, "device": "auto", "dtype": "float32", "cpu_offload": False, "chunked": True},
+    **{"cache_voice": False, "tokens_per_slice": 1000, "remove_milliseconds": 45, "remove_milliseconds_start": 25},
+    **{"chunk_overlap_method": "zero", "seed": -1},
+}
 SPOKEN = {"text": "Bom dia. Tudo bem?", "speaker_wav": "silence_male", "language": "pt"}
 
 
@@ -34,6 +45,24 @@ def st(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     with running(tmp_path_factory.mktemp("golden"), allowed_origins=(ORIGIN,)) as service:
         service.client.headers["Origin"] = ORIGIN
         yield service
+
+
+@contextmanager
+def at_work(service: Service) -> Iterator[None]:
+    """While the block runs, jobs are worked at as they come."""
+    done = threading.Event()
+
+    def work() -> None:
+        while not done.wait(0.01):
+            service.work()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 def pcm_of(response: httpx2.Response) -> bytes:
@@ -138,6 +167,23 @@ class TestSillyTavernXtts:
         assert answer.status_code == 400 and next(iter(change)) in answer.json()["detail"]
         assert st.client.get("/get_tts_settings").json() == before
 
+    def test_settings_are_told_as_they_count(self, tmp_path: Path) -> None:
+        with running(tmp_path) as service:
+            assert service.client.get("/get_tts_settings").json()["speed"] == 1.0
+            service.client.post("/set_tts_settings", json=SLIDERS | {"speed": "0.2"})
+            assert service.client.get("/get_tts_settings").json()["speed"] == 0.5  # the engine's least
+
+    def test_a_text_becomes_a_file(self, st: Service) -> None:
+        with at_work(st):
+            made = st.client.post("/tts_to_file", json=SPOKEN | {"file_name_or_path": "aviso.wav"}).json()
+        assert made["output_path"].startswith("/audio/aviso_job_") and "stored" in made["message"]
+        assert load(BytesIO(st.client.get(made["output_path"]).content)).duration_s > 0.3
+
+    @pytest.mark.parametrize("name", ["../aviso.wav", "/etc/aviso.wav", "a/b.wav", ".wav"])
+    def test_the_client_names_no_folder(self, st: Service, name: str) -> None:
+        refused = st.client.post("/tts_to_file", json=SPOKEN | {"file_name_or_path": name})
+        assert refused.status_code == 400 and isinstance(refused.json()["detail"], str)
+
     def test_models_languages_and_folders(self, st: Service) -> None:
         assert "silence" in st.client.get("/get_models_list").json()
         assert st.client.post("/switch_model", json={"model_name": "silence"}).status_code == 200
@@ -176,6 +222,12 @@ class TestSillyTavernOthers:
         assert {"value": "silence_male", "label": voices[0]["label"]} in voices or len(voices) > 1
         assert service.client.get("/v1/audio/voices/nothing").json()["error"]["code"] == "unknown_model_name"
 
+    @pytest.mark.parametrize("is_streamed", [False, True])
+    def test_tts_webui_speaks_with_all_that_it_sends(self, service: Service, is_streamed: bool) -> None:
+        body = {"model": "silence", "voice": "silence_male", "input": "Bom dia.", "response_format": "wav", "speed": 1}
+        response = service.client.post("/v1/audio/speech", json=body | {"stream": is_streamed, "params": CHATTERBOX})
+        assert pcm_of(response) and "exaggeration" in response.headers["x-papagaio-without-effect"]
+
 
 class TestAllTalk:
     def test_what_it_looks_up(self, service: Service) -> None:
@@ -195,10 +247,47 @@ class TestAllTalk:
         assert service.client.post("/api/reload?tts_method=silence").json() == {"status": "model-success"}
         assert service.client.post("/api/reload?tts_method=piper").json()["status"] == "error"
         assert service.client.post("/api/deepspeed?new_deepspeed_value=True").status_code == 400
-        body = {"text_input": "Bom dia.", "character_voice_gen": "silence_male", "narrator_enabled": "true"}
-        refused = service.client.post("/api/tts-generate", data=body)
-        assert refused.status_code == 422 and "narrator_enabled" in refused.json()["message"]
+        body = {"text_input": "Bom dia.", "character_voice_gen": "silence_male"}
+        for change in ({"temperature": "0.7"}, {"pitch": "2"}, {"autoplay": "true"}):
+            refused = service.client.post("/api/tts-generate", data=body | change)
+            assert refused.status_code == 422 and next(iter(change)) in refused.json()["message"]
+        assert not service.client.get("/api/currentsettings").json()["temperature_capable"]
         assert service.is_empty()
+
+    def test_a_narrator_tells_what_stands_between_asterisks(self, service: Service) -> None:
+        body = {"text_input": '*Ela entra.* "Bom dia!" disse ela.', "character_voice_gen": "silence_female"}
+        told = {"narrator_enabled": "true", "narrator_voice_gen": "silence_male.wav", "text_not_inside": "narrator"}
+        with at_work(service):
+            made = service.client.post("/api/tts-generate", data=body | told).json()
+        [job] = service.client.get("/jobs").json()["jobs"]
+        assert job["id"] in made["output_file_url"]
+        assert job["text"].split("\n") == [
+            "[voice: silence_male] Ela entra.",
+            "[voice: ] Bom dia!",
+            "[voice: silence_male] disse ela.",
+        ]
+        silent = service.client.post(
+            "/api/tts-generate", data=body | {"narrator_enabled": "silent", "text_input": "*Ela entra.*"}
+        )
+        assert silent.status_code == 422
+        nobody = service.client.post("/api/tts-generate", data=body | told | {"narrator_voice_gen": "nobody"})
+        assert nobody.status_code == 404
+
+    def test_what_is_under_way_is_stopped(self, service: Service) -> None:
+        ours = service.add("Uma frase de outro cliente.")
+        body = {"text": "Bom dia.", "voice": "silence_male", "language": "pt"}
+        with ThreadPoolExecutor() as threads:
+            waiting = threads.submit(service.client.post, "/api/tts-generate-streaming", data=body)
+            wait_for(lambda: service.client.get("/jobs").json()["total"] == 2)
+            assert service.client.put("/api/stop-generation").json()["status"] == "success"
+            assert waiting.result().json()["status"] == "error"
+        assert service.client.get(f"/jobs/{ours['id']}").json()["status"] == "pending"
+
+    def test_a_stream_into_a_file(self, service: Service) -> None:
+        body = {"text": "Bom dia.", "voice": "silence_male", "language": "pt", "output_file": "dia.wav"}
+        with at_work(service):
+            made = service.client.post("/api/tts-generate-streaming", data=body).json()
+        assert service.client.get(made["output_file_path"]).content.startswith(b"RIFF")
 
     def test_a_sample(self, service: Service) -> None:
         made = service.client.post("/api/previewvoice/", data={"voice": "silence_male"}).json()

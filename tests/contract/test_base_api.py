@@ -200,6 +200,20 @@ def test_a_job_without_its_weights_fails_with_the_command(kokoro: Service) -> No
     assert "papagaio models pull kokoro-int8" in job["error_message"] or "kokoro-voices" in job["error_message"]
 
 
+@pytest.mark.parametrize(
+    ("change", "preset", "voice"),
+    [
+        ({}, "female_generic", "pf_dora"),
+        ({"source_language": "es", "text": "Hola."}, None, "ef_dora"),
+        ({"voice_id": "pm_alex", "voice_preset": "female_generic"}, None, "pm_alex"),
+        ({"tts_engine": "silence", "voice_preset": "female_generic"}, None, "silence_female"),
+    ],
+)
+def test_the_voice_of_a_job(kokoro: Service, change: dict[str, Any], preset: str | None, voice: str) -> None:
+    job = kokoro.client.post("/jobs", json=JOB | change).json()
+    assert (job.get("voice_preset"), job["voice_id"]) == (preset, voice)
+
+
 REFUSED: list[tuple[str, dict[str, Any], int, str, str]] = [
     ("empty text", {"text": ""}, 422, "invalid_request", "text"),
     ("blank text", {"text": " \n\t "}, 422, "text_empty", ""),
@@ -212,8 +226,14 @@ REFUSED: list[tuple[str, dict[str, Any], int, str, str]] = [
     ("unknown voice", {"voice_id": "nobody"}, 404, "unknown_voice", ""),
     ("voice of another engine", {"voice_id": "silence_male", "tts_engine": "kokoro"}, 404, "unknown_voice", ""),
     ("unknown preset", {"voice_preset": "robot"}, 400, "unknown_preset", ""),
-    ("preset without the language", {"source_language": "es", "text": "Hola."}, 422, "preset_without_language", ""),
-    ("both voices", {"voice_id": "pf_dora", "voice_preset": "female_generic"}, 422, "invalid_request", "voice_id"),
+    (
+        "preset without the language",
+        {"source_language": "es", "text": "Hola.", "voice_preset": "female_generic"},
+        422,
+        "preset_without_language",
+        "",
+    ),
+    ("both voices", {"voice_id": "pf_dora", "voice_preset": "male_deep"}, 422, "invalid_request", "voice_id"),
     ("translation", {"target_language": "en-US"}, 422, "translation_not_offered", ""),
     ("slow", {"speed": 0.49}, 400, "invalid_request", "speed"),
     ("fast", {"speed": 2.01}, 400, "invalid_request", "speed"),

@@ -99,9 +99,17 @@ F5TTS: list[tuple[Any, ...]] = [
     ("speed", 0.5, 2, 1.0, 0.9, 1.0, 1.0, 1.0),
     ("sway_sampling_coef", -1, 1, -1, -1, -1, -1, -1),
     ("denoise_audio", None, None, True, True, True, True, False),
+    ("noise_reduction_strength", 0, 1, 0.7, 0.7, 0.85, 0.5, None),
+    ("enhance_prosody", None, None, True, True, True, True, False),
+    ("prosody_strength", 0, 1, 0.8, 0.9, 0.9, 0.8, None),
+    ("apply_normalization", None, None, True, True, True, True, True),
     ("target_loudness", -30, -10, -20, -16, -16, -14, -14),
     ("apply_declipping", None, None, True, True, True, False, False),
+    ("apply_deessing", None, None, True, True, True, True, False),
     ("deessing_frequency", 4000, 10000, 6000, 7000, 7000, 6000, None),
+    ("add_breathing", None, None, True, True, True, False, False),
+    ("breathing_strength", 0, 1, 0.3, 0.5, 0.4, None, None),
+    ("pause_optimization", None, None, True, True, True, True, False),
 ]
 BUILT_IN = {
     "xtts": ("balanced", "expressive", "stable"),

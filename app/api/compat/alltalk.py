@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
@@ -11,33 +11,33 @@ from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import PlainTextResponse, Response
 
-from app.api.bodies import MULTIPART, URLENCODED, Body, body_of, documented, validated
-from app.api.compat.speaking import WAV_RATE, message_of, plan_of, usable_engine
-from app.api.job_requests import NewJob, params_of
+from app.api.bodies import MULTIPART, URLENCODED, Body, body_of, documented
+from app.api.compat.narrator import with_narrator
+from app.api.compat.speaking import WAV_RATE, engine_of, fitting, message_of, plan_of, usable_engine
+from app.api.compat.spoken_files import SUFFIX, add_job, made
 from app.api.queries import known_query
 from app.api.rvc import models_of
 from app.api.services import Services, Wired
-from app.api.sound import download, ended
+from app.api.sound import download
 from app.api.streaming import Sound, SoundResponse
-from app.api.uploads import plain_name
 from app.api.voices import find_voice
 from app.errors import FieldError, Problem
 from app.jobs.job import Job
 from app.jobs.kinds import SPEECH
+from speech.errors import SpeechError
 from speech.voices import MANY_LANGUAGES
 
 PREFIXES = ("/api/", "/audio/", "/audiocache/")
 FORMS = (URLENCODED, MULTIPART)
 DISABLED = "Disabled"  # among the models of RVC: none
-LONGEST_S = 600.0  # that a request waits for its sound
+CLIENT, MOST_STOPPED = "alltalk", 1000  # what its jobs are marked with, and how many are stopped at a time
 FILE = re.compile(r"(?:.*_)?(job_[0-9a-f]{12})\.wav")
-SUFFIX = ".wav"
 router = APIRouter(tags=["alltalk"], dependencies=[Depends(known_query)])
 
 
 class Generate(Body):
-    """A narrator, and what AllTalk's own engines have beside the speed, are refused. The text is always read as
-    `POST /text/preview` shows, the file is always new, and nothing is played here."""
+    """What the voice's engine has not (temperature, repetition penalty) and RVC for the narrator are refused. The text
+    is always read as `POST /text/preview` shows, the file is always new, and nothing is played here."""
 
     text_input: Annotated[str, Field(min_length=1, max_length=10_000)]
     text_filtering: Literal["none", "standard", "html"] = "standard"
@@ -66,6 +66,22 @@ class Generated(BaseModel):
     output_file_path: str
     output_file_url: str
     output_cache_url: str
+
+
+class Streamed(Body):
+    text: Annotated[str, Field(min_length=1, max_length=10_000)]
+    voice: Annotated[str, Field(min_length=1, max_length=200)]
+    language: Annotated[str, Field(min_length=2, max_length=35)] = "auto"
+    output_file: Annotated[str, Field(max_length=100)] = "papagaio"
+
+
+class StreamedInto(BaseModel):
+    output_file_path: str
+
+
+class Stopped(BaseModel):
+    status: Literal["success"] = "success"
+    message: str
 
 
 class PreviewAsked(Body):
@@ -107,7 +123,8 @@ def rvc_voices(services: Wired) -> RvcListed:
 def current_settings(services: Wired) -> dict[str, Any]:
     usable, current = list(services.synthesizer.usable_engines()), _engine(services)
     engine = current or services.synthesizer.default_engine().engine
-    absent = ("deepspeed", "lowvram", "temperature", "repetitionpenalty", "pitch", "multimodel")
+    parameters = {parameter.name for parameter in services.synthesizer.engines()[engine].parameters}
+    absent = ("deepspeed", "lowvram", "pitch", "multimodel")
     return {
         "engines_available": usable,
         "current_engine_loaded": engine,
@@ -116,6 +133,8 @@ def current_settings(services: Wired) -> dict[str, Any]:
         "audio_format": "wav",
         **{f"{name}_capable": False for name in absent},
         **{f"{name}_capable": True for name in ("streaming", "multivoice", "languages", "generationspeed")},
+        "temperature_capable": "temperature" in parameters,
+        "repetitionpenalty_capable": "repetition_penalty" in parameters,
         "deepspeed_available": False,
         "deepspeed_enabled": False,
         "lowvram_enabled": False,
@@ -126,13 +145,9 @@ def current_settings(services: Wired) -> dict[str, Any]:
     "/api/tts-generate", summary="Have a text spoken, and wait for it", openapi_extra=documented(Generate, *FORMS)
 )
 async def generate(services: Wired, body: Annotated[Generate, Depends(body_of(Generate, *FORMS))]) -> Generated:
-    job = await run_in_threadpool(_added, services, body)
-    done = await ended(services, job.id, LONGEST_S)
-    if done.status != "completed":
-        raise Problem("job_without_sound", job_id=job.id, status=done.status)
-    name = f"{plain_name(body.output_file_name)}_{job.id}{SUFFIX}"
-    path = f"/audio/{name}"
-    return Generated(output_file_path=path, output_file_url=path, output_cache_url=f"/audiocache/{name}")
+    path = await _made(services, body)
+    cached = path.replace("/audio/", "/audiocache/", 1)
+    return Generated(output_file_path=path, output_file_url=path, output_cache_url=cached)
 
 
 @router.get("/audio/{file}", summary="The sound of a text", response_class=Response)
@@ -161,6 +176,28 @@ def generate_streaming(
     voice_id = voice.removesuffix(SUFFIX)
     plan = plan_of(services, text, voice_id, engine=_engine_for(services, voice_id), language=spoken)
     return SoundResponse(Sound(services, plan, "wav", sample_rate=WAV_RATE, is_tagged=False))
+
+
+@router.post("/api/tts-generate-streaming", summary="The same into a file", openapi_extra=documented(Streamed, *FORMS))
+async def generate_into_file(
+    services: Wired, body: Annotated[Streamed, Depends(body_of(Streamed, *FORMS))]
+) -> StreamedInto:
+    asked = Generate(
+        text_input=body.text,
+        character_voice_gen=body.voice,
+        language=body.language,
+        output_file_name=body.output_file,
+    )
+    return StreamedInto(output_file_path=await _made(services, asked))
+
+
+@router.put("/api/stop-generation", summary="Stop what was asked for here and is not done")
+def stop_generation(services: Wired) -> Stopped:
+    for status in ("pending", "processing"):
+        for job in services.jobs.list(limit=MOST_STOPPED, status=status, kind=SPEECH.name)[1]:
+            if job.params.get("client") == CLIENT and job.user_id == services.caller.user_id:
+                services.jobs.cancel(job.id)
+    return Stopped(message="Cancelled current generation")
 
 
 @router.post("/api/previewvoice", include_in_schema=False)
@@ -201,9 +238,8 @@ def _added(services: Services, body: Generate) -> Job:
     _refuse_inapplicable(body)
     voice_id = body.character_voice_gen.removesuffix(SUFFIX)
     fields: dict[str, Any] = {
-        "text": body.text_input,
+        "text": _text(services, body),
         "source_language": _language(services, body.language, voice_id),
-        "mode": "dubbing",
         "voice_id": voice_id,
         "tts_engine": _engine_for(services, voice_id),
         "speed": body.speed,
@@ -211,24 +247,47 @@ def _added(services: Services, body: Generate) -> Job:
     if body.rvccharacter_voice_gen != DISABLED:
         converted = {"rvc_model_id": body.rvccharacter_voice_gen, "rvc_pitch": body.rvccharacter_pitch}
         fields |= {"enable_rvc": True, **converted}
-    params = params_of(services, validated(NewJob, fields, strict=False))
-    return services.jobs.add(SPEECH, params, warm_key=params["engine"])
+    return add_job(services, CLIENT, fields, _tuned(services, body, voice_id))
+
+
+async def _made(services: Services, body: Generate) -> str:
+    return await made(services, await run_in_threadpool(_added, services, body), body.output_file_name)
+
+
+def _text(services: Services, body: Generate) -> str:
+    """With turns for the narrator. Raises Problem `nothing_to_say` where all of it is silent, `unknown_voice`."""
+    if body.narrator_enabled == "false":
+        return body.text_input
+    narrator = body.narrator_voice_gen.removesuffix(SUFFIX) if body.narrator_enabled == "true" else ""
+    if body.narrator_enabled == "true":
+        find_voice(services, narrator)
+    text = with_narrator(body.text_input, narrator, body.text_not_inside)
+    if not text:
+        raise SpeechError("nothing_to_say")
+    return text
+
+
+def _tuned(services: Services, body: Generate, voice_id: str) -> dict[str, float | bool]:
+    """Raises Problem `invalid_request` for what the engine has not."""
+    asked = {"temperature": body.temperature, "repetition_penalty": body.repetition_penalty}
+    given = {name: value for name, value in asked.items() if value is not None}
+    used = fitting(engine_of(services, _engine_for(services, voice_id), voice_id), given)
+    _refuse(name for name in given if name not in used)
+    return used
 
 
 def _refuse_inapplicable(body: Generate) -> None:
     asked = {
-        "narrator_enabled": body.narrator_enabled != "false",
-        "temperature": body.temperature is not None,
-        "repetition_penalty": body.repetition_penalty is not None,
+        "rvcnarrator_voice_gen": body.narrator_enabled == "true" and body.rvcnarrator_voice_gen != DISABLED,
         "pitch": bool(body.pitch),
         "autoplay": body.autoplay,
         "streaming": body.streaming,
     }
-    errors = [
-        FieldError(name, "field_not_applicable", {"reason": "GET /api/currentsettings"})
-        for name, is_asked in asked.items()
-        if is_asked
-    ]
+    _refuse(name for name, is_asked in asked.items() if is_asked)
+
+
+def _refuse(names: Iterable[str]) -> None:
+    errors = [FieldError(name, "field_not_applicable", {"reason": "GET /api/currentsettings"}) for name in names]
     if errors:
         raise Problem("invalid_request", errors=errors)
 

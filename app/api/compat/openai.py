@@ -13,7 +13,8 @@ from starlette.responses import JSONResponse
 
 from app.api.bodies import JSON, Body, body_of, documented
 from app.api.compat import elevenlabs
-from app.api.compat.speaking import message_of, plan_of
+from app.api.compat.speaking import engine_of, fitting, message_of, plan_of, told_changes
+from app.api.compat.webui_params import WebuiParams
 from app.api.services import Services, Wired
 from app.api.streaming import Sound, SoundResponse
 from app.errors import FieldError, Problem
@@ -28,8 +29,13 @@ router = APIRouter(tags=["openai"])
 # OpenAI's model names stand for the default engine, or for the voice's where that is another, so that its clients work
 # unchanged; the answer's X-Papagaio-Engine header says what spoke.
 MODEL_ALIASES = ("tts-1", "tts-1-hd", "gpt-4o-mini-tts")
-# Five of OpenAI's voices have a Kokoro voice of the same name; the others are refused like any unknown voice.
-VOICE_ALIASES = {"alloy": "af_alloy", "echo": "am_echo", "fable": "bm_fable", "nova": "af_nova", "onyx": "am_onyx"}
+# Five of OpenAI's voices have a Kokoro voice of the same name; the others stand for one of their gender, so that what
+# clients begin with speaks. X-Papagaio-Voice says which voice it was.
+VOICE_ALIASES = {
+    **{"alloy": "af_alloy", "echo": "am_echo", "fable": "bm_fable", "nova": "af_nova", "onyx": "am_onyx"},
+    **{"coral": "af_bella", "marin": "af_heart", "sage": "af_sarah", "shimmer": "af_sky"},
+    **{"ash": "am_michael", "ballad": "bm_george", "cedar": "am_fenrir", "verse": "am_puck"},
+}
 # Those of transcription, for whisper-base.
 LISTENING_ALIASES = ("whisper-1", "gpt-transcribe", "gpt-4o-transcribe", "gpt-4o-mini-transcribe")
 # When the weights were published: Kokoro-82M v1.0 on 2025-01-27 (its model card), Whisper on 2022-09-21 (its paper).
@@ -45,7 +51,8 @@ class VoiceName(BaseModel):
 
 class SpeechBody(Body):
     """`language` (BCP 47), `seed` and `wrapping` are ours: without them the voice's own language and a drawn seed are
-    used, and the lines of one paragraph are joined."""
+    used, and the lines of one paragraph are joined. `speed` is moved into the engine's range, which
+    `X-Papagaio-Fitted` tells. `stream` and `params` are what SillyTavern's provider for TTS WebUI sends."""
 
     input: Annotated[str, Field(min_length=1, max_length=10_000)]
     model: str
@@ -53,6 +60,8 @@ class SpeechBody(Body):
     response_format: Literal["mp3", "opus", "aac", "flac", "wav", "pcm"] = "mp3"
     speed: Annotated[float, Field(ge=0.25, le=4.0)] = 1.0
     stream_format: Literal["audio", "sse"] = "audio"
+    stream: bool | None = None
+    params: WebuiParams | None = None
     instructions: str = ""
     language: str = ""
     wrapping: Literal["auto", "keep", "join"] = "auto"
@@ -69,6 +78,10 @@ class Model(BaseModel):
 class ModelList(BaseModel):
     object: Literal["list"] = "list"
     data: list[Model]
+
+
+class Working(BaseModel):
+    status: Literal["ok"] = "ok"
 
 
 class Named(BaseModel):
@@ -101,9 +114,12 @@ class LabelledVoices(BaseModel):
     openapi_extra=documented(SpeechBody, JSON),
 )
 def speech(services: Wired, body: Annotated[SpeechBody, Depends(body_of(SpeechBody, JSON))]) -> SoundResponse:
-    plan = _plan(services, body)
+    params = body.params or WebuiParams()
+    asked = {"speed": body.speed, **params.values}
+    plan = _plan(services, body, asked)
     rate = PCM_RATE if body.response_format == "pcm" else 0
-    sound = Sound(services, plan, body.response_format, sample_rate=rate)
+    sound = Sound(services, plan, body.response_format, sample_rate=rate, is_tagged=body.stream is None)
+    sound.headers |= told_changes(asked, plan) | params.told_idle(plan)
     if body.stream_format == "sse":
         sound.headers.pop("Content-Length", None)
         sound.blocks = _events(sound.blocks, sound, len(body.input))
@@ -136,6 +152,11 @@ def model(services: Wired, model_id: str) -> Model:
     if model_id not in _all_names(services):
         raise Problem("unknown_model_name", model=model_id, choices=_all_names(services))
     return Model(id=model_id, created=CREATED.get(model_id, 0))
+
+
+@router.get("/v1/test", summary="That this speaks, as clients of Kokoro-FastAPI ask")
+def test() -> Working:
+    return Working()
 
 
 @router.get("/v1/audio/models", summary="Engines, as Open WebUI asks")
@@ -195,22 +216,24 @@ def is_listening(services: Services) -> bool:
     return True
 
 
-def _plan(services: Services, body: SpeechBody) -> Plan:
+def _plan(services: Services, body: SpeechBody, asked: Mapping[str, float]) -> Plan:
     _refuse_inapplicable(body)
     if body.model in services.synthesizer.engines() and body.model not in services.synthesizer.usable_engines():
         services.synthesizer.check(body.model)
     if body.model not in _model_names(services):
         raise Problem("unknown_model_name", model=body.model, choices=_model_names(services))
-    asked = body.voice if isinstance(body.voice, str) else body.voice.id
-    voice = VOICE_ALIASES.get(asked, asked)
+    name = body.voice if isinstance(body.voice, str) else body.voice.id
+    voice = VOICE_ALIASES.get(name, name)
+    info = engine_of(services, None if body.model in MODEL_ALIASES else body.model, voice)
+    seed = body.params.seed_asked if body.params and body.seed is None else body.seed
     return plan_of(
         services,
         body.input,
         voice,
-        engine=None if body.model in MODEL_ALIASES else body.model,
+        engine=info.name,
         language=body.language,
-        values={"speed": body.speed} if body.speed != 1.0 else {},
-        seed=body.seed,
+        values=fitting(info, asked),
+        seed=seed,
         wrapping=body.wrapping,
     )
 

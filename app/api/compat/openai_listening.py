@@ -61,8 +61,8 @@ class ToHear(Body):
 
 
 class Transcribe(ToHear):
-    """`languages[]`: those it may be in, `keywords[]`: words that are likely. `chunking_strategy` changes nothing:
-    whisper's windows of 30 s are cut where nobody speaks in any case."""
+    """`languages[]`: those it may be in, `keywords[]`: words that are likely. `chunking_strategy`, a word or an object,
+    changes nothing: whisper's windows of 30 s are cut where nobody speaks in any case."""
 
     language: Tag | None = None
     languages: Annotated[list[Tag], Field(alias="languages[]", max_length=20)] = []
@@ -73,6 +73,10 @@ class Transcribe(ToHear):
     ] = []
     stream: bool = False
     chunking_strategy: Literal["auto"] | None = None
+    strategy_type: Annotated[Literal["server_vad"] | None, Field(alias="chunking_strategy[type]")] = None
+    padding_ms: Annotated[int | None, Field(alias="chunking_strategy[prefix_padding_ms]", ge=0)] = None
+    silence_ms: Annotated[int | None, Field(alias="chunking_strategy[silence_duration_ms]", ge=0)] = None
+    threshold: Annotated[float | None, Field(alias="chunking_strategy[threshold]", ge=0, le=1)] = None
 
 
 class Translate(ToHear):

@@ -29,18 +29,31 @@ def plan_of(
     Raises what `Synthesizer.check` and `Synthesizer.plan` raise.
     """
     synthesizer = services.synthesizer
-    chosen = synthesizer.choose_engine(engine, voice).engine
-    synthesizer.registry.engine(chosen)
-    info = synthesizer.engines()[chosen]
+    info = engine_of(services, engine, voice)
     return synthesizer.plan(
         text,
-        engine=chosen,
+        engine=info.name,
         language=language,
         voice=voice,
         parameters=values or {},
         seed=seed if info.is_seeded else None,
         reading=services.reading(wrapping),
     )
+
+
+def engine_of(services: Services, engine: str | None, voice: str) -> EngineInfo:
+    """What speaks with `voice`; `engine` None leaves it to the voice. Raises SpeechError `unknown_engine`."""
+    synthesizer = services.synthesizer
+    chosen = synthesizer.choose_engine(engine, voice).engine
+    synthesizer.registry.engine(chosen)
+    return synthesizer.engines()[chosen]
+
+
+def told_changes(asked: Mapping[str, float | bool], plan: Plan) -> dict[str, str]:
+    """The header that names what was moved into the engine's range, with the value that is used."""
+    used = plan.parameters
+    moved = [f"{name}={used[name]:g}" for name, value in asked.items() if name in used and used[name] != value]
+    return {"X-Papagaio-Fitted": ", ".join(moved)} if moved else {}
 
 
 def fitting(info: EngineInfo, values: Mapping[str, float | bool]) -> dict[str, float | bool]:

@@ -10,17 +10,22 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse
 
 from app.api.bodies import JSON, Body, body_of, documented
 from app.api.client_settings import Wanted
-from app.api.compat.speaking import WAV_RATE, fitting, plan_of, usable_engine
+from app.api.compat.speaking import WAV_RATE, engine_of, fitting, plan_of, usable_engine
+from app.api.compat.spoken_files import SUFFIX, add_job, made
 from app.api.languages import NAMES
 from app.api.queries import known_query
 from app.api.services import Services, Wired
 from app.api.streaming import Sound, SoundResponse
+from app.api.uploads import plain_name
 from app.api.voices import sample
+from app.api.wav_file import WavFile
 from app.errors import FieldError, Problem
+from app.jobs.job import Job
 from speech.errors import SpeechError
 from speech.plan import Plan
 from speech.synthesis import match_language
@@ -28,7 +33,6 @@ from speech.synthesis import match_language
 PREFIX = "/xtts"
 # Where its error body is answered.
 PREFIXES = (f"{PREFIX}/", "/speakers", "/sample/", "/tts_", "/set_", "/get_", "/switch_model")
-SUFFIX = ".wav"  # of a voice's file, which its name may have
 SPLITTING = "enable_text_splitting"
 # Name, least and most; top_k 0 is what SillyTavern sends for none.
 RANGES: tuple[tuple[str, float, float], ...] = (
@@ -62,6 +66,17 @@ class Speak(Body):
     text: Text
     speaker_wav: Annotated[str, Field(min_length=1, max_length=200)]
     language: Annotated[str, Field(min_length=2, max_length=35)]
+
+
+class SpeakToFile(Speak):
+    """`file_name_or_path`: a name; where it lies is the service's to say."""
+
+    file_name_or_path: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Stored(BaseModel):
+    message: str = "The audio was successfully made and stored."
+    output_path: str  # where to get it
 
 
 class TtsSettings(Body):
@@ -110,7 +125,7 @@ def speakers_list(services: Wired) -> list[str]:
     return [voice.voice_id for voice in services.synthesizer.voices()]
 
 
-@router.get("/sample/{file}", summary="What a voice sounds like", response_class=FileResponse)
+@router.get("/sample/{file}", summary="What a voice sounds like", response_class=WavFile)
 def preview(services: Wired, file: str) -> FileResponse:
     return sample(services, file.removesuffix(SUFFIX))
 
@@ -126,6 +141,14 @@ def preview(services: Wired, file: str) -> FileResponse:
 def tts_to_audio(services: Wired, body: Annotated[Speak, Depends(body_of(Speak, JSON))]) -> SoundResponse:
     plan = _plan(services, body.text, body.speaker_wav, body.language)
     return SoundResponse(Sound(services, plan, "wav", sample_rate=WAV_RATE, is_tagged=False, is_whole=True))
+
+
+@router.post("/tts_to_file", summary="A text as a file of the service", openapi_extra=documented(SpeakToFile, JSON))
+async def tts_to_file(services: Wired, body: Annotated[SpeakToFile, Depends(body_of(SpeakToFile, JSON))]) -> Stored:
+    name = body.file_name_or_path.removesuffix(SUFFIX)
+    if plain_name(name) != name:
+        raise Problem("folder_not_yours")
+    return Stored(output_path=await made(services, await run_in_threadpool(_added, services, body), name))
 
 
 @router.get(
@@ -165,7 +188,12 @@ def set_tts_settings(services: Wired, body: Annotated[TtsSettings, Depends(body_
 
 @router.get("/get_tts_settings", summary="Those settings")
 def get_tts_settings(services: Wired) -> dict[str, float | bool]:
-    return {**DEFAULTS, **_wanted(services).values}
+    """As they count for the engine in use; those that it has not, as they were set or as the contract has them."""
+    wanted = _wanted(services).values
+    info = services.synthesizer.engines()[_engine(services) or services.synthesizer.default_engine().engine]
+    profile = services.profiles.default(info.name).parameters
+    own = {name: value for name, value in profile.items() if name in DEFAULTS}
+    return {**DEFAULTS, **own, **wanted, **fitting(info, _without_none(wanted))}
 
 
 @router.get("/get_models_list", summary="Engines, as models")
@@ -231,9 +259,17 @@ def _streamed(services: Services, text: str, voice: str, language: str) -> Sound
 def _plan(services: Services, text: str, voice: str, language: str) -> Plan:
     wanted, voice = _wanted(services), voice.removesuffix(SUFFIX)
     engine = wanted.engine if wanted.engine in services.synthesizer.engines_by_voice().get(voice, ()) else None
-    chosen = services.synthesizer.choose_engine(engine, voice).engine
-    values = fitting(services.synthesizer.engines()[chosen], _without_none(wanted.values))
-    return plan_of(services, text, voice, engine=chosen, language=language, values=values)
+    info = engine_of(services, engine, voice)
+    values = fitting(info, _without_none(wanted.values))
+    return plan_of(services, text, voice, engine=info.name, language=language, values=values)
+
+
+def _added(services: Services, body: Speak) -> Job:
+    voice = body.speaker_wav.removesuffix(SUFFIX)
+    fields = {"text": body.text, "source_language": body.language, "voice_id": voice}
+    wanted = _wanted(services)
+    engine = wanted.engine if wanted.engine in services.synthesizer.engines_by_voice().get(voice, ()) else None
+    return add_job(services, "xtts-api-server", {**fields, "tts_engine": engine}, _without_none(wanted.values))
 
 
 def _without_none(values: Mapping[str, float | bool]) -> dict[str, float | bool]:

@@ -1,0 +1,40 @@
+"""A text that becomes a file: a job of ours is made and waited for, and the file is fetched by the job's name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.api.bodies import validated
+from app.api.compat.speaking import fitting
+from app.api.job_requests import NewJob, params_of
+from app.api.services import Services
+from app.api.sound import ended
+from app.api.uploads import plain_name
+from app.errors import Problem
+from app.jobs.job import Job
+from app.jobs.kinds import SPEECH
+
+LONGEST_S = 600.0  # that a request waits for its sound
+SUFFIX = ".wav"
+
+
+def add_job(services: Services, client: str, fields: Mapping[str, Any], values: Mapping[str, float | bool]) -> Job:
+    """A job of `fields` (`NewJob`) that is marked with the client it came from; `values` go over the profile's, each
+    moved into the engine's range. Raises what `params_of` raises.
+    """
+    params = params_of(services, validated(NewJob, {"mode": "dubbing", **fields}, strict=False))
+    used = fitting(services.synthesizer.engines()[params["engine"]], values)
+    params |= {"parameters": params["parameters"] | used, "client": client}
+    return services.jobs.add(SPEECH, params, warm_key=params["engine"])
+
+
+async def made(services: Services, job: Job, name: str) -> str:
+    """Where the sound of `job` can be had, once it is there: `/audio/`, `name` and the job's id.
+
+    Raises Problem `job_without_sound`, `job_wait_expired`.
+    """
+    done = await ended(services, job.id, LONGEST_S)
+    if done.status != "completed":
+        raise Problem("job_without_sound", job_id=job.id, status=done.status)
+    return f"/audio/{plain_name(name)}_{job.id}{SUFFIX}"
