@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import pytest
 import torch
 from built_datasets import write_dataset, write_trainable
 
+from app.settings import TOOL_VARIABLES, Settings
 from app.texts import catalogue
 from bench.xtts_reference import recording
 from speech.audio import Audio, load, save
 from speech.engines.xtts.config import XttsConfig
 from speech.models import CATALOGUE, read_catalogue
+from train.evidence import Evidence
 from train.options import TrainOptions, options_from
-from train.scripts import train_xtts, xtts_inference
+from train.scripts import judge_xtts, train_xtts, xtts_inference
 from train.tuned_engine import DVAE, MODEL
-from train.xtts.estimate import Workload, memory_bytes
+from train.xtts.estimate import SIDES, Workload, memory_bytes
+from train.xtts.trainable import TARGETS
 
 ROOT = Path(__file__).parents[1]
 GUIDE = (ROOT / "docs" / "TRAINING_GUIDE.md").read_text(encoding="utf-8")
@@ -41,7 +45,7 @@ def test_the_commands_run(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     torch.set_num_threads(1)
-    built = write_dataset(tmp_path / "datasets" / "ana", clips=5)
+    built = write_dataset(tmp_path / "datasets" / "ana", clips=5, seconds=3.1)
     (tmp_path / "MyTTSDataset").symlink_to(built)
     monkeypatch.setenv("PAPAGAIO_XTTS_DIR", str(write_trainable(xtts_tiny, tmp_path / "xtts")))
     (tmp_path / "train").symlink_to(ROOT / "train")
@@ -55,6 +59,11 @@ def test_the_commands_run(
     assert train_xtts.main(configured) == 0  # the same run again: it is done
     (tmp_path / "A").symlink_to(tmp_path / "runs" / "smoke" / "checkpoints" / "step-000010")
     (tmp_path / "B").symlink_to(tmp_path / "runs" / "smoke" / "checkpoints" / "step-000010")
+    capsys.readouterr()
+    (judged,) = commands("judge_xtts")
+    monkeypatch.setenv("PAPAGAIO_DATA_DIR", str(tmp_path / "empty"))  # a store without judges
+    assert judge_xtts.main(judged) == 0
+    assert set(json.loads(capsys.readouterr().out)) == {field.name for field in fields(Evidence)}
     for words in commands("xtts_inference"):
         assert xtts_inference.main([*words, "--most-s", "2"]) == 0
         assert load(Path(words[-1])).duration_s > 0
@@ -86,6 +95,57 @@ def test_the_memory_in_the_guide_is_what_is_computed() -> None:
         figures = [computed({**model, "batch_size": batch}) for batch in (1, 2, 4, 8, 16)]
         assert told[1].split(" | ") == figures
     assert f"(LoRA, batch 16: {computed({'batch_size': 16}, 'bf16')} GiB)" in GUIDE
+
+
+def test_the_cards_in_the_guide_take_the_batches_that_are_computed() -> None:
+    models: list[dict[str, object]] = [{}, {"recompute": True}, {"method": "full"}]
+    models.append({"method": "full", "recompute": True})
+    told = re.findall(r"^\| (\d+) GiB \| (.*) \|$", GUIDE, re.M)
+    assert len(told) == 6
+    for card, cells in told:
+        free = (float(card) - 0.6) * 2**30
+        largest = [max([b for b in (1, 2, 4, 8, 16) if needed(model, b) <= free], default=0) for model in models]
+        assert cells.split(" | ") == [str(batch or "–") for batch in largest], card
+
+
+def needed(model: dict[str, object], batch: int) -> int:
+    return memory_bytes(PUBLISHED, LONGEST, options_from({"model": {**model, "batch_size": batch}}))
+
+
+def test_the_sizes_of_adapters_in_the_guide_are_those_of_their_numbers() -> None:
+    for targets, layers in TARGETS.items():
+        told = re.search(rf"^\| `{targets}` \| (.*) \|$", GUIDE, re.M)
+        assert told is not None, targets
+        numbers = PUBLISHED.layers * PUBLISHED.width * sum(SIDES[layer] for layer in layers)
+        assert told[1].split(" | ") == [f"{4 * rank * numbers / 1e6:.1f}" for rank in (4, 8, 16, 32, 64)]
+
+
+def test_the_variables_in_the_guide_are_settings() -> None:
+    told = set(re.findall(r"^\| `PAPAGAIO_(\w+)` \|", GUIDE, re.M))
+    known = {name.upper() for name in Settings.model_fields} | {
+        name.removeprefix("PAPAGAIO_") for name in TOOL_VARIABLES
+    }
+    assert len(told) == 12 and told <= known
+
+
+def test_the_messages_in_the_guide_are_ours() -> None:
+    table = GUIDE.split("| code | when |")[1].split("\n\n")[0]
+    codes = re.findall(r"`([a-z_]+)`", " ".join(row.split(" | ")[0] for row in table.splitlines()))
+    assert len(codes) > 25 and [code for code in codes if f"error.{code}" not in catalogue("en")] == []
+
+
+def test_the_fields_of_the_evidence_are_in_the_guide() -> None:
+    table = GUIDE.split("| field | what it is |")[1].split("\n\n")[0]
+    assert re.findall(r"^\| `(\w+)` \|", table, re.M) == [field.name for field in fields(Evidence)]
+
+
+def test_the_measured_figures_are_those_of_the_benchmark() -> None:
+    found = json.loads((ROOT / "bench" / "results" / "train_speed_full.json").read_text())
+    whole = " ".join(GUIDE.split())
+    seconds = [f"{found[method]['step_s']:.1f} s" for method in ("lora", "full")]
+    bytes_ = [f"{found[method]['peak_bytes'] / 1e9:.1f} GB" for method in ("lora", "full")]
+    assert f"took {seconds[0]} with LoRA and {seconds[1]} with all weights (measured" in whole
+    assert f"at most {bytes_[0]} with LoRA, and {bytes_[1]} with all weights" in whole
 
 
 def computed(model: dict[str, object], precision: str = "fp32") -> str:

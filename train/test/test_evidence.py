@@ -19,7 +19,7 @@ from train.options import options_from
 from train.progress import NullReporter, Stopped
 from train.scripts import judge_xtts
 from train.xtts.finetune import Run, finetune
-from train.xtts.judging import RANKING, judge_run
+from train.xtts.judging import MERGED, RANKING, judge_run
 
 pytestmark = pytest.mark.networks
 
@@ -131,6 +131,7 @@ def test_checkpoints_of_a_run_are_heard_once_and_ranked(
     assert sorted(one["step"] for one in told["checkpoints"]) == [1, 2] and told["hint"]["code"] == "go_on"
     assert all(one["duration_ratio"] > 0 and one["score"] is not None for one in told["checkpoints"])
     assert json.loads((run.folder / RANKING).read_text()) == told
+    assert not (run.folder / MERGED).exists(), "a copy of the whole network for each checkpoint would fill the disk"
     assert judge_run(run, Judges(), Stopping()) == told, "nothing is said twice"
     monkeypatch.setenv("PAPAGAIO_DATA_DIR", str(tmp_path))  # a store without judges
     step = run.folder / "checkpoints" / "step-000002"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -20,6 +21,7 @@ from train.xtts.finetune import Run
 from train.xtts.inference import Inference, materialized
 
 RANKING = "ranking.json"
+MERGED = ".judged"  # in the run's folder while a checkpoint speaks: adapters merged into a copy of the network
 REFERENCE_S = 6.0  # of held-out clips, about, that every checkpoint imitates
 
 
@@ -91,7 +93,7 @@ def _judged(
     options, language = run.options.evidence, run.options.data.language
     own = [Prompt(clip.text, clip.duration_s) for clip in held_out if clip.text.strip()]
     prompts = [Prompt(text) for text in options.prompts] or own
-    checkpoint_dir = materialized(run.checkpoint_dir, [(folder, 1.0)], run.folder / ".judged")
+    checkpoint_dir = materialized(run.checkpoint_dir, [(folder, 1.0)], run.folder / MERGED)
     inference = Inference(checkpoint_dir, run.cache_dir, run.options.run.device)
     try:
         sounds = [load(run.dataset / clip.audio_path, SAMPLE_RATE) for clip in held_out]
@@ -109,3 +111,4 @@ def _judged(
         )
     finally:
         inference.close()
+        shutil.rmtree(run.folder / MERGED, ignore_errors=True)
