@@ -54,6 +54,14 @@ def vendor(request: Request, services: Wired, library: str, path: str) -> Respon
     return answer(_vendor(services.models, library, path), request.headers, REVALIDATED)
 
 
+@router.get("/webui/js/page-worker.js", summary="The worker that keeps the page", response_class=Response)
+def page_worker(request: Request) -> Response:
+    """Its scope is the whole page, which lies above its own address (W3C Service Workers §6.2)."""
+    found = answer(_file(PAGE, "js/page-worker.js"), request.headers, REVALIDATED)
+    found.headers["Service-Worker-Allowed"] = "/webui"
+    return found
+
+
 @router.get("/webui/v/{version}/vendor/{library}/{path:path}", include_in_schema=False)
 def vendor_of_version(request: Request, services: Wired, version: str, library: str, path: str) -> Response:
     return answer(_vendor(services.models, library, path), request.headers, _caching(version))

@@ -182,6 +182,48 @@ def test_the_page_recovers_by_itself_when_the_service_is_back(
         context.close()
 
 
+def test_the_page_opens_while_the_service_is_away(service: str, browser: Browser) -> None:
+    context = browser.new_context(base_url=service, locale="pt-BR")
+    page = context.new_page()
+    page.goto("/webui#/jobs")
+    page.wait_for_selector(".grid, .empty")
+    versions = "async () => (await caches.keys()).map((name) => name.replace('papagaio-page-', '')).sort()"
+    while "document" not in page.evaluate(versions):
+        page.wait_for_timeout(50)
+    page.reload()  # by the worker
+    page.wait_for_selector(".grid, .empty")
+    kept = page.evaluate(versions)
+    assert len(kept) == 2 and f"/webui/v/{kept[0]}/" in page.content()
+    context.set_offline(True)
+    page.reload()
+    expect(page.locator("[data-banner=unreachable]")).to_contain_text(PT["page.service.unreachable"])
+    expect(page.locator(".brand svg.logo")).to_be_visible()
+    expect(page.locator("[role=alert]").last).to_contain_text(PT["page.error.unreachable"])
+    context.set_offline(False)
+    page.wait_for_selector("[data-banner=back]", timeout=30_000)
+    page.wait_for_selector(".grid, .empty")
+    context.close()
+
+
+def test_voices_are_fetched_again_once_a_job_is_done_and_not_before(page: Page) -> None:
+    asked: list[str] = []
+    page.on(
+        "request",
+        lambda request: (
+            asked.append(request.url) if "/voices?" in request.url or request.url.endswith("/voices") else None
+        ),
+    )
+    page.goto("/webui#/voices")
+    page.wait_for_selector(".voice-card")
+    assert asked == []  # Speak had them already
+    job_id = add_job(page, "Pode ter feito uma voz.")
+    page.goto("/webui#/jobs")
+    page.wait_for_selector(f"tr[data-job-id={job_id}][data-status=completed]")
+    page.goto("/webui#/voices")
+    page.wait_for_selector(".voice-card")
+    assert len(asked) >= 1
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing(service: str, browser: Browser, axe: Path, theme: Literal["light", "dark"]) -> None:
     context = browser.new_context(base_url=service, locale="pt-BR", color_scheme=theme, bypass_csp=True)

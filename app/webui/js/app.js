@@ -4,6 +4,7 @@ import { createApi } from "./api.js";
 import { createCatalog } from "./catalog.js";
 import { createEvents } from "./events.js";
 import { loadPage } from "./load.js";
+import { keepPage } from "./offline.js";
 import { EXAMPLES, PAGES } from "./pages.js";
 import { createRouter } from "./router.js";
 import { applyTheme, createShell, remember, remembered } from "./shell.js";
@@ -89,8 +90,10 @@ async function main() {
     show(router.current());
   }
 
+  app.events.listen(({ kind }) => kind === "job.completed" && app.catalog.forget()); // it may have made a voice
   router.start();
   app.events.start();
+  void keepPage();
 }
 
 await main();

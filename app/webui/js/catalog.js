@@ -32,6 +32,7 @@
 
 /** BCP 47, of a voice that has no language of its own: it speaks all of its engine's. */
 export const MANY = "mul";
+const OLD_MS = 30_000;
 const FIRST = ["pt-BR", "en-US", "en", "en-GB"];
 
 /** @param {string[]} tags @returns {string[]} each once, the first ones first, the rest by tag */
@@ -84,6 +85,7 @@ export function engineOf({ voices, presets }, draft) {
 export function createCatalog(api) {
   /** @type {Map<string, Promise<any>>} */
   const kept = new Map();
+  let voicesAt = 0; // ms, when they were asked for
 
   /**
    * What was fetched once is not fetched again; what failed is.
@@ -101,9 +103,12 @@ export function createCatalog(api) {
   return {
     /** Asks for the voices anew at the next `load`. */
     forget: () => void kept.delete("voices"),
+    /** The same where they are older than `OLD_MS`: another client may have changed them. */
+    forgetOld: () => void (Date.now() - voicesAt > OLD_MS && kept.delete("voices")),
     /** @returns {Promise<Catalog>} */
     load: () =>
       once("voices", async () => {
+        voicesAt = Date.now();
         const [presets, voices] = await Promise.all([api.presets(), api.voices()]);
         return catalogOf({ presets, voices });
       }),

@@ -40,7 +40,7 @@ export function mount(root, app, { query }) {
   const { catalog, sound, store } = app;
   if (query.language) store.dispatch({ type: "voices", values: { language: query.language } });
   // Voices come and go while the page is open.
-  catalog.forget();
+  catalog.forgetOld();
   const page = loadPage(root, app, catalog.load, ({ voices }) => {
     const redraw = () => view.redraw();
     const bring = createImport(app, redraw, page.again);
