@@ -344,6 +344,7 @@ _TRAINING = {  # fine-tuning and listening tests
     "several_speakers": 422,
     "sides_alike": 422,
     "training_disk_full": 507,
+    "training_no_memory": 503,
     "training_running": 409,
     "training_weights_missing": 503,
     "tuned_sound_missing": 404,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 from typing import Literal, get_args
 
@@ -10,6 +11,7 @@ from speech.errors import SpeechError
 
 Asked = Literal["auto", "cpu", "cuda"]
 CHOICES: tuple[str, ...] = get_args(Asked)
+NO_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory")
 
 
 def choose(asked: str, info: Described) -> str:
@@ -56,8 +58,20 @@ def has_failed(error: BaseException) -> bool:
     A lack of memory is none: what was asked for was not given, and the rest goes on.
     """
     text = str(error)
-    is_memory = "out of memory" in text.lower()
-    return isinstance(error, RuntimeError) and not is_memory and ("CUDA error" in text or "HIP error" in text)
+    is_from_device = "CUDA error" in text or "HIP error" in text
+    return isinstance(error, RuntimeError) and is_from_device and not is_out_of_memory(error)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory was asked for, of the machine or of a GPU, and not given: PyTorch says so by a RuntimeError."""
+    if isinstance(error, RuntimeError):
+        return any(words in str(error).lower() for words in NO_MEMORY)
+    return isinstance(error, MemoryError) or isinstance(error, OSError) and error.errno == errno.ENOMEM
+
+
+def reason_of(error: BaseException) -> str:
+    """The first line of what it says, which PyTorch follows with advice for programmers."""
+    return (str(error).splitlines() or [type(error).__name__])[0][:200]
 
 
 def _sees_cuda() -> bool:

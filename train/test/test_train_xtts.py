@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tiny_runs import TEXTS, Stops, options, run_of, write_clips
 
 from bench.train_parity import GOLDEN, ours
 from bench.xtts_reference import recording
@@ -33,15 +34,6 @@ from train.xtts.finetune import REFUSED, RESUME, Run, finetune
 from train.xtts.losses import Batch, gpt_losses
 from train.xtts.trainable import XttsFit, XttsOptions, batches
 
-TEXTS = (
-    "O trem da manhã chegou atrasado.",
-    "Minha avó fazia bolo de milho.",
-    "As crianças correram na rua.",
-    "A chuva parou ao meio-dia.",
-    "Feche a porta quando sair.",
-    "O café está na mesa.",
-)
-
 pytestmark = pytest.mark.networks
 
 
@@ -61,42 +53,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six clips of one to two seconds in LJSpeech's layout, the last one held out."""
-    folder = tmp_path_factory.mktemp("dataset")
-    (folder / "wavs").mkdir()
-    rows = []
-    for number, text in enumerate(TEXTS):
-        save(Audio(recording(1.0 + 0.2 * number, number), 22050), folder / "wavs" / f"c{number}.wav")
-        rows.append(f"c{number}|{text}|{text}\n")
-    (folder / "metadata_train.csv").write_text("".join(rows[:-1]), encoding="utf-8")
-    (folder / "metadata_val.csv").write_text(rows[-1], encoding="utf-8")
-    return folder
-
-
-def options(**sections: Mapping[str, Any]) -> Any:
-    plain = {
-        "model": {"rank": 4, "alpha": 8.0, "batch_size": 2, "rate": 3e-3, "dropout": 0.1},
-        "run": {"epochs": 4, "accumulation": 1, "warm_up": 1},
-        "checkpoints": {"every_epochs": 1, "keep": 2},
-    }
-    return options_from(plain, sections)
-
-
-def run_of(tiny: Path, dataset: Path, folder: Path, **sections: Mapping[str, Any]) -> Run:
-    return Run(dataset, tiny, folder, folder.parent / "cache", options(**sections))
-
-
-class Stops(NullReporter):
-    """Asks to stop after `steps` metrics of steps."""
-
-    def __init__(self, steps: int) -> None:
-        self.left = steps
-
-    def metric(self, step: int, values: Mapping[str, float]) -> None:
-        self.left -= "audio" in values
-
-    def should_stop(self) -> bool:
-        return self.left <= 0
+    return write_clips(tmp_path_factory.mktemp("dataset"))
 
 
 def losses_of(folder: Path) -> list[tuple[int, float, float]]:
@@ -157,7 +114,7 @@ def test_resumed_in_a_new_process_it_is_the_same_run(learned: Path, tiny: Path, 
     code = (
         "import sys, torch; torch.set_num_threads(1)\n"
         "from pathlib import Path; sys.path.insert(0, 'train/test')\n"
-        "from test_train_xtts import run_of\n"
+        "from tiny_runs import run_of\n"
         "from train.progress import NullReporter\n"
         "from train.xtts.finetune import finetune\n"
         "finetune(run_of(*map(Path, sys.argv[1:])), NullReporter())\n"
@@ -345,25 +302,6 @@ def test_a_run_goes_on_with_its_own_data_and_options_only(tiny: Path, dataset: P
         with pytest.raises(SpeechError) as caught:
             finetune(run_of(tiny, dataset, run.folder, **sections), NullReporter())
         assert caught.value.code == "run_of_other_data"
-
-
-def test_a_full_disk_while_saving_leaves_the_checkpoint_before(
-    tiny: Path, dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run = run_of(tiny, dataset, tmp_path / "run")
-    with pytest.raises(Stopped):
-        finetune(run, Stops(4))
-    before = (run.folder / RESUME).read_bytes()
-
-    def full(handle: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patched:
-        patched.setattr("os.fsync", full)
-        with pytest.raises(SpeechError) as caught:
-            finetune(run, NullReporter())
-    assert caught.value.code == "training_disk_full" and (run.folder / RESUME).read_bytes() == before
-    assert finetune(run, NullReporter())["steps"] == 12
 
 
 def test_a_file_that_is_no_adapter_is_refused(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
+from speech.engines.device import is_out_of_memory, reason_of
 from speech.engines.xtts.checkpoint import Checkpoint, open_checkpoint
 from speech.engines.xtts.config import ADAPTER
 from speech.errors import SpeechError
@@ -69,9 +70,20 @@ def finetune(run: Run, reporter: Reporter, after: After = lambda step: None) -> 
     the checkpoints are.
 
     Raises SpeechError `nothing_to_train_on`, `dataset_too_small`, `run_of_other_data`, `device_missing`,
-    `resume_damaged`, `training_disk_full`, `training_weights_missing` and as checkpoint and dataset readers do;
-    Stopped, with everything to go on in `run.folder`.
+    `resume_damaged`, `training_disk_full`, `training_weights_missing`, `training_no_memory` and as checkpoint and
+    dataset readers do; Stopped, with everything to go on in `run.folder`.
     """
+    try:
+        return _finetuned(run, reporter, after)
+    except (MemoryError, OSError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        model, device = run.options.model, run.options.run.device
+        asked = {"device": device, "method": model.method, "batch_size": model.batch_size}
+        raise SpeechError("training_no_memory", **asked, reason=reason_of(error)) from error
+
+
+def _finetuned(run: Run, reporter: Reporter, after: After) -> dict[str, Any]:
     _check_device(run.options.run.device)
     checkpoint, manifest = open_checkpoint(run.checkpoint_dir), run.clips()
     check_weights(run.checkpoint_dir)
@@ -91,6 +103,8 @@ def finetune(run: Run, reporter: Reporter, after: After = lambda step: None) -> 
     except ValueError as error:
         raise SpeechError("run_of_other_data", reason=str(error)) from None
     except OSError as error:
+        if is_out_of_memory(error):
+            raise
         raise SpeechError("training_disk_full", reason=str(error)) from error
     if "step_s" in figures:
         workload = Workload.of(manifest.clips, checkpoint.vocab_path, run.options.data.validation_share)
