@@ -82,6 +82,7 @@ _ACCOUNTS = {  # accounts, sessions and limits
 _HOST = {  # the engine host
     "device_failed": 502,
     "device_memory_short": 503,
+    "engine_no_memory": 503,
     "bad_plan": 422,
     "engine_address_unusable": 500,
     "engine_host_absent": 503,

@@ -67,7 +67,7 @@ def worker_main(settings: Mapping[str, Any], worker_id: str, tasks_path: str, qu
     """
     options = _born(settings)
     is_on_demand = QUEUES[queue].is_on_demand
-    synthesizer = speaker_of(options) if is_on_demand else synthesizer_of(options)
+    synthesizer = _mortal(speaker_of(options) if is_on_demand else synthesizer_of(options))
     worker = create_worker(options, worker_id, synthesizer, tasks_path, queue)
     signal.signal(signal.SIGTERM, lambda *_: worker.stop())
     if is_on_demand:
@@ -92,7 +92,7 @@ def celery_service_main(settings: Mapping[str, Any], worker_id: str, tasks_path:
         worker_main(settings, worker_id, tasks_path, queue, index)
         return
     options = _born(settings)
-    synthesizer = synthesizer_of(options)
+    synthesizer = _mortal(synthesizer_of(options))
     is_host = index == 0 and not options.engine_urls
     with hosting(options, synthesizer) if is_host else nullcontext():
         _woken(options, synthesizer, worker_id, tasks_path, queue)
@@ -106,9 +106,9 @@ def celery_worker_main(settings: Mapping[str, Any], worker_id: str, tasks_path: 
     options = _born(settings)
     if QUEUES[queue].is_on_demand:
         os.nice(NICENESS)
-        _woken(options, speaker_of(options), worker_id, tasks_path, queue)
+        _woken(options, _mortal(speaker_of(options)), worker_id, tasks_path, queue)
         return
-    synthesizer = synthesizer_of(options)
+    synthesizer = _mortal(synthesizer_of(options))
     with _open_host(options, synthesizer) if index == 0 and options.engine_listen else nullcontext():
         _woken(options, synthesizer, worker_id, tasks_path, queue)
 
@@ -133,7 +133,6 @@ def _woken(options: Settings, synthesizer: Synthesizer, worker_id: str, tasks_pa
 def _open_host(settings: Settings, synthesizer: Synthesizer) -> Iterator[None]:
     """An engine host for other machines. Raises Problem `engine_address_unusable`."""
     _first_to_go()
-    synthesizer.pool.on_device_failure = _end_soon
     synthesizer.warm_up()
     with serving(synthesizer, tcp_socket(settings.engine_listen), settings.engine_secret):
         yield
@@ -166,7 +165,7 @@ def work_alone(settings: Settings, worker_id: str, queue: str, listen: str = "")
     if listen and len(settings.engine_secret) < LEAST_SECRET:
         raise Problem("engine_secret_missing", minimum=LEAST_SECRET)
     configure(settings.log_level, settings.log_format)
-    synthesizer = synthesizer_of(settings)
+    synthesizer = _mortal(synthesizer_of(settings))
     worker = create_worker(settings, worker_id, synthesizer, queue=queue)
     signal.signal(signal.SIGTERM, lambda *_: worker.stop())
     if QUEUES[queue].is_on_demand:
@@ -181,11 +180,16 @@ def work_alone(settings: Settings, worker_id: str, queue: str, listen: str = "")
 def hosting(settings: Settings, synthesizer: Synthesizer) -> Iterator[None]:
     """The engine host of the service whose data folder it is. Raises Problem `engine_host_running`."""
     _first_to_go()
-    synthesizer.pool.on_device_failure = _end_soon
     synthesizer.warm_up()
     with unix_socket(settings.engine_socket) as listening, serving(synthesizer, listening):
         yield
     synthesizer.close()
+
+
+def _mortal(synthesizer: Synthesizer) -> Synthesizer:
+    """What holds engines in a process of their own: a GPU that fails ends it, since nothing less gives the GPU back."""
+    synthesizer.pool.on_device_failure = _end_soon
+    return synthesizer
 
 
 def _end_soon() -> None:

@@ -73,18 +73,22 @@ class EnginePool:
         """The loaded engine, kept loaded while the block runs.
 
         Raises SpeechError `model_missing` and what `Engine.load` raises, `memory_exhausted` when engines in use
-        leave no room, `machine_memory_short` when the machine has none; both before anything is loaded where the
-        engine can tell what it needs.
+        leave no room, `machine_memory_short` or `device_memory_short` when the machine or the GPU has none, before
+        anything is loaded where the engine can tell what it needs. What PyTorch says in the block, whatever engine it
+        is, becomes `device_failed` or `engine_no_memory`.
         """
         slot = self._enter(name)
         try:
             with slot.lock:
                 self._ensure_loaded(name, slot)
             yield slot.engine
-        except SpeechError as error:
-            if error.code == "device_failed":
+        except Exception as error:
+            told = _told(slot, error)
+            if told is not None and told.code == "device_failed":
                 self.on_device_failure()
-            raise
+            if told is None or told is error:
+                raise
+            raise told from error
         finally:
             with self._lock:
                 slot.users -= 1
@@ -133,18 +137,22 @@ class EnginePool:
         slot.engine.check()
         used = device.choose(self.asked_device, slot.engine.info)
         self._reserve(name, slot, used)
+        slot.device = used
         try:
             slot.engine.load(used)
-            slot.device = used
             with self._lock:
                 slot.is_loaded = True
                 self._loads += 1
                 self._make_room(name)
         except BaseException as error:
+            short = _short(name, slot.reserved_bytes, used) if device.is_out_of_memory(error) else None
             if not slot.is_loaded:  # half of it may be there, and the error's frames hold it
                 slot.engine.unload()
+                slot.device = ""
                 traceback.clear_frames(error.__traceback__)
                 memory.give_back()
+            if short:
+                raise short from error
             raise
         finally:
             slot.reserved_bytes = 0
@@ -159,12 +167,10 @@ class EnginePool:
             except SpeechError:
                 slot.reserved_bytes = 0
                 raise
-        on_device = device.free_bytes(used)
-        free = memory.available_bytes() if on_device is None else on_device
+        free = _free_bytes(used)
         if free is not None and needed > free:
             slot.reserved_bytes = 0
-            code = "machine_memory_short" if on_device is None else "device_memory_short"
-            raise SpeechError(code, engine=name, needed_mb=needed >> 20, free_mb=free >> 20)
+            raise _short(name, needed, used)
 
     def _make_room(self, name: str) -> None:
         """Evict the least recently used until the budget holds; the newcomer goes when nothing else can."""
@@ -210,3 +216,24 @@ class EnginePool:
             loaded = any(slot.is_loaded for slot in self._slots.values())
         if loaded:
             self._schedule_idle_check()
+
+
+def _free_bytes(used: str) -> int | None:
+    on_device = device.free_bytes(used)
+    return memory.available_bytes() if on_device is None else on_device
+
+
+def _short(name: str, needed: int, used: str) -> SpeechError:
+    code = "machine_memory_short" if used == "cpu" else "device_memory_short"
+    return SpeechError(code, engine=name, needed_mb=needed >> 20, free_mb=(_free_bytes(used) or 0) >> 20)
+
+
+def _told(slot: _Slot, error: Exception) -> SpeechError | None:
+    """What a request is told of an error: PyTorch's own say that the device failed, or gave no memory. None for one
+    that says neither, which is a defect."""
+    if isinstance(error, SpeechError):
+        return error
+    values = {"engine": slot.engine.info.name, "reason": device.reason_of(error)}
+    if device.has_failed(error):
+        return SpeechError("device_failed", **values)
+    return SpeechError("engine_no_memory", **values) if device.is_out_of_memory(error) else None

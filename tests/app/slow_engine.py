@@ -14,7 +14,8 @@ from speech.voices import Voice
 
 
 class Slow(Silence):
-    """A sentence takes 0.2 s; the words "crash" and "fail" do what they say, "hang" takes 60 s.
+    """A sentence takes 0.2 s; the words "crash" and "fail" do what they say, "hang" takes 60 s, and
+    "illegal" is what PyTorch says when a GPU's context is dead.
 
     A request that is closed before its end is noted in the file that SLOW_ENGINE_CLOSED names.
     """
@@ -29,6 +30,8 @@ class Slow(Silence):
             for sentence, audio in zip(request.sentences, super().speak(request), strict=True):
                 if "crash" in sentence.text:
                     os.kill(os.getpid(), signal.SIGKILL)
+                if "illegal" in sentence.text:
+                    raise RuntimeError("CUDA error: an illegal memory access was encountered\nCUDA_LAUNCH_BLOCKING=1")
                 if "fail" in sentence.text:
                     raise SpeechError("engine_not_loaded", engine="slow")
                 time.sleep(60 if "hang" in sentence.text else 0.2)

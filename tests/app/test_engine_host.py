@@ -121,6 +121,24 @@ def test_a_killed_host_ends_its_streams_and_the_next_is_served(services: Service
     assert len(spoken(synthesizer, "Boa noite. Até logo.")) == 2
 
 
+def test_a_dead_device_ends_its_host_after_the_answer_and_the_next_is_served(services: Services) -> None:
+    synthesizer = services.synthesizer
+    assert isinstance(synthesizer, HostedSynthesizer)
+    [before] = synthesizer.hosts()
+    chunks = synthesizer.speak(plan_of(synthesizer, "Bom dia. Isto é illegal."))
+    next(chunks)
+    with pytest.raises(SpeechError) as caught:
+        list(chunks)
+    assert caught.value.code == "device_failed"
+    assert caught.value.values == {
+        "engine": "slow",
+        "reason": "CUDA error: an illegal memory access was encountered",
+    }
+    wait_for(lambda: not Path(f"/proc/{before.pid}").exists())
+    assert len(spoken(synthesizer, "Boa noite. Até logo.")) == 2
+    assert [host.pid for host in synthesizer.hosts()] != [before.pid]
+
+
 def test_jobs_survive_the_death_of_the_host(client: TestClient, services: Services) -> None:
     assert isinstance(services.synthesizer, HostedSynthesizer)
     text = " ".join(f"Frase {number}." for number in range(8))

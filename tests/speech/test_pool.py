@@ -200,6 +200,90 @@ def test_a_load_that_fails_holds_nothing_and_may_be_tried_again() -> None:
     pool.close()
 
 
+CUDA_ERROR = "CUDA error: device-side assert triggered\nFor debugging consider passing CUDA_LAUNCH_BLOCKING=1"
+ON_CPU = "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes."
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "deaths"),
+    [
+        (RuntimeError(CUDA_ERROR), "device_failed", 1),
+        (SpeechError("device_failed", engine="a", reason="told by its own thread"), "device_failed", 1),
+        (RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"), "engine_no_memory", 0),
+        (RuntimeError(ON_CPU), "engine_no_memory", 0),
+        (MemoryError(), "engine_no_memory", 0),
+        (SpeechError("speech_empty", engine="a", seed=1), "speech_empty", 0),
+    ],
+)
+@pytest.mark.parametrize("name", ["a", "convert:a"])
+def test_what_a_device_says_in_use_is_told_of_any_engine(name: str, error: Exception, code: str, deaths: int) -> None:
+    engine, died = Weighty("a", 10), list[int]()
+    pool = EnginePool({name: engine}.__getitem__, 100, 1e6)
+    pool.on_device_failure = lambda: died.append(1)
+    with pytest.raises(SpeechError) as told:
+        with pool.acquire(name):
+            raise error
+    assert (told.value.code, len(died)) == (code, deaths) and "\n" not in str(told.value.values.get("reason"))
+    if code != "device_failed":
+        use(pool, name)
+        assert engine.loads == 1  # it stays as it was
+    pool.close()
+
+
+def test_a_defect_is_not_told_as_a_device() -> None:
+    pool, _, _ = pool_of(100)
+    with pytest.raises(RuntimeError, match="expected a tensor"):
+        with pool.acquire("a"):
+            raise RuntimeError("expected a tensor of 3 dimensions")
+    pool.close()
+
+
+@pytest.mark.parametrize(
+    ("used", "message", "code"),
+    [
+        ("cpu", ON_CPU, "machine_memory_short"),
+        ("cuda", "CUDA out of memory. Tried to allocate 2.00 GiB", "device_memory_short"),
+        ("cuda", CUDA_ERROR, "device_failed"),
+    ],
+)
+def test_what_a_device_says_while_loading(monkeypatch: pytest.MonkeyPatch, used: str, message: str, code: str) -> None:
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (64 << 20, 1 << 30))
+    engine, died = Weighty("a", 10), list[int]()
+    engine.info, engine.told = replace(engine.info, devices=(used,)), 48 << 20
+
+    def load(device: str) -> None:
+        engine.held = bytes(10)
+        raise RuntimeError(message)
+
+    monkeypatch.setattr(engine, "load", load)
+    pool = EnginePool({"a": engine}.__getitem__, 1 << 30, 1e6)
+    pool.on_device_failure = lambda: died.append(1)
+    with pytest.raises(SpeechError) as told:
+        use(pool, "a")
+    assert told.value.code == code and engine.held == b"" and len(died) == (code == "device_failed")
+    assert told.value.values.get("needed_mb", 48) == 48
+    assert used == "cpu" or told.value.values.get("free_mb", 64) == 64
+    pool.close()
+
+
+def test_a_gpu_without_memory_refuses_before_loading(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By what the GPU itself says, whatever the machine has."""
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (64 << 20, 1 << 30))
+    engine = Weighty("a", 10)
+    engine.info, engine.told = replace(engine.info, devices=("cuda",)), 65 << 20
+    pool = EnginePool({"a": engine}.__getitem__, 1 << 30, 1e6)
+    with pytest.raises(SpeechError) as told:
+        use(pool, "a")
+    assert told.value.code == "device_memory_short" and engine.loads == 0
+    assert told.value.values == {"engine": "a", "needed_mb": 65, "free_mb": 64}
+    engine.told = 64 << 20
+    use(pool, "a")
+    assert engine.devices == ["cuda"]
+    pool.close()
+
+
 def test_an_engine_that_is_kept_stays_when_idle_and_leaves_for_another() -> None:
     engines = {name: Weighty(name, 100) for name in "ab"}
     clock = Clock()

@@ -79,8 +79,8 @@ def finetune(run: Run, reporter: Reporter, after: After = lambda step: None) -> 
         if not is_out_of_memory(error):
             raise
         model, device = run.options.model, run.options.run.device
-        asked = {"device": device, "method": model.method, "batch_size": model.batch_size}
-        raise SpeechError("training_no_memory", **asked, reason=reason_of(error)) from error
+        values = {"device": device, "method": model.method, "batch_size": model.batch_size}
+        raise SpeechError("training_no_memory", **values, reason=reason_of(error)) from error
 
 
 def _finetuned(run: Run, reporter: Reporter, after: After) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from speech.engines.device import has_failed
+from speech.engines.device import has_failed, is_out_of_memory, reason_of
 from speech.engines.threads import common_threads, use_threads
 from speech.engines.xtts.checkpoint import Checkpoint
 from speech.engines.xtts.decoding import Decoder, Row, Utterance
@@ -272,12 +272,12 @@ class DecodingLoop:
 
 
 def _told(error: Exception) -> SpeechError:
-    """PyTorch tells of memory that it did not get by a RuntimeError."""
+    """As the pool tells those of other threads."""
     if isinstance(error, SpeechError):
         return error
     if has_failed(error):
-        return SpeechError("device_failed", engine="xtts", reason=str(error).splitlines()[0][:200])
-    if isinstance(error, MemoryError) or isinstance(error, RuntimeError) and "memory" in str(error):
+        return SpeechError("device_failed", engine="xtts", reason=reason_of(error))
+    if is_out_of_memory(error):
         return SpeechError("xtts_no_memory", megabytes=0)
     return SpeechError("xtts_step_failed", reason=f"{type(error).__name__}: {error}")
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from speech.engines.base import Chunk, EngineOptions, SpeechRequest
-from speech.engines.device import has_failed
-from speech.engines.memory import available_bytes
 from speech.engines.xtts.blending import RECIPE, latents_of, mixed_latents
 from speech.engines.xtts.record import ENGINE, LANGUAGES, MODEL, RECORD, SAMPLE_RATE
 from speech.engines.xtts.tokenizer import CHAR_LIMITS, Tokenizer
@@ -63,10 +60,9 @@ class XttsEngine:
         return size // FEWER[self._options.precision]
 
     def load(self, device: str) -> None:
-        """Raises SpeechError as `check`, `open_checkpoint` and `fill` do, `memory_exhausted`."""
+        """Raises SpeechError as `check`, `open_checkpoint` and `fill` do."""
         self.check()
-        with _telling_of_memory(self.needed_bytes()):
-            self._loaded = Loaded(self._folder(), device, self._options)
+        self._loaded = Loaded(self._folder(), device, self._options)
 
     def unload(self) -> None:
         loaded, self._loaded = self._loaded, None
@@ -271,17 +267,3 @@ def _sampling(request: SpeechRequest, number: int) -> SamplingOptions:
     given: dict[str, Any] = {name: request.parameters[name] for name in SAMPLING if name in request.parameters}
     seed = None if request.seed is None else (request.seed + number) % 2**32
     return SamplingOptions(**{**given, "seed": seed})
-
-
-@contextmanager
-def _telling_of_memory(needed_bytes: int) -> Iterator[None]:
-    """Raises SpeechError `machine_memory_short` for what PyTorch says of memory that it did not get."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        if has_failed(error):
-            raise SpeechError("device_failed", engine=ENGINE, reason=str(error).splitlines()[0][:200]) from error
-        if isinstance(error, RuntimeError) and "memory" not in str(error).lower():
-            raise
-        free = (available_bytes() or 0) >> 20
-        raise SpeechError("machine_memory_short", engine=ENGINE, needed_mb=needed_bytes >> 20, free_mb=free) from error
