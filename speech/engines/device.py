@@ -32,7 +32,8 @@ def choose(asked: str, info: Described) -> str:
 
 
 def use_full_precision(device: str) -> None:
-    """Have a GPU compute float32 as such: convolutions would take TF32 by themselves, and matrix products not.
+    """Have a GPU compute float32 as such, in whatever engine or training this process holds: convolutions would take
+    TF32 by themselves, and matrix products not. The pool calls it before an engine loads.
 
     https://docs.pytorch.org/docs/stable/notes/cuda.html#tensorfloat-32-tf32-on-ampere-and-later-devices
     """

@@ -139,6 +139,7 @@ class EnginePool:
         self._reserve(name, slot, used)
         slot.device = used
         try:
+            device.use_full_precision(used)
             slot.engine.load(used)
             with self._lock:
                 slot.is_loaded = True

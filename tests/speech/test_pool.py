@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -281,6 +282,33 @@ def test_a_gpu_without_memory_refuses_before_loading(monkeypatch: pytest.MonkeyP
     engine.told = 64 << 20
     use(pool, "a")
     assert engine.devices == ["cuda"]
+    pool.close()
+
+
+@pytest.fixture
+def tf32() -> Iterator[tuple[Any, Any]]:
+    """PyTorch's switches of convolutions and matrix products, both on until the test ends."""
+    torch = pytest.importorskip("torch")
+    switches = (torch.backends.cudnn, torch.backends.cuda.matmul)
+    before = [one.allow_tf32 for one in switches]
+    for one in switches:
+        one.allow_tf32 = True
+    yield switches
+    for one, value in zip(switches, before, strict=True):
+        one.allow_tf32 = value
+
+
+@pytest.mark.parametrize(("used", "is_short"), [("cuda", False), ("cpu", True)])
+def test_float32_is_no_tf32_in_any_engine_on_a_gpu(
+    monkeypatch: pytest.MonkeyPatch, tf32: tuple[Any, Any], used: str, is_short: bool
+) -> None:
+    monkeypatch.setattr("torch.cuda.mem_get_info", lambda: (1 << 30, 1 << 30))
+    engine, seen = Weighty("a", 10), list[bool]()
+    engine.info = replace(engine.info, devices=(used,))
+    monkeypatch.setattr(engine, "load", lambda _: seen.extend(one.allow_tf32 for one in tf32))
+    pool = EnginePool({"a": engine}.__getitem__, 1 << 30, 1e6)
+    use(pool, "a")
+    assert seen == [is_short, is_short]
     pool.close()
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
-from speech.engines.device import is_out_of_memory, reason_of
+from speech.engines.device import is_out_of_memory, reason_of, use_full_precision
 from speech.engines.xtts.checkpoint import Checkpoint, open_checkpoint
 from speech.engines.xtts.config import ADAPTER
 from speech.errors import SpeechError
@@ -84,7 +84,7 @@ def finetune(run: Run, reporter: Reporter, after: After = lambda step: None) -> 
 
 
 def _finetuned(run: Run, reporter: Reporter, after: After) -> dict[str, Any]:
-    _check_device(run.options.run.device)
+    _use_device(run.options.run.device)
     checkpoint, manifest = open_checkpoint(run.checkpoint_dir), run.clips()
     check_weights(run.checkpoint_dir)
     run.folder.mkdir(parents=True, exist_ok=True)
@@ -122,11 +122,12 @@ def _saved(path: Path) -> Any | None:
         raise SpeechError("resume_damaged", file=path.name, run=path.parent.name, reason=str(error)[:120]) from error
 
 
-def _check_device(device: str) -> None:
+def _use_device(device: str) -> None:
     import torch
 
     if device != "cpu" and not (device.startswith("cuda") and torch.cuda.is_available()):
         raise SpeechError("device_missing", engine="xtts", device=device, choices=["cpu"])
+    use_full_precision(device)
 
 
 def _keep_facts(run: Run, manifest: Manifest, checkpoint: Checkpoint, refused: list[Refusal]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from speech.audio import Audio, join, load
 from speech.engines.base import EngineOptions, SpeechRequest
+from speech.engines.device import use_full_precision
 from speech.engines.xtts.adapters import load_adapter, merged
 from speech.engines.xtts.checkpoint import Checkpoint, Latents, open_checkpoint
 from speech.engines.xtts.config import ADAPTER, WEIGHTS
@@ -71,6 +72,7 @@ class Inference:
             cache_dir=cache_dir,
             checkpoint_dir=checkpoint_dir,
         )
+        use_full_precision(device)
         self._loaded = Loaded(checkpoint_dir, device, options)
 
     def close(self) -> None:

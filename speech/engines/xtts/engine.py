@@ -168,7 +168,6 @@ class Loaded:
     """What an engine holds while it is loaded."""
 
     def __init__(self, folder: Path, device: str, options: EngineOptions) -> None:
-        from speech.engines.device import use_full_precision
         from speech.engines.packed_linear import check_precision
         from speech.engines.xtts.adapters import open_tuned
         from speech.engines.xtts.batching import LoopOptions, load_loop
@@ -177,7 +176,6 @@ class Loaded:
         from speech.engines.xtts.vocoder import load_vocoder
 
         check_precision(options.precision, device)  # before gigabytes are read
-        use_full_precision(device)
         checkpoint = open_tuned(folder, options.weights_dir) if options.weights_dir else open_checkpoint(folder)
         self.config = checkpoint.config
         self.tokenizer = Tokenizer(checkpoint.vocab_path)
