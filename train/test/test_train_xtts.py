@@ -25,6 +25,7 @@ from speech.engines.xtts.config import ADAPTER
 from speech.errors import SpeechError
 from train.checkpoints import CHECKPOINTS, snapshots_in
 from train.curve import read_curve
+from train.loop import LoopOptions, fit
 from train.lora import merge
 from train.options import SMOKE_TEST, load_options, options_from
 from train.progress import NullReporter, Stopped
@@ -53,7 +54,8 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_clips(tmp_path_factory.mktemp("dataset"))
+    folder: Path = write_clips(tmp_path_factory.mktemp("dataset"))
+    return folder
 
 
 def losses_of(folder: Path) -> list[tuple[int, float, float]]:
@@ -241,6 +243,28 @@ def test_every_way_of_training_goes_through(tiny: Path, dataset: Path, tmp_path:
     sections = {"run": {"epochs": 2, **change}, "model": {"recompute": True}}
     figures = finetune(run_of(tiny, dataset, tmp_path / "run", **sections), NullReporter())
     assert np.isfinite(figures["loss"]) and figures["clips"] == 5 and figures["held_out"] == 1
+
+
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_mixed_precision_is_not_for_what_a_voice_is_heard_by(
+    tiny: Path, dataset: Path, tmp_path: Path, method: str
+) -> None:
+    """What a voice is heard by computes in fp32, and the decoder in bf16."""
+    examples = examples_of(tiny, dataset, tmp_path)
+    fitted = XttsFit(open_checkpoint(tiny), examples, examples[:1], XttsOptions(method=method, rank=2, batch_size=2))
+    seen: dict[str, set[torch.dtype]] = {}
+
+    def watch(part: str, network: torch.nn.Module) -> None:
+        for module in network.modules():
+            if not list(module.children()):
+                module.register_forward_hook(lambda _, inputs, out: seen.setdefault(part, set()).add(out.dtype))
+
+    watch("conditioning", fitted.conditioning)
+    watch("decoder", fitted.gpt.mel_head)
+    loop = LoopOptions(steps=1, precision="bf16")
+    told = fit(fitted, loop, tmp_path / RESUME, NullReporter())
+    assert seen["conditioning"] == {torch.float32} and torch.bfloat16 in seen["decoder"]
+    assert np.isfinite(told["loss"])
 
 
 def test_gradient_checkpointing_changes_no_gradient(tiny: Path, dataset: Path, tmp_path: Path) -> None:

@@ -8,7 +8,9 @@ B: batch; W: the decoder's width.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -44,9 +46,10 @@ def gpt_losses(
     gpt: Gpt, conditioning: Conditioning, batch: Batch, *, recompute: bool = False, is_trained: bool = False
 ) -> Losses:
     """Both losses of a batch. `recompute` keeps no activations of the blocks and makes them again on the way back
-    (https://arxiv.org/abs/1604.06174); `is_trained` lets gradients into the conditioning encoder."""
+    (https://arxiv.org/abs/1604.06174); `is_trained` lets gradients into the conditioning encoder, which computes in
+    fp32 whatever the step does."""
     device = gpt.mel_embedding.weight.device
-    with torch.set_grad_enabled(is_trained and torch.is_grad_enabled()):
+    with torch.set_grad_enabled(is_trained and torch.is_grad_enabled()), _full_precision(device):
         latents = conditioning(batch.mels.to(device))
     rows = [_row(gpt.config, ids, codes) for ids, codes in zip(batch.ids, batch.codes, strict=True)]
     embedded = [torch.cat([latents[index], _embedded(gpt, *row)]) for index, row in enumerate(rows)]
@@ -66,6 +69,12 @@ def gpt_losses(
         text=_cross_entropy(gpt.text_head, torch.cat(texts), torch.cat(text_wanted).to(device)),
         audio=_cross_entropy(gpt.mel_head, torch.cat(sounds), torch.cat(audio_wanted).to(device)),
     )
+
+
+def _full_precision(device: torch.device) -> AbstractContextManager[Any]:
+    if torch.amp.is_autocast_available(device.type):
+        return torch.autocast(device.type, enabled=False)
+    return nullcontext()
 
 
 def _row(config: XttsConfig, ids: Sequence[int], codes: Tensor) -> tuple[list[int], list[int]]:
