@@ -155,7 +155,8 @@ def _restored(trainable: Trainable, state: _State, saved: Mapping[str, Any], is_
 
 
 def _step(trainable: Trainable, options: LoopOptions, state: _State) -> dict[str, float]:
-    """One step of the optimizer: the terms of its batches, averaged, their sum as `loss`, and the learning `rate`."""
+    """One step of the optimizer: the terms of its batches, averaged, their sum as `loss`, and the learning `rate`; of
+    one that was left out `skipped`, how many that are. A value that is no number is not told."""
     _seed_dropout(options, state.step)
     scale = schedule(state.step, options)
     for group in state.optimizer.param_groups:
@@ -168,28 +169,28 @@ def _step(trainable: Trainable, options: LoopOptions, state: _State) -> dict[str
         stacked = torch.stack(list(terms.values()))
         total = stacked.sum() if options.accumulation == 1 else stacked.sum() / options.accumulation
         state.scaler.scale(total).backward()
-        values = stacked.detach().tolist()  # one transfer for all terms
-        for name, value in zip(terms, values, strict=True):
+        for name, value in zip(terms, stacked.detach().tolist(), strict=True):  # one transfer for all terms
             means[name] = means.get(name, 0.0) + value / options.accumulation
-    _descend(options, state)
-    return {**means, "loss": sum(means.values()), "rate": state.optimizer.param_groups[0]["lr"]}
+    values = {**means, "loss": sum(means.values()), "rate": state.optimizer.param_groups[0]["lr"]}
+    if not _descend(options, state):
+        state.skipped += 1
+        values["skipped"] = state.skipped
+    return {name: value for name, value in values.items() if math.isfinite(value)}
 
 
-def _descend(options: LoopOptions, state: _State) -> None:
-    """A step down the gradients, unless they are not numbers: then weights and average stay."""
+def _descend(options: LoopOptions, state: _State) -> bool:
+    """A step down the gradients, unless they are not numbers: then weights and average stay. Whether it was made."""
     state.scaler.unscale_(state.optimizer)
     norm = torch.nn.utils.clip_grad_norm_(state.parameters, options.largest_gradient)
     is_number = bool(torch.isfinite(norm))
     if is_number or options.precision == "fp16":  # the scaler itself leaves the step out and lowers its scale
         state.scaler.step(state.optimizer)
         state.scaler.update()
-    if not is_number:
-        state.skipped += 1
-        return
-    if options.average:
+    if is_number and options.average:
         weight = 1 - min(options.average, (1 + state.step) / (10 + state.step))
         with torch.no_grad():
             torch._foreach_lerp_(state.average, [parameter.detach() for parameter in state.parameters], weight)
+    return is_number
 
 
 def _seed_dropout(options: LoopOptions, step: int) -> None:

@@ -70,6 +70,8 @@ def _measured(step: int, values: Mapping[str, float], language: str) -> tuple[Le
     if "held_out_loss" in values:
         figures = {"step": step, "loss": _figure(values["held_out_loss"], language)}
         return "info", render("training.log.validated", language, figures)
+    if "skipped" in values:
+        return "warning", render("training.log.skipped", language, {"step": step, "count": round(values["skipped"])})
     figures = {"step": step} | {name: _figure(values[name], language) for name in ("loss", "rate")}
     return "debug", render("training.log.step", language, figures)
 

@@ -13,7 +13,9 @@ import pytest
 import torch
 from api_service import Service, running
 
+from app.api.training_log import log_lines
 from app.callers import Caller
+from app.jobs.events import Event
 from app.jobs.runner import Worker
 from app.tasks.training import train_model
 from app.tasks.training_estimate import CONTEXT_BYTES
@@ -194,6 +196,13 @@ def test_its_log_has_levels_and_as_many_lines_as_asked(trainings: Trainings) -> 
     texts = [line["text"] for line in trainings.get("/logs")]
     assert texts.count("Learning") == 1 and any(text.startswith("Step 4: validation loss ") for text in texts)
     assert texts[-1] == "Completed"
+
+
+def test_a_step_that_was_left_out_is_a_warning() -> None:
+    values = {"rate": 1e-5, "skipped": 2.0}
+    events = [Event(7, "j", "u", "job.metric", {"step": 4, "values": values}, 0.0)]
+    [line] = log_lines(events, "warning", "en")
+    assert line.text == "Step 4 is left out: its gradients were no numbers (2 so far)"
 
 
 def test_what_a_checkpoint_said_can_be_heard(trainings: Trainings) -> None:

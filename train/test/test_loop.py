@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from train.checkpoints import SnapshotPolicy, Snapshots, load_checkpoint, save_checkpoint, snapshots_in
+from train.curve import Curve, read_curve
 from train.loop import LoopOptions, Precision, fit, schedule
 from train.progress import NullReporter, Stopped
 from train.trainable import ParameterGroup
@@ -174,8 +175,11 @@ def test_gradients_that_are_no_numbers_change_nothing(tmp_path: Path) -> None:
         def losses(self, step: int, generator: torch.Generator) -> dict[str, Tensor]:
             return {"fit": (self.w + self.b) * (float("nan") if step else 1.0)}
 
-    line = Broken()
-    fit(line, LoopOptions(steps=4, validate_every=4, average=0), tmp_path / "checkpoint.pt", NullReporter())
+    line, told = Broken(), Curve(tmp_path, NullReporter())
+    fit(line, LoopOptions(steps=4, validate_every=4, average=0), tmp_path / "checkpoint.pt", told)
+    first, *others = [row for row in read_curve(tmp_path) if "rate" in row]
+    assert set(first) == {"step", "fit", "loss", "rate"}
+    assert [set(row) for row in others] == [{"step", "rate", "skipped"}] * 3 and others[-1]["skipped"] == 3
     assert torch.isfinite(line.w) and line.w.item() == pytest.approx(-0.005)
 
 
@@ -208,11 +212,12 @@ def test_mixed_precision_learns_what_full_precision_learns(tmp_path: Path, preci
 
 
 def test_the_scaler_lowers_its_scale_where_fp16_overflows_and_goes_on_so(tmp_path: Path) -> None:
-    """A step that overflows is left out; the scale is part of what a stopped run goes on with."""
+    """A step that overflows is left out and told; the scale is part of what a stopped run goes on with."""
     options = replace(OPTIONS, steps=20, precision="fp16")
-    steep, checkpoint = Steep(overflows_at=3), tmp_path / "checkpoint.pt"
+    steep, checkpoint, told = Steep(overflows_at=3), tmp_path / "checkpoint.pt", StopAt(6)
     with pytest.raises(Stopped):
-        fit(steep, options, checkpoint, StopAt(6))
+        fit(steep, options, checkpoint, Curve(tmp_path, told))
+    assert [row["step"] for row in read_curve(tmp_path) if row.get("skipped") == 1] == [4]
     saved = load_checkpoint(checkpoint)
     assert saved is not None and saved["skipped"] == 1
     assert saved["scaler"]["scale"] == torch.amp.GradScaler("cpu").get_scale() / 2
