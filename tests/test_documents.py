@@ -19,6 +19,7 @@ NODES = rf"{NODE}(?: & {NODE})*"
 ARROW = r"(?:-->|---|-\.->|<-->)(?:\|\"?[^|]+\"?\|)?|-\. \"[^\"]+\" \.->"
 EDGE = re.compile(rf"^{NODES}(?: (?:{ARROW}) ?{NODES})*$")
 MESSAGE = re.compile(r"^\w+(?:-->>|->>|-\)|--\))[+-]?\w+: .+$")
+FOLDER = re.compile(r"(?<![\w/])(?:app|speech|train)/[\w/]+(?![\w/.])")
 FILE = re.compile(r"(?<![\w/*])(?:[\w.]+/)*\w+\.(?:py|yaml|yml|js|json)(?![\w*])")
 
 
@@ -90,6 +91,11 @@ def test_diagrams_have_known_syntax() -> None:
 )
 def test_a_broken_diagram_would_be_found(broken: str) -> None:
     assert wrong_lines(broken)
+
+
+def test_folders_in_diagrams_are_there() -> None:
+    named = [place for _, text in diagrams() for place in FOLDER.findall(text)]
+    assert len(named) >= 7 and [place for place in named if not (ROOT / place).exists()] == []
 
 
 def test_files_in_diagrams_are_there() -> None:

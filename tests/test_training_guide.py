@@ -172,6 +172,12 @@ def test_the_user_guide_names_what_the_page_shows() -> None:
     assert len(rows) == 8 and [row for row in rows if row not in shown] == []
 
 
+def test_the_user_guide_is_of_xtts_and_answers_questions() -> None:
+    assert re.search(r"^## .*XTTS-v2", USER_GUIDE, re.M) and not re.search(r"f5", USER_GUIDE, re.I)
+    answers = USER_GUIDE.split("(FAQ)")[1]
+    assert len(re.findall(r"^\*\*[^*]+[?.]\*\* \S", answers, re.M)) >= 15
+
+
 def matches(name: str, text: str) -> bool:
     """`…` stands for what the page puts in."""
     return name == text or re.fullmatch(re.escape(name).replace("…", ".+"), text) is not None
