@@ -59,9 +59,9 @@ def _called(text: str, name: str, parameter: str, path: str) -> str:
 
 
 def _blank(path: str) -> str:
-    """With `{}` for values; one that is joined of two is two. What names a file of the page ends in its kind."""
+    """With `{}` for values; one that is joined of two is two."""
     path = re.sub(r"\$\{[^{}]*join\(\"/\"\)\}", "{}/{}", path)
-    return re.sub(VALUE, "{}", path).rstrip("/").removesuffix(".json")
+    return re.sub(VALUE, "{}", path).rstrip("/")
 
 
 def _functions() -> dict[str, str]:

@@ -41,7 +41,7 @@ def openapi(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def used(openapi: dict[str, Any]) -> dict[str, set[str]]:
     """By module, without words that look like a path and are none: nothing of the API begins with them."""
-    starts = {path.split("/")[1] for path in openapi} | {"webui"}
+    starts = {path.split("/")[1] for path in openapi}
     ends = {path.rpartition("/")[2] for path in openapi}
     found = {
         module: {path for path in paths if (path[2:] in ends if path[0] == "*" else path.split("/")[1] in starts)}
@@ -52,10 +52,9 @@ def used(openapi: dict[str, Any]) -> dict[str, set[str]]:
 
 def candidates(path: str, openapi: dict[str, Any], endings: list[str]) -> list[str]:
     """Routes that a path of the page may mean: those of its own form, else those that fit; `METHOD /path`."""
-    known = [*openapi, "/webui/texts/{language}"]
     wanted = [path, *(path + ending for ending in endings)]
-    own = [one for one in known if blank(one) == path and path not in WORDS]
-    return own or [one for one in known if any(fits(one_path, one) for one_path in wanted)]
+    own = [one for one in openapi if blank(one) == path and path not in WORDS]
+    return own or [one for one in openapi if any(fits(one_path, one) for one_path in wanted)]
 
 
 def test_the_table_has_what_the_page_asks_for(openapi: dict[str, Any], used: dict[str, set[str]]) -> None:
@@ -66,7 +65,7 @@ def test_the_table_has_what_the_page_asks_for(openapi: dict[str, Any], used: dic
         if module not in row_of:
             lacking.append(f"a row whose modules have `{module}`, with {sorted(paths)}")
             continue
-        told = {route.partition(" ")[2].removesuffix(".json") for route in row_of[module].routes}
+        told = {route.partition(" ")[2] for route in row_of[module].routes}
         for path in sorted(paths):
             choices = candidates(path, openapi, endings)
             if not told & set(choices):
@@ -85,7 +84,7 @@ def test_the_table_names_nothing_else(openapi: dict[str, Any], used: dict[str, s
             path = route.partition(" ")[2]
             if route not in routes | FILES:
                 wrong.append(f"{row.page}: there is no route {route}")
-            elif path != "/" and not any(fits(one, path.removesuffix(".json")) for one in asked):
+            elif path != "/" and route not in FILES and not any(fits(one, path) for one in asked):
                 wrong.append(f"{row.page}: its modules do not ask for {route}")
     assert not wrong, "docs/WEBUI_INTEGRATION.md, Endpoints used:\n" + "\n".join(wrong)
 
