@@ -224,6 +224,21 @@ def test_narrow_screens_and_names_of_controls(service: str, browser: Browser, na
     context.close()
 
 
+def test_a_voice_is_remembered_by_language_and_its_preset_shown(page: Page) -> None:
+    page.select_option("#source_language", "pt-BR")
+    page.select_option("#voice_id", "pm_alex")
+    expect(page.locator("#preset-male_generic")).to_be_checked()  # which Alex is in Portuguese
+    expect(page.locator(".preset:has(#preset-male_generic)")).to_contain_text("Alex")
+    page.select_option("#source_language", "es")
+    expect(page.locator(".preset")).to_have_count(0)  # no preset speaks it
+    page.select_option("#voice_id", "em_alex")
+    expect(page.locator("[data-hear='sample em_alex']")).to_be_visible()
+    page.select_option("#source_language", "pt-BR")
+    expect(page.locator("#voice_id")).to_have_value("pm_alex")
+    page.select_option("#source_language", "es")
+    expect(page.locator("#voice_id")).to_have_value("em_alex")
+
+
 def test_the_frame_tells_how_the_service_is(page: Page) -> None:
     page.wait_for_selector("[data-service=healthy], [data-service=degraded]", state="attached")
     version = page.request.get("/").json()["version"]

@@ -23,6 +23,7 @@
  * @property {string} id
  * @property {string[]} languages
  * @property {string} engine
+ * @property {Record<string, string>} voices base language to the id of the voice that it is there
  *
  * @typedef {object} Catalog
  * @property {string[]} languages BCP 47; Brazilian Portuguese and English first
@@ -56,6 +57,9 @@ export function speaks(voice, language) {
   const speaksAll = voice.is_stock === false || voice.language === MANY;
   return voice.language === language || (speaksAll && voice.languages.includes(language ?? ""));
 }
+
+/** The voice that a preset is in a language, by its id. @param {Preset} preset @param {string | null} language */
+export const presetVoice = ({ voices }, language) => voices[(language ?? "").split("-")[0]] ?? null;
 
 /**
  * The answers of the service as the page wants them. A voice is offered when its engine speaks its own language:

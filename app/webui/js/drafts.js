@@ -7,6 +7,7 @@
  * @property {string | null} language
  * @property {string | null} presetId
  * @property {string | null} voiceId
+ * @property {Readonly<Record<string, { presetId: string | null, voiceId: string | null }>>} chosen what was chosen last, by language
  * @property {string | null} profileId
  * @property {number | null} speed null: what the profile says
  * @property {string} wrapping what is done with line breaks: auto, keep or join
@@ -24,6 +25,7 @@ export const SPEAK = {
     language: null,
     presetId: null,
     voiceId: null,
+    chosen: {},
     profileId: null,
     speed: null,
     wrapping: "auto",
@@ -32,7 +34,7 @@ export const SPEAK = {
     rvcPitch: 0,
     jobId: null,
   },
-  keep: ["text", "language", "presetId", "voiceId", "profileId", "speed", "wrapping", "checkWords", "rvcModelId", "rvcPitch", "jobId"],
+  keep: ["text", "language", "presetId", "voiceId", "chosen", "profileId", "speed", "wrapping", "checkWords", "rvcModelId", "rvcPitch", "jobId"],
 };
 
 /**

@@ -15,7 +15,7 @@ const VOICES = [
   { id: "silence_male", title: "Silence", language: "pt-BR", gender: "male", engine: "silence" },
   { id: "jf_alpha", title: "Alpha", language: "ja", gender: "female", engine: "kokoro" },
 ].map((voice) => ({ ...voice, languages: SPOKEN }));
-const PRESETS = [{ id: "female_generic", languages: ["en-US", "pt-BR"], engine: "kokoro" }];
+const PRESETS = [{ id: "female_generic", languages: ["en-US", "pt-BR"], engine: "kokoro", voices: { en: "af_heart", pt: "pf_dora" } }];
 const STUDIO = catalogOf({ voices: { voices: VOICES }, presets: { presets: PRESETS } });
 const DRAFT = SPEAK.initial;
 
@@ -46,6 +46,12 @@ test("a draft is completed with what is offered", () => {
     voiceId: "pm_alex",
     presetId: null,
   });
+  // A cloned one leaves a text in its language, which it speaks with an accent.
+  const clone = { ...VOICES[0], id: "claire", language: "fr", languages: [...SPOKEN, "fr"], is_stock: false };
+  const studio = catalogOf({ voices: { voices: [...VOICES, clone] }, presets: { presets: PRESETS } });
+  const draft = { ...DRAFT, language: "pt-BR" };
+  assert.equal(completed({ ...draft, text: "Bom dia." }, studio, "en", "claire").language, "pt-BR");
+  assert.equal(completed(draft, studio, "en", "claire").language, "fr");
   // A voice of another language is given up, one that is gone too.
   assert.equal(completed({ ...DRAFT, language: "en-US", voiceId: "pm_alex" }, STUDIO, "en").presetId, "female_generic");
   assert.equal(completed({ ...DRAFT, language: "en-US", voiceId: "gone" }, STUDIO, "en").voiceId, null);

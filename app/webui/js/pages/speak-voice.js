@@ -1,9 +1,10 @@
 /** The voice chooser: the presets as cards, and every voice of the language in a list. */
 
-import { speaks } from "../catalog.js";
+import { MANY, presetVoice, speaks } from "../catalog.js";
 import { icon } from "../icons.js";
 import { html, live, nothing } from "../lit.js";
 import { errorLine, options } from "../widgets/field.js";
+import { hearButton } from "../widgets/player-bar.js";
 import { consentLine } from "./consent.js";
 import { licenceLine } from "./licence.js";
 
@@ -15,40 +16,67 @@ import { licenceLine } from "./licence.js";
  * @param {Set} set
  * @param {import("../widgets/field.js").Errors} errors
  */
-export function voiceChooser({ store, texts }, studio, set, errors) {
+export function voiceChooser(app, studio, set, errors) {
+  const { store, texts } = app;
   const { draft } = store.state();
   const chosen = studio.voices.find(({ id }) => id === draft.voiceId);
+  const choose = (/** @type {{ presetId: string | null, voiceId: string | null }} */ voice) =>
+    set({ ...voice, chosen: { ...store.state().draft.chosen, [draft.language ?? ""]: voice } });
+  const presets = studio.presets.filter(({ languages }) => languages.includes(draft.language ?? ""));
   return html`<fieldset class="field">
     <legend>${texts.t("page.speak.voice")}</legend>
-    <div class="presets">${studio.presets.map((preset) => presetCard(texts, preset, draft, set))}</div>
+    ${presets.length === 0 ? nothing : html`<div class="presets">${presets.map((preset) => presetCard(app, studio, preset, choose))}</div>`}
     ${errorLine("voice_preset", errors)}
     <label for="voice_id">${texts.t("page.speak.all_voices")}</label>
-    ${voiceList(texts, studio, draft, set, errors)} ${errorLine("voice_id", errors)} ${consentLine(texts, chosen?.consent)}
+    <div class="voice-list">
+      ${voiceList(texts, studio, draft, choose, errors)} ${chosen ? hear(app, chosen, draft.language) : nothing}
+    </div>
+    ${errorLine("voice_id", errors)} ${accentLine(texts, chosen, draft.language)} ${consentLine(texts, chosen?.consent)}
     ${licenceLine(texts, chosen)}
   </fieldset>`;
 }
 
+/** What a voice sounds like. @param {import("../app.js").App} app @param {import("../catalog.js").Voice} voice @param {string | null} language */
+function hear(app, voice, language) {
+  const src = app.api.voiceSampleUrl(voice.id, { language: language ?? voice.language });
+  return hearButton(app, { key: `sample ${voice.id}`, title: voice.title, src, label: `${app.texts.t("page.sample.idle")}: ${voice.title}` });
+}
+
+/** A voice that reads another language than its own. @param {import("../texts.js").Texts} texts @param {import("../catalog.js").Voice | undefined} voice @param {string | null} language */
+function accentLine(texts, voice, language) {
+  const base = (/** @type {string | null} */ tag) => (tag ?? "").split("-")[0];
+  if (!voice || voice.language === MANY || base(voice.language) === base(language)) return nothing;
+  const values = { voice: voice.title, own: texts.languageName(voice.language), language: texts.languageName(language ?? "") };
+  return html`<p class="fine" data-accent>${texts.t("page.speak.accent", values)}</p>`;
+}
+
 /**
- * @param {import("../texts.js").Texts} texts
+ * @param {import("../app.js").App} app
+ * @param {import("../catalog.js").Catalog} studio
  * @param {import("../catalog.js").Preset} preset
- * @param {import("../drafts.js").Draft} draft
- * @param {Set} set
+ * @param {(voice: { presetId: string | null, voiceId: string | null }) => void} choose
  */
-function presetCard(texts, preset, draft, set) {
+function presetCard(app, studio, preset, choose) {
+  const { store, texts } = app;
+  const { draft } = store.state();
   const id = `preset-${preset.id}`;
-  const isSpoken = preset.languages.includes(draft.language ?? "");
-  return html`<div class="preset">
+  const voice = studio.voices.find((one) => one.id === presetVoice(preset, draft.language));
+  const isChosen = preset.id === draft.presetId || (voice !== undefined && voice.id === draft.voiceId);
+  const gender = preset.id.split("_")[0];
+  return html`<div class="preset" data-gender=${gender}>
     <input
       type="radio"
       class="btn-check"
       name="voice_preset"
       id=${id}
       value=${preset.id}
-      ?disabled=${!isSpoken}
-      .checked=${live(preset.id === draft.presetId)}
-      @change=${() => set({ presetId: preset.id, voiceId: null })}
+      .checked=${live(isChosen)}
+      @change=${() => choose({ presetId: preset.id, voiceId: null })}
     />
-    <label class="preset-card" for=${id} data-gender=${preset.id.split("_")[0]}>${icon("person")}<span>${texts.t(`page.preset.${preset.id}`)}</span></label>
+    <label class="preset-card" for=${id} data-gender=${gender}>
+      ${voice ? nothing : icon("person")}<span>${texts.t(`page.preset.${preset.id}`)}${voice ? html`<small>${voice.title}</small>` : nothing}</span>
+    </label>
+    ${voice ? hear(app, voice, draft.language) : nothing}
   </div>`;
 }
 
@@ -56,10 +84,10 @@ function presetCard(texts, preset, draft, set) {
  * @param {import("../texts.js").Texts} texts
  * @param {import("../catalog.js").Catalog} studio
  * @param {import("../drafts.js").Draft} draft
- * @param {Set} set
+ * @param {(voice: { presetId: string | null, voiceId: string | null }) => void} choose
  * @param {import("../widgets/field.js").Errors} errors
  */
-function voiceList(texts, studio, draft, set, errors) {
+function voiceList(texts, studio, draft, choose, errors) {
   const hasMany = new Set(studio.voices.map((voice) => voice.engine)).size > 1;
   const nameOf = (/** @type {import("../catalog.js").Voice} */ voice) =>
     [
@@ -69,13 +97,13 @@ function voiceList(texts, studio, draft, set, errors) {
       ...(voice.is_stock === false ? [texts.t("page.voices.cloned")] : []),
     ].join(" · ");
   const first = studio.presets.find(({ languages }) => languages.includes(draft.language ?? ""))?.id ?? null;
-  const choose = (/** @type {any} */ event) => {
+  const changed = (/** @type {any} */ event) => {
     const voiceId = event.target.value;
-    set(voiceId ? { voiceId, presetId: null } : { voiceId: null, presetId: first });
+    choose(voiceId ? { voiceId, presetId: null } : { voiceId: null, presetId: first });
   };
   const voices = studio.voices.filter((voice) => speaks(voice, draft.language));
   const pairs = /** @type {[string, string][]} */ (voices.map((voice) => [voice.id, nameOf(voice)]));
-  return html`<select id="voice_id" class="form-select" aria-invalid=${errors.of("voice_id") ? "true" : nothing} @change=${choose}>
-    ${options([["", texts.t("page.speak.by_preset")], ...pairs], draft.voiceId ?? "")}
+  return html`<select id="voice_id" class="form-select" aria-invalid=${errors.of("voice_id") ? "true" : nothing} @change=${changed}>
+    ${options([...(first ? [/** @type {[string, string]} */ (["", texts.t("page.speak.by_preset")])] : []), ...pairs], draft.voiceId ?? "")}
   </select>`;
 }

@@ -50,7 +50,8 @@ export function mount(root, app, { query }) {
 }
 
 /**
- * The draft completed with what the service offers; a choice it no longer offers is given up.
+ * The draft completed with what the service offers; a choice it no longer offers is given up. A voice from the address
+ * leaves a text in its language where it speaks that.
  * @param {import("../drafts.js").Draft} draft
  * @param {import("../catalog.js").Catalog} studio
  * @param {string} reader the language of the page
@@ -61,7 +62,8 @@ export function completed(draft, studio, reader, asked) {
   const wanted = studio.voices.find((voice) => voice.id === (asked || draft.voiceId));
   const isOffered = draft.language !== null && studio.languages.includes(draft.language);
   const chosen = isOffered ? draft.language : nearestLanguage(studio.languages, reader);
-  const language = asked && wanted && wanted.language !== MANY ? wanted.language : chosen;
+  const stays = asked && wanted && (wanted.language === MANY || (draft.text.trim() && speaks(wanted, chosen)));
+  const language = asked && wanted && !stays ? wanted.language : chosen;
   if (wanted && speaks(wanted, language)) return { language, voiceId: wanted.id, presetId: null };
   const presets = studio.presets.filter((preset) => preset.languages.includes(/** @type {string} */ (language)));
   const preset = presets.find(({ id }) => id === draft.presetId) ?? presets[0];
@@ -128,8 +130,10 @@ function show(root, app, studio, query) {
   );
   result.resume();
 
-  const completeFor = (/** @type {string | null} */ language) =>
-    set(completed({ ...store.state().draft, language }, studio, texts.language()));
+  const completeFor = (/** @type {string | null} */ language) => {
+    const { draft } = store.state();
+    set(completed({ ...draft, ...draft.chosen[language ?? ""], language }, studio, texts.language()));
+  };
   return all(
     result.close,
     tuning.close,
