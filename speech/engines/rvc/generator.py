@@ -144,7 +144,7 @@ class _Stage:
 
     def push(self, x: Tensor, is_last: bool) -> Tensor:
         rows = self._past.joined(x, is_last)[0]
-        made = self._conv(rows).view(-1, self._conv.channels // self._rate)
+        made = self._conv(rows).reshape(-1, self._conv.channels // self._rate)
         start = min(self._crop, len(made))
         self._crop -= start
         made = made[start : len(made) - self._end if is_last else None]
