@@ -161,8 +161,8 @@ class Decoder:
         if not ready:
             return [failed[row] for row in rows]
         lengths = [1 if row.prompt is None else len(row.prompt) for row in ready]
-        hidden = self._hidden(self._inputs(ready), ready, lengths).float().cpu()
-        logits = self.matrices.head(hidden.to(self.device)).float().cpu()
+        there = self._hidden(self._inputs(ready), ready, lengths).float()
+        hidden, logits = there.cpu(), self.matrices.head(there).float().cpu()
         finite = torch.isfinite(logits).all(1).tolist()
         failed |= {
             row: SpeechError("xtts_not_finite", tokens=len(row.tokens)) for row, good in zip(ready, finite) if not good
