@@ -7,9 +7,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from app.api.services import Services
 from app.api.times import iso
 from app.jobs import kinds
-from app.jobs.events import Event, EventLog
+from app.jobs.events import Event
 from app.jobs.job import Job
 from app.statuses import STATUS
 from app.texts import LANGUAGES, render
@@ -124,6 +125,7 @@ class SoundView(JobView):
     licence_url: str | None = None
     is_commercial: bool | None = None
     parameters_without_effect: list[str] | None = None
+    rating: int | None = None  # 1 to 5, what whoever asks voted
 
     @classmethod
     def fields_of(cls, job: Job) -> dict[str, Any]:
@@ -223,10 +225,15 @@ class JobList(BaseModel):
     jobs: list[AnyJob]
 
 
-def views_of(events: EventLog, found: Sequence[Job], language: str) -> list[JobView]:
-    """Jobs as they are seen, with how far those are that run."""
-    told = events.newest_progress([job.id for job in found if job.status == "processing"])
-    return [view_of(job, language, told.get(job.id)) for job in found]
+def views_of(services: Services, found: Sequence[Job], language: str) -> list[JobView]:
+    """Jobs as they are seen, with how far those are that run, and what was voted on those with sound."""
+    from app.storage.ratings import RatingStore
+
+    told = services.events.newest_progress([job.id for job in found if job.status == "processing"])
+    sounding = [job.id for job in found if job.makes_sound and job.status == "completed"]
+    votes = RatingStore(services.database, services.caller).of_jobs(sounding)
+    views = [view_of(job, language, told.get(job.id)) for job in found]
+    return [view.model_copy(update={"rating": votes[view.id]}) if view.id in votes else view for view in views]
 
 
 def view_of(job: Job, language: str, told: Event | None = None) -> JobView:

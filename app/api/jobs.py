@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel, BeforeValidator
+from pydantic import BaseModel, BeforeValidator, Field
 from starlette.responses import PlainTextResponse
 
-from app.api.bodies import body_of, documented
+from app.api.bodies import JSON, Body, body_of, documented
 from app.api.job_requests import NewJob, params_of
 from app.api.job_views import AnyJob, JobList, view_of, views_of
 from app.api.languages import Language
@@ -42,6 +42,12 @@ class JobFormats(BaseModel):
     download_url_template: str
 
 
+class Vote(Body):
+    """1: poor, 5: excellent."""
+
+    stars: Annotated[int, Field(ge=1, le=5)]
+
+
 class Deleted(BaseModel):
     message: str
     job_id: str
@@ -69,12 +75,12 @@ def list_jobs(
     """`language`: `pt` finds `pt-BR`. Times are RFC 3339, UTC where they do not say; `created_until` is left out."""
     wanted = filters_of(status, engine, language, created_from, created_until)
     total, jobs = services.jobs.list(limit=limit, offset=offset, **wanted)
-    return JobList(total=total, jobs=views_of(services.events, jobs, reader))
+    return JobList(total=total, jobs=views_of(services, jobs, reader))
 
 
 @router.get("/{job_id}", summary="One job")
 def one_job(services: Wired, language: Language, job_id: str) -> AnyJob:
-    return views_of(services.events, [find_job(services, job_id)], language)[0]
+    return views_of(services, [find_job(services, job_id)], language)[0]
 
 
 @router.get("/{job_id}/formats", summary="Formats to download in")
@@ -100,6 +106,18 @@ def log(services: Wired, job_id: str, format: Literal["text", "csv"] = "text") -
 def delete_job(services: Wired, job_id: str) -> Deleted:
     job = services.jobs.delete(job_id)
     return Deleted(message=f"{job.id} deleted", job_id=job.id, files_deleted=services.files.delete(job.id))
+
+
+@router.put("/{job_id}/rating", summary="Vote on a sound, 1 to 5", openapi_extra=documented(Vote, JSON))
+def rate_job(
+    services: Wired, language: Language, job_id: str, body: Annotated[Vote, Depends(body_of(Vote, JSON))]
+) -> AnyJob:
+    """Takes the place of one's earlier vote. Raises Problem as the download does."""
+    from app.storage.ratings import RatingStore
+
+    job = ready(find_sounding(services, job_id))
+    RatingStore(services.database, services.caller).rate(job.id, job.params.get("quality_profile_id"), body.stars)
+    return views_of(services, [job], language)[0]
 
 
 @router.post("/{job_id}/cancel", status_code=202, summary="Stop a job")

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.api.bodies import JSON, Body, body_of, documented
 from app.api.queries import known_query
-from app.api.services import Wired
+from app.api.services import Services, Wired
 from app.errors import FieldError, Problem
 from speech.engines.base import EngineInfo, Parameter
 from speech.errors import SpeechError
 from speech.processing import STEP_NAMES, SWITCHES, offered
 from speech.profiles import QualityProfile
+
+if TYPE_CHECKING:  # the database layer is a third of the import of app.main
+    from app.storage.ratings import Score
 
 router = APIRouter(prefix="/quality-profiles", tags=["quality profiles"], dependencies=[Depends(known_query)])
 
@@ -26,7 +29,8 @@ Description = Annotated[str, Field(max_length=2000)]
 
 
 class ProfileView(BaseModel):
-    """`quality_score`, `stability_score` and `latency_ms` are null until somebody has measured them."""
+    """`quality_score`: twice the mean of the votes of 1 to 5 on what was spoken with it, on the base API's scale of 0
+    to 10; null until somebody voted. `stability_score` and `latency_ms` are null: nobody measures them."""
 
     id: str
     name: str
@@ -40,7 +44,7 @@ class ProfileView(BaseModel):
     latency_ms: float | None = None
 
     @classmethod
-    def of(cls, profile: QualityProfile) -> ProfileView:
+    def of(cls, profile: QualityProfile, score: Score | None = None) -> ProfileView:
         return cls(
             id=profile.profile_id,
             name=profile.name,
@@ -49,6 +53,7 @@ class ProfileView(BaseModel):
             is_default=profile.is_default,
             is_built_in=profile.is_built_in,
             parameters=dict(profile.parameters),
+            quality_score=round(2 * score.stars, 2) if score else None,
         )
 
 
@@ -124,8 +129,9 @@ class ProfileFile(Body):
 
 @router.get("", summary="All profiles, by engine")
 def all_profiles(services: Wired) -> AllProfiles:
+    scores = _scores(services)
     lists = {
-        f"{engine}_profiles": [ProfileView.of(profile) for profile in profiles]
+        f"{engine}_profiles": [ProfileView.of(profile, scores.get(profile.profile_id)) for profile in profiles]
         for engine, profiles in services.profiles.by_engine().items()
     }
     return AllProfiles.model_validate({**lists, "total_count": sum(map(len, lists.values()))})
@@ -133,7 +139,9 @@ def all_profiles(services: Wired) -> AllProfiles:
 
 @router.get("/{engine}", summary="The profiles of one engine")
 def engine_profiles(services: Wired, engine: str) -> EngineProfiles:
-    views = [ProfileView.of(profile) for profile in services.profiles.list(engine.lower())]
+    scores = _scores(services)
+    profiles = services.profiles.list(engine.lower())
+    views = [ProfileView.of(profile, scores.get(profile.profile_id)) for profile in profiles]
     record = services.profiles.engines[engine.lower()]
     return EngineProfiles(
         engine=record.name,
@@ -146,7 +154,7 @@ def engine_profiles(services: Wired, engine: str) -> EngineProfiles:
 
 @router.get("/{engine}/{profile_id}", summary="One profile")
 def one_profile(services: Wired, engine: str, profile_id: str) -> ProfileView:
-    return ProfileView.of(services.profiles.get(engine.lower(), profile_id))
+    return _view(services, services.profiles.get(engine.lower(), profile_id))
 
 
 @router.post("", status_code=201, summary="Make a profile", openapi_extra=documented(NewProfile, JSON))
@@ -196,7 +204,7 @@ def change_profile(
     body: Annotated[ProfileChanges, Depends(body_of(ProfileChanges, JSON))],
 ) -> ProfileView:
     changes = {name: value for name, value in body.model_dump(exclude_unset=True).items() if value is not None}
-    return ProfileView.of(services.profiles.change(engine.lower(), profile_id, changes))
+    return _view(services, services.profiles.change(engine.lower(), profile_id, changes))
 
 
 @router.delete("/{engine}/{profile_id}", status_code=204, summary="Delete a profile")
@@ -207,7 +215,7 @@ def delete_profile(services: Wired, engine: str, profile_id: str) -> None:
 @router.post("/{engine}/{profile_id}/set-default", summary="Make this the engine's default")
 def set_default(services: Wired, engine: str, profile_id: str) -> ProfileView:
     with refused_as_400():
-        return ProfileView.of(services.profiles.set_default(engine.lower(), profile_id))
+        return _view(services, services.profiles.set_default(engine.lower(), profile_id))
 
 
 @router.post("/{engine}/{profile_id}/duplicate", status_code=201, summary="Copy a profile to a custom one")
@@ -221,6 +229,17 @@ def duplicate(
     name = new_name or f"{source.name} (copy)"
     copy = services.profiles.add(source.engine, name, source.description, source.parameters, is_default=False)
     return ProfileView.of(copy)
+
+
+def _view(services: Services, profile: QualityProfile) -> ProfileView:
+    return ProfileView.of(profile, _scores(services).get(profile.profile_id))
+
+
+def _scores(services: Services) -> Mapping[str, Score]:
+    """What was voted, by profile."""
+    from app.storage.ratings import RatingStore
+
+    return RatingStore(services.database, services.caller).by_profile()
 
 
 def _parameter(info: EngineInfo, one: Parameter) -> ParameterView:

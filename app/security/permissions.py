@@ -22,6 +22,7 @@ RULES: tuple[tuple[str, str, Scope | None], ...] = (
     ("GET", "/api-keys", "read"),  # everybody's own
     ("*", "/api-keys", "keys"),
     ("POST", "/jobs", "speak"),
+    ("PUT", "/jobs", "speak"),  # votes
     ("DELETE", "/jobs", "speak"),
     ("POST", "/text/preview", "speak"),
     ("POST", "/v1/audio/voices", "make"),

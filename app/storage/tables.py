@@ -250,3 +250,15 @@ share_links = Table(
     Column("revoked_at", Float),
     Index("ix_share_links_voice", "user_id", "voice_id"),
 )
+
+# What somebody voted on what was spoken; it outlives the jobs.
+job_ratings = Table(
+    "job_ratings",
+    metadata,
+    Column("user_id", String(64), primary_key=True),
+    Column("job_id", String(64), primary_key=True),
+    Column("profile_id", String(80)),
+    Column("stars", Integer, nullable=False),  # 1 to 5
+    Column("rated_at", Float, nullable=False),
+    Index("ix_job_ratings_profile", "profile_id"),
+)

@@ -85,6 +85,8 @@ BODIES: Mapping[str, Mapping[str, Any]] = {
     "/training/dataset/speakers": {"names": {"a": "b"}},
     "/text/dictionary/{entry_id}": {"spoken": "oi"},
     "/quality-profiles/{engine}/{profile_id}": {"name": "x"},
+    "/quality-profiles/{engine}/preview": {"text": "Oi.", "voice_id": "silence_female"},
+    "/jobs/{job_id}/rating": {"stars": 3},
     "/v1/text-to-speech/{voice_id}": {"text": "Oi."},
     "/v1/text-to-speech/{voice_id}/stream": {"text": "Oi."},
     "/jobs/batch": {"texts": ["Oi."], "language": "pt-BR"},

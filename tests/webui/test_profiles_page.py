@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from browsing import until
 from page_faults import Faults
-from playwright.sync_api import Page, Request, expect
+from playwright.sync_api import Page, Request, Response, expect
 
 from speech.models import ModelStore
 
@@ -135,6 +135,23 @@ def test_the_newest_request_is_heard_and_older_ones_are_given_up(page: Page) -> 
     assert [url.rpartition("/")[2] for url in given_up] == ["preview"]
 
 
+def test_an_engine_that_is_not_ready_is_set_and_not_heard(page: Page) -> None:
+    engines = answered(page, "/health/engines")["engines"]
+    absent = next((one["name"] for one in engines if not one["available"]), None)
+    if absent is None:
+        pytest.skip("every engine that is listed is ready here")
+    opened(page)
+    page.click("#live-preview")
+    opened(page, absent)
+    expect(page.locator("[data-silent] a[href='#/components']")).to_be_visible()
+    asked: list[str] = []
+    page.on("request", lambda one: asked.append(one.url) if one.url.endswith("/preview") else None)
+    page.click("[data-template=voice_message]")
+    page.wait_for_timeout(1000)
+    expect(page.locator("#target_loudness")).to_have_value("-14")
+    assert asked == []
+
+
 def test_what_the_service_refuses_to_speak_is_said(page: Page, faults: Faults) -> None:
     opened(page)
     page.fill("#hearing-text", "日本語")
@@ -202,3 +219,78 @@ def test_a_name_that_is_empty_is_refused_at_its_field(page: Page, faults: Faults
     expect(page.locator("[data-error-for=name]")).not_to_be_empty()
     expect(page.locator("#name")).to_have_attribute("aria-invalid", "true")
     faults.expect("422 POST /quality-profiles/silence")
+
+
+def test_two_profiles_say_the_same_side_by_side(page: Page) -> None:
+    slow, fast = made(page, "Lado lento", speed=0.5), made(page, "Lado rápido", speed=2.0)
+    opened(page)
+    page.fill("#hearing-text", "Uma frase para dois.")
+    page.select_option("#hearing-voice", "silence_male")
+    asked: list[dict[str, Any]] = []
+    page.on("request", lambda one: asked.append(one.post_data_json) if one.url.endswith("/preview") else None)
+    page.select_option("#compare-A", slow)
+    page.select_option("#compare-B", slow)
+    expect(page.locator("[data-compare-begin]")).to_be_disabled()
+    page.select_option("#compare-B", fast)
+    page.click("[data-compare-begin]")
+    page.wait_for_selector("[data-side=A] .waveform[data-ready=true]")
+    page.wait_for_selector("[data-side=B] .waveform[data-ready=true]")
+    same = {"text": "Uma frase para dois.", "voice_id": "silence_male", "language": "pt-BR"}
+    assert asked == [{**same, "profile_id": slow}, {**same, "profile_id": fast}]
+    sides = page.locator("[data-side]")
+    sources = sides.evaluate_all("all => all.map(({ dataset }) => dataset.src)")
+    assert len(set(sources)) == 2
+    sizes = [
+        page.evaluate("src => fetch(src).then((one) => one.blob()).then(({ size }) => size)", src) for src in sources
+    ]
+    assert sizes[0] == pytest.approx(4 * sizes[1], rel=0.02)
+    expect(sides.nth(0)).to_contain_text("Lado lento")
+    expect(sides.nth(1)).to_contain_text("Lado rápido")
+    play = page.locator("[data-side] .waveform button")
+    for on, other in ((0, 1), (1, 0)):
+        play.nth(on).click()
+        expect(play.nth(on)).to_have_attribute("aria-pressed", "true")
+        expect(play.nth(other)).to_have_attribute("aria-pressed", "false")
+
+
+def test_both_profiles_get_the_seed_that_the_first_one_drew(xtts_page: Page) -> None:
+    pytest.importorskip("torch")
+    page = opened(xtts_page, "xtts")
+    page.fill("#hearing-text", "Bom dia.")
+    answers: list[Response] = []
+    page.on("response", lambda one: answers.append(one) if one.url.endswith("/preview") else None)
+    page.click("[data-compare-begin]")
+    page.wait_for_selector("[data-side=B], .profile-compare [role=alert]", timeout=60_000)
+    expect(page.locator(".profile-compare [role=alert]")).to_have_count(0)
+    first, second = answers
+    seed = first.headers["x-papagaio-seed"]
+    assert "seed" not in first.request.post_data_json and second.request.post_data_json["seed"] == int(seed)
+    assert second.headers["x-papagaio-seed"] == seed
+    expect(page.locator(f"[data-seed='{seed}']")).to_contain_text(seed)
+
+
+def test_uses_and_votes_are_told_the_most_used_first(page: Page) -> None:
+    rare, often = made(page, "Conta pouco"), made(page, "Conta muito")
+    page.reload()
+    page.fill("#text", "Uma frase.")
+    page.select_option("#voice_id", "silence_female")
+    page.wait_for_selector(f"#quality_profile_id option[value={often}]", state="attached")
+    for profile, stars in ((often, 5), (rare, None), (often, 4), (often, None)):
+        page.select_option("#quality_profile_id", profile)
+        page.click(".speak-button")
+        page.wait_for_selector(".result[data-status=completed] [data-rating='']")
+        if stars is not None:
+            page.click(f".result-rating [data-stars='{stars}']")
+            expect(page.locator(f"[data-rating='{stars}'] [aria-pressed=true]")).to_have_text(str(stars))
+    opened(page, "silence", often)
+    rows = page.locator("[data-figures] tbody tr")
+    order = [row for row in rows.evaluate_all("all => all.map(({ dataset }) => dataset.row)") if row in (rare, often)]
+    assert order == [often, rare]
+    told = page.locator(f"[data-figures] tr[data-row={often}]")
+    expect(told).to_contain_text("Conta muito")
+    expect(told.locator("td").nth(2)).to_have_text("3")
+    expect(told.locator("td").nth(4)).to_have_text("4,5 de 5 em 2 notas")
+    expect(page.locator(f"[data-figures] tr[data-row={rare}] td").nth(4)).to_have_text("–")
+    expect(page.locator(f"[data-profile={often}] .profile-uses")).to_have_text("3 trabalhos · 4,5 de 5 em 2 notas")
+    uses = [int(text) for text in rows.locator("td:nth-child(3)").all_inner_texts()]
+    assert uses == sorted(uses, reverse=True)

@@ -87,6 +87,9 @@ export function createApi({ language, unreachable, fetch = globalThis.fetch.bind
     return json(path, { method: "POST", headers, body: JSON.stringify(body) });
   };
 
+  /** @param {string} path @param {Record<string, unknown>} body @param {"PATCH" | "PUT"} method @returns {Promise<any>} */
+  const change = (path, body, method) => json(path, { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+
   /** What a request is answered with as sound, with what its headers say. @param {string} path @param {Record<string, unknown>} body @param {AbortSignal} [signal] @returns {Promise<Response>} */
   const speak = (path, body, signal) => {
     const headers = { "Content-Type": "application/json" };
@@ -102,7 +105,7 @@ export function createApi({ language, unreachable, fetch = globalThis.fetch.bind
     /** An answer that is no JSON. @param {string} path @param {RequestInit} [init] @returns {Promise<Response>} */
     send,
     /** @param {string} path @param {Record<string, unknown>} body @returns {Promise<any>} */
-    patch: (path, body) => json(path, { method: "PATCH", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) }),
+    patch: (path, body) => change(path, body, "PATCH"),
     /** @param {string} path @returns {Promise<any>} */
     remove: (path) => json(path, { method: "DELETE" }),
     /**
@@ -135,6 +138,8 @@ export function createApi({ language, unreachable, fetch = globalThis.fetch.bind
     jobs: (page) => json(url("/jobs", page)),
     /** @param {string} jobId @returns {Promise<Job>} */
     job: (jobId) => json(job(jobId)),
+    /** A vote, 1 to 5, in the place of an earlier one. @param {string} jobId @param {number} stars @returns {Promise<Job>} */
+    rateJob: (jobId, stars) => change(`${job(jobId)}/rating`, { stars }, "PUT"),
     /** @param {string} jobId @returns {Promise<Job>} */
     cancelJob: (jobId) => post(`${job(jobId)}/cancel`),
     /** @param {string} jobId @returns {Promise<Job>} */

@@ -30,7 +30,7 @@ export function firstVoice(voices, reader) {
  * @param {import("../app.js").App} app
  * @param {object} options
  * @param {string} options.engine
- * @param {readonly import("../catalog.js").Voice[]} options.voices of the engine
+ * @param {readonly import("../catalog.js").Voice[]} options.voices of the engine; without one nothing is heard
  * @param {() => { profile_id: string, parameters: Record<string, unknown> }} options.values in the form
  * @param {() => string} options.title of what is heard
  * @param {() => void} redraw
@@ -63,7 +63,7 @@ export function createHearing(app, { engine, voices, values, title }, redraw) {
   /** Something that is heard changed. */
   function changed() {
     clearTimeout(timer);
-    if (draft().isLive && said().text.trim()) timer = window.setTimeout(() => void hear(), PAUSE_MS);
+    if (draft().isLive && voices.length > 0 && said().text.trim()) timer = window.setTimeout(() => void hear(), PAUSE_MS);
   }
 
   /** The newest request wins: one that is under way is given up, and the service stops making it. */

@@ -1,4 +1,4 @@
-/** Stars and a review of a model, which stay on this machine. */
+/** Stars and a review of a model, and stars of what was spoken; they stay on this machine. */
 
 import { html } from "../lit.js";
 
@@ -16,16 +16,24 @@ export function sendRating({ api }, route, stars, review) {
   return api.send(`${route}/rating`, { method: "PUT", headers, body });
 }
 
+/**
+ * One to five, the one that was given pressed.
+ * @param {import("../texts.js").Texts} texts @param {{ name: string, rating: number | null }} one @param {(stars: number) => unknown} give
+ */
+export function starsPart(texts, one, give) {
+  const star = (/** @type {number} */ count) => html`<button type="button" class="btn btn-sm btn-quiet" data-stars=${count} aria-pressed=${count === one.rating}
+    aria-label="${texts.t("page.gallery.stars", { count })}: ${one.name}" @click=${() => give(count)}>${count}</button>`;
+  return html`<span role="group" aria-label="${texts.t("page.gallery.rating")}: ${one.name}">${STARS.map(star)}</span>`;
+}
+
 /** A review comes with stars, so they are given first. @param {import("../texts.js").Texts} texts @param {Rated} one @param {Rate} rate */
 export function ratingPart(texts, one, rate) {
   const known = one.review ?? "";
-  const star = (/** @type {number} */ count) => html`<button type="button" class="btn btn-sm btn-quiet" aria-pressed=${count === one.rating}
-    aria-label="${texts.t("page.gallery.stars", { count })}: ${one.name}" @click=${() => rate(count, known)}>${count}</button>`;
   const write = (/** @type {any} */ event) => {
     event.preventDefault();
     if (one.rating !== null) rate(one.rating, String(new FormData(event.target).get("review") ?? "").trim());
   };
-  return html`<span role="group" aria-label="${texts.t("page.gallery.rating")}: ${one.name}">${STARS.map(star)}</span>
+  return html`${starsPart(texts, one, (count) => rate(count, known))}
     <details class="review-part">
       <summary>${known || texts.t("page.gallery.review")}</summary>
       <form @submit=${write}>

@@ -7,6 +7,7 @@ import { fileName, jobBadge, jobProgress } from "../widgets/job.js";
 import { hearButton } from "../widgets/player-bar.js";
 import { checkedPart } from "./speak-check.js";
 import { afterEvent, FORMATS, hasEnded, statusText } from "./job-view.js";
+import { starsPart } from "./rating.js";
 
 const POLL_MS = 2000;
 
@@ -57,6 +58,15 @@ export function createResult(app) {
       complain(error);
     }
   };
+  const rate = async (/** @type {number} */ stars) => {
+    try {
+      const answer = await api.rateJob(state.job.id, stars);
+      if (state.job.id === answer.id) show(answer);
+      announce(texts.t("page.result.rated"));
+    } catch (error) {
+      complain(error);
+    }
+  };
   const listen = async (/** @type {string} */ jobId, /** @type {AbortSignal} */ signal) => {
     try {
       await sound.playStream(await api.streamJob(jobId, signal));
@@ -73,7 +83,7 @@ export function createResult(app) {
     </div>
     ${state.error ? html`<p class="field-error" role="alert">${state.error}</p>` : nothing}
     ${state.job.status === "failed" ? html`<p class="field-error" role="alert">${state.job.error_message}</p>` : nothing}
-    ${state.job.status === "completed" ? filePart(app, state.job, state.titles, trackOf(state.job)) : nothing}`;
+    ${state.job.status === "completed" ? filePart(app, state.job, state.titles, trackOf(state.job), rate) : nothing}`;
   const runningPart = () => html`${jobProgress(texts, state.job)}
     ${sound.state().key === state.job.id
       ? nothing
@@ -130,9 +140,9 @@ export function createResult(app) {
 
 /**
  * @param {import("../app.js").App} app @param {import("./job-view.js").Job} job @param {Map<string, string>} titles
- * @param {import("../sound.js").Track} track
+ * @param {import("../sound.js").Track} track @param {(stars: number) => unknown} rate
  */
-function filePart(app, job, titles, track) {
+function filePart(app, job, titles, track, rate) {
   const { api, sound, texts } = app;
   const hear = texts.t(sound.isOn(job.id) ? "page.job.stop" : "page.job.play");
   const link = (/** @type {string} */ format) =>
@@ -142,6 +152,10 @@ function filePart(app, job, titles, track) {
       ${hearButton(app, { ...track, label: hear, text: hear })} ${FORMATS.map(link)}
     </div>
     <dl class="facts">${facts(texts, job, titles.get(job.voice_id ?? "")).map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
+    <div class="result-rating" data-rating=${job.rating ?? ""}>
+      <span class="fine">${texts.t("page.result.rate")}</span> ${starsPart(texts, { name: job.text ?? "", rating: job.rating ?? null }, rate)}
+      ${job.rating ? html`<span class="fine">${texts.t("page.result.rated")}</span>` : nothing}
+    </div>
     ${checkedPart(texts, job)}
   </div>`;
 }
