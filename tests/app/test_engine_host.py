@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
+import threading
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -150,6 +155,36 @@ def test_jobs_survive_the_death_of_the_host(client: TestClient, services: Servic
         list(services.synthesizer.speak(plan_of(services.synthesizer, "Bom dia. Isto crash.")))
     lengths = {len(client.get(f"/jobs/{job_id}/download?timeout=60").content) for job_id in ids}
     assert len(lengths) == 1 and all(services.jobs.get(job_id).status == "completed" for job_id in ids)
+
+
+def test_a_host_killed_amid_twenty_streams_and_twenty_jobs(client: TestClient, services: Services) -> None:
+    synthesizer = services.synthesizer
+    assert isinstance(synthesizer, HostedSynthesizer)
+    asked = {"text": "Uma. Duas. Três.", "source_language": "pt-BR", "mode": "dubbing", "voice_id": "slow_voice"}
+    ids = [client.post("/jobs", json=asked).json()["id"] for _ in range(20)]
+    plan = plan_of(synthesizer, " ".join(f"Frase {number}." for number in range(60)))
+    begun = threading.Semaphore(0)
+
+    def listened(_: int) -> str:
+        chunks = synthesizer.speak(plan)
+        next(chunks)
+        begun.release()
+        with pytest.raises(SpeechError) as ended:
+            list(chunks)
+        return ended.value.code
+
+    with ThreadPoolExecutor(20) as threads:
+        streams = threads.map(listened, range(20))
+        for _ in range(20):
+            assert begun.acquire(timeout=60)
+        [host] = synthesizer.hosts()
+        assert host.pid is not None
+        os.kill(host.pid, signal.SIGKILL)
+        assert set(streams) == {"engine_host_died"}
+    assert len({len(client.get(f"/jobs/{job_id}/download?timeout=60").content) for job_id in ids}) == 1
+    events = [event for job_id in ids for event in services.events.since(0, 500, job_id)]
+    assert Counter(event.job_id for event in events if event.kind == "job.completed") == Counter(ids)
+    assert len(spoken(synthesizer, "Boa noite. Até logo.")) == 2
 
 
 def test_closing_a_stream_stops_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
