@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -70,7 +69,9 @@ class RvcConverter:
         return self._library.voices() if self._library else ()
 
     def convert(self, audio: Audio, request: ConversionRequest, progress: Progress) -> Conversion:
-        """As long as `audio`. Raises SpeechError as `stream` does, `nothing_to_convert` for an empty recording."""
+        """As long as `audio`. Raises SpeechError `nothing_to_convert` for an empty recording, `engine_not_loaded`,
+        `unknown_voice`, `f0_method_missing`, `model_missing`, and `checkpoint_*` of a voice whose files were changed.
+        """
         from speech.engines.rvc.conversion import SAMPLE_RATE
 
         if not len(audio.samples):
@@ -88,18 +89,6 @@ class RvcConverter:
         samples = np.pad(made.samples[:wanted], (0, max(0, wanted - len(made.samples))))
         pitch = float(_given(request, "pitch")) if voice.config.has_f0 else 0.0
         return Conversion(limit_peak(Audio(samples, self.info.sample_rate)), pitch, conversion.voiced_s)
-
-    def stream(self, audio: Audio, request: ConversionRequest) -> Iterator[Audio]:
-        """The sound in pieces at the voice's own rate, the first after the first 41 s at most are heard.
-
-        Raises SpeechError `engine_not_loaded`, `unknown_voice`, `f0_method_missing`, `model_missing`, and
-        `checkpoint_*` of a voice whose files were changed.
-        """
-        from speech.engines.rvc.conversion import SAMPLE_RATE
-
-        conversion, voice = self._conversion(request)
-        for piece in conversion.stream(resample(audio, SAMPLE_RATE).samples):
-            yield Audio(piece, voice.config.sample_rate)
 
     def _conversion(self, request: ConversionRequest) -> tuple[OneConversion, RvcVoice]:
         from speech.engines.rvc.conversion import Conversion as OneConversion
