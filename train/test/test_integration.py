@@ -1,4 +1,4 @@
-"""The whole walk over HTTP on small data: recordings → dataset → training → pause → resume → checkpoints → A/B → a
+"""The whole walk over HTTP on small data: a link → dataset → training → pause → resume → checkpoints → A/B → a
 voice that every client speaks with. Rows 4.4-4 and 4.4-5."""
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import dataset_recognizers
 import numpy as np
 import pytest
 from api_service import Service, running
+from loopback import served
 from xtts_brief import write_brief
 
 from app.jobs.runner import Task, Worker
@@ -95,16 +96,22 @@ def walk(xtts_tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     torch.set_num_threads(1)
     folder: Path = write_brief(xtts_tiny, tmp_path_factory.mktemp("brief"), 8.0)
     shutil.copyfile(xtts_tiny / "dvae.pth", folder / "dvae.pth")
-    with running(tmp_path_factory.mktemp("service"), xtts_dir=folder, device="cpu") as service:
+    settings = {"xtts_dir": folder, "device": "cpu", "dataset_hosts": ("127.0.0.1",)}
+    with running(tmp_path_factory.mktemp("service"), **settings) as service:
         yield Walk(service)
 
 
 @pytest.fixture(scope="module")
-def built(walk: Walk) -> Walk:
-    """The dataset `main`, of a file that was sent."""
-    walk.send("POST", "/training/dataset/upload", 202, files=[("file", ("talk.wav", talk(20)))])
+def built(walk: Walk, tmp_path_factory: pytest.TempPathFactory) -> Walk:
+    """The dataset `main`, of a link to a recording on this machine, fetched by yt-dlp, and of a file that was sent."""
+    with served(tmp_path_factory.mktemp("web") / "site") as site:
+        (site.folder / "talk.wav").write_bytes(talk(20))
+        link = {"youtube_url": f"{site.address}/talk.wav", "name": "talk"}
+        walk.left["queued"] = walk.send("POST", "/training/dataset/queue", 201, json=link)
+        folder = walk.services.datasets.open("main")
+        walk.services.datasets.run(folder, NullReporter(), "download", "download")
+    walk.send("POST", "/training/dataset/upload", 202, files=[("file", ("more.wav", talk(5)))])
     walk.work("dataset", "dataset", partial(work_on_dataset, walk.services.datasets))
-    folder = walk.services.datasets.open("main")
     cut = SegmentOptions(min_duration_s=1.0, max_duration_s=3.0, target_duration_s=2.0)
     clips = segment(folder, cut, dataset_recognizers.Loud(), NullReporter())
     texts = ("Bom dia.", "Tudo bem por aí?", "O café está na mesa.", "Até amanhã.", "Boa noite.")
@@ -143,8 +150,11 @@ def run_of(walk: Walk) -> str:
     return str(walk.services.jobs.get(walk.left["job"]["id"]).params["run"])
 
 
-def test_a_recording_becomes_a_dataset(built: Walk) -> None:
-    """Taken in and cut by the stages themselves; what was said is put in as a person does, since it is noise."""
+def test_a_link_becomes_a_dataset(built: Walk) -> None:
+    """Fetched and cut by the stages themselves; what was said is put in as a person does, since it is noise."""
+    queue = {one["id"]: one for one in built.send("GET", "/training/dataset/queue")}
+    assert built.left["queued"]["id"] == "talk" and queue.keys() == {"talk", "more"}
+    assert all(one["error"] is None and one["duration_s"] > 4 for one in queue.values())
     [found] = built.send("GET", "/training/dataset")
     assert found["version"] == 1 and found["samples"] >= 4
     folder = built.services.training.dataset("main")

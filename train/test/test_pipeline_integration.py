@@ -9,16 +9,14 @@ import random
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from loopback import Site, served
 
 from speech.audio import Audio, join, save
 from speech.errors import SpeechError
@@ -39,34 +37,22 @@ TEXTS = (
 LONGEST_S = 240.0  # of the run below, on two busy cores; about 15 s on idle ones
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        """Nobody reads it."""
-
-
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[tuple[Path, str]]:
-    """A folder, and its address."""
-    folder = tmp_path / "site"
-    folder.mkdir()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield folder, f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    server.server_close()
+def site(tmp_path: Path) -> Iterator[Site]:
+    with served(tmp_path / "site") as found:
+        yield found
 
 
 @pytest.mark.models
 @pytest.mark.slow
-def test_links_to_dataset(tmp_path: Path, served: tuple[Path, str], speak: Callable[..., Audio]) -> None:
+def test_links_to_dataset(tmp_path: Path, site: Site, speak: Callable[..., Audio]) -> None:
     """The four scripts with yt-dlp, Silero and Whisper themselves, on half a minute of speech and one dead link."""
-    site, address = served
     quiet = Audio(np.zeros(12_000, np.float32), 24_000)
-    save(join([quiet, speak(*TEXTS, pause_s=0.6), quiet]), site / "talk.flac")
+    save(join([quiet, speak(*TEXTS, pause_s=0.6), quiet]), site.folder / "talk.flac")
     videos, config = tmp_path / "videos.csv", tmp_path / "config.yaml"
     videos.write_text(
         f"id,youtube_url,speaker,emotion,language,split,notes\n"
-        f"talk,{address}/talk.flac,dora,calm,pt-BR,,\ngone,{address}/gone.flac,,,,,\n"
+        f"talk,{site.address}/talk.flac,dora,calm,pt-BR,,\ngone,{site.address}/gone.flac,,,,,\n"
     )
     config.write_text("download: {allowed_hosts: [127.0.0.1], max_retries: 0}\nquality: {mos: false}\n")
     dataset, begun = tmp_path / "set", time.monotonic()
