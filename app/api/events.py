@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query
 from starlette.concurrency import run_in_threadpool
@@ -52,5 +52,10 @@ async def _frames(services: Services, last_id: int, job_id: str | None) -> Async
 
 
 def _frame(event: Event) -> str:
-    data = {**event.data, "id": event.id, "job_id": event.job_id, "created_at": event.created_at}
-    return f"id: {event.id}\nevent: {event.kind}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
+    return f"id: {event.id}\nevent: {event.kind}\ndata: {json.dumps(data_of(event), ensure_ascii=False)}\n\n"
+
+
+def data_of(event: Event) -> dict[str, Any]:
+    """What a client hears of an event, beside its kind."""
+    about = {"id": event.id, "job_id": event.job_id, "user_id": event.user_id, "created_at": event.created_at}
+    return {**event.data, **about}

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.api.events import data_of
 from app.callers import Caller
 from app.errors import Problem
 from app.jobs.wake import Wake
@@ -23,7 +24,6 @@ from app.storage.away import is_database_away
 
 if TYPE_CHECKING:
     from app.api.services import Services
-    from app.jobs.events import Event
 
 log = logging.getLogger(__name__)
 
@@ -144,7 +144,7 @@ class Sockets:
                 await self._server.emit("gap", {"last_event_id": self._position}, to=sid)
                 return
             for event in missed:
-                await self._server.emit(event.kind, _data(event), to=sid)
+                await self._server.emit(event.kind, data_of(event), to=sid)
             if len(missed) < PAGE:
                 return
             last_id = missed[-1].id
@@ -189,7 +189,7 @@ class Sockets:
                     batch = await run_in_threadpool(self._services.events.since, self._position, PAGE)
                     for event in batch:
                         rooms = [f"user:{event.user_id}", f"job:{event.job_id}", ADMINS]
-                        await self._server.emit(event.kind, _data(event), room=rooms)
+                        await self._server.emit(event.kind, data_of(event), room=rooms)
                         self._position = event.id
                 if loop.time() - checked > CHECK_S:
                     checked = loop.time()
@@ -246,7 +246,3 @@ def _number(given: Mapping[str, Any], name: str) -> int | None:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**53:
         raise Problem("bad_request", reason=name)
     return value
-
-
-def _data(event: Event) -> dict[str, Any]:
-    return {**event.data, "id": event.id, "job_id": event.job_id, "created_at": event.created_at}

@@ -268,7 +268,7 @@ def end(
         result=result,
         compute_s=compute_s,
     )
-    append(connection, job.id, job.user_id, f"job.{status}", data)
+    append(connection, job.id, job.user_id, f"job.{status}", {"kind": job.kind, **data})
 
 
 def set_aside(connection: Connection, job: Job, *, attempt: int) -> None:

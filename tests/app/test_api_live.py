@@ -103,6 +103,7 @@ def test_events_come_as_they_happen_and_a_gap_can_be_asked_for(live: Live) -> No
         seen = take(frames, "job.completed")
     assert all(frame["data"]["job_id"] in (before, job_id) for frame in seen)
     assert [frame["event"] for frame in seen if frame["data"]["job_id"] == job_id] == ["job.created"]
+    assert (seen[-1]["data"]["kind"], seen[-1]["data"]["user_id"]) == ("dubbing", "local")
     assert [frame["id"] for frame in seen] == sorted({frame["id"] for frame in seen})
     for how in ({"query": f"?last_event_id={seen[0]['id']}"}, {"Last-Event-ID": str(seen[0]["id"])}):
         with events(live, **how) as frames:

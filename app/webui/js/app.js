@@ -4,10 +4,12 @@ import { createApi } from "./api.js";
 import { createCatalog } from "./catalog.js";
 import { createEvents } from "./events.js";
 import { loadPage } from "./load.js";
+import { createNotices } from "./notices.js";
 import { keepPage } from "./offline.js";
 import { EXAMPLES, PAGES } from "./pages.js";
+import { remember, remembered } from "./remembered.js";
 import { createRouter } from "./router.js";
-import { applyTheme, createShell, remember, remembered } from "./shell.js";
+import { applyTheme, createShell } from "./shell.js";
 import { createSound } from "./sound.js";
 import { createStore, INITIAL } from "./store.js";
 import { chooseLanguage, createTexts } from "./texts.js";
@@ -91,6 +93,7 @@ async function main() {
   }
 
   app.events.listen(({ kind }) => kind === "job.completed" && app.catalog.forget()); // it may have made a voice
+  createNotices(app, router.current);
   router.start();
   app.events.start();
   void keepPage();

@@ -24,7 +24,8 @@ export const KINDS = [
 const RETRY_MS = 5000;
 
 /**
- * @typedef {{ kind: string, job_id: string } & Record<string, any>} ServiceEvent
+ * `job_kind`: of its job, where it began or ended.
+ * @typedef {{ kind: string, job_id: string, job_kind?: string } & Record<string, any>} ServiceEvent
  */
 
 /**
@@ -39,7 +40,8 @@ export function createEvents(address, onLive) {
   /** @param {MessageEvent} message */
   const tell = (message) => {
     lastId = message.lastEventId;
-    const event = { ...JSON.parse(message.data), kind: message.type };
+    const data = JSON.parse(message.data);
+    const event = { ...data, job_kind: data.kind, kind: message.type };
     [...listeners].forEach((listener) => listener(event));
   };
 

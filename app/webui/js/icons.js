@@ -44,6 +44,7 @@ const DRAWINGS = /** @type {Record<string, ReturnType<typeof svg>>} */ ({
   sort: svg`<path d="M8 9.500L12 5l4 4.500M8 14.500L12 19l4-4.500"/>`,
   "sort-up": svg`<path d="M6 15l6-7 6 7"/>`,
   "sort-down": svg`<path d="M6 9l6 7 6-7"/>`,
+  bell: svg`<path d="M6.500 16.500V11a5.500 5.500 0 0 1 11 0v5.500l1.500 1.500H5zM10 20.500h4"/>`,
   search: svg`<circle cx="10.500" cy="10.500" r="6"/><path d="M15 15l5.500 5.500"/>`,
 });
 

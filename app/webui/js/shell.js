@@ -2,6 +2,7 @@
 
 import { icon, logo } from "./icons.js";
 import { html, nothing, repeat } from "./lit.js";
+import { remember } from "./remembered.js";
 import { address } from "./router.js";
 import { LANGUAGES } from "./texts.js";
 import { createView, on } from "./view.js";
@@ -12,25 +13,6 @@ const THEMES = ["auto", "light", "dark"];
 const SHORT = /** @type {Record<string, string>} */ ({ en: "EN", "pt-BR": "PT" });
 const HEALTH_EVERY_MS = 15000;
 const HEALTH_WHILE_AWAY_MS = 2000;
-
-/** A choice kept in this browser. @param {string} name @param {readonly string[]} [allowed] */
-export function remembered(name, allowed) {
-  try {
-    const value = localStorage.getItem(`papagaio.${name}`);
-    return value !== null && (!allowed || allowed.includes(value)) ? value : null;
-  } catch {
-    return null; // storage is switched off: every visit starts afresh
-  }
-}
-
-/** @param {string} name @param {string} value */
-export function remember(name, value) {
-  try {
-    localStorage.setItem(`papagaio.${name}`, value);
-  } catch {
-    // Storage is switched off: the choice holds until the page is closed.
-  }
-}
 
 /** @param {string} theme auto, light or dark */
 export function applyTheme(theme) {

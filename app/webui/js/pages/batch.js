@@ -177,7 +177,7 @@ function opened(texts, { batch, format, isBusy }, change, acts, table) {
   const { counts } = batch;
   const again = counts.failed + counts.cancelled;
   const pairs = /** @type {[string, string][]} */ (FORMATS.map((name) => [name, name.toUpperCase()]));
-  return html`<section aria-labelledby="batch-open" data-batch=${batch.id} data-ended=${String(batch.is_ended)}>
+  return html`<section aria-labelledby="batch-open" data-batch=${batch.id} data-ended=${String(batch.is_ended)} data-job-ids=${(batch.items ?? []).map((/** @type {any} */ item) => item.job_id).join(" ")}>
     <h2 id="batch-open">${batch.title || batch.id}</h2>
     <p role="status">${texts.t("page.batch.done", { done: texts.number(counts.completed), total: texts.number(batch.total) })}</p>
     ${batch.is_ended ? nothing : progress(texts, { percent: batch.progress })}

@@ -3,7 +3,7 @@
 import { CLONE } from "../drafts.js";
 import { html, nothing, render, repeat } from "../lit.js";
 import { loadPage } from "../load.js";
-import { remember, remembered } from "../shell.js";
+import { remember, remembered } from "../remembered.js";
 import { focusOn } from "../view.js";
 import { alert, retryButton } from "../widgets/states.js";
 import { changesOf, mountClips, usedOf } from "./clone-clips.js";

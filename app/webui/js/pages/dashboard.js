@@ -5,8 +5,7 @@ import { html, nothing } from "../lit.js";
 import { loadPage } from "../load.js";
 import { all, createView } from "../view.js";
 import { createChart } from "../widgets/chart.js";
-import { jobBadge } from "../widgets/job.js";
-import { wordsOf } from "./jobs.js";
+import { jobBadge, wordsOf } from "../widgets/job.js";
 
 const DAYS = 30;
 const NEWEST = 5;
@@ -137,6 +136,6 @@ function recent(texts, { jobs, voices }) {
     ${found.length ? html`<ul class="plain-list">${found.map(line)}</ul>` : html`<p class="fine">${t("none")}</p>`}
     <a href="#/${name}">${texts.t(`page.dashboard.all.${name}`)}</a>
   </section>`;
-  return html`${list("jobs", jobs, (job) => html`<li><span class="cut">${wordsOf(texts, job)}</span> ${jobBadge(texts, job)}</li>`)}
+  return html`${list("jobs", jobs, (job) => html`<li data-job-id=${job.id}><span class="cut">${wordsOf(texts, job)}</span> ${jobBadge(texts, job)}</li>`)}
     ${list("voices", voices, (voice) => html`<li><span class="cut">${voice.title}</span> <span class="fine">${texts.time(voice.created_at)}</span></li>`)}`;
 }

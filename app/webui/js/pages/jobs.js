@@ -6,7 +6,8 @@ import { html, nothing } from "../lit.js";
 import { loadPage } from "../load.js";
 import { all, createView, focusOn } from "../view.js";
 import { confirm } from "../widgets/confirm.js";
-import { downloadMenu, jobBadge, jobProgress } from "../widgets/job.js";
+import { downloadMenu, jobBadge, jobProgress, SPEECH, wordsOf } from "../widgets/job.js";
+import { notifyButton } from "../widgets/notify-button.js";
 import { emptyState } from "../widgets/states.js";
 import { createTable, focusAfterRow, pager } from "../widgets/table.js";
 import { toast } from "../widgets/toast.js";
@@ -17,7 +18,6 @@ import { askedOf, EVERYTHING, filterControls, filterOf, isFiltering } from "./jo
 export const slices = [SPEAK];
 const PAGE = 20;
 const POLL_MS = 3000;
-const SPEECH = "dubbing"; // the kind of job whose text can be spoken again
 const SHOWN_BY_CLONE = ["intake", "clone_voice"];
 
 /** @type {import("../pages.js").PageModule["mount"]} */
@@ -46,15 +46,6 @@ async function choicesOf({ catalog }) {
   const [{ languages, voices }, engines, converters] = await Promise.all([catalog.load(), catalog.engines(), catalog.converters()]);
   const named = new Map([...converters, ...engines].map(({ name, title }) => [name, title]));
   return { languages, engines: /** @type {[string, string][]} */ ([...named]), titles: new Map(voices.map(({ id, title }) => [id, title])) };
-}
-
-/** What a job is about. @param {import("../texts.js").Texts} texts @param {import("./job-view.js").Job} job @returns {string} */
-export function wordsOf(texts, job) {
-  if (job.kind === SPEECH) return job.text ?? "";
-  const kind = `page.jobs.kind.${job.kind}`;
-  const words = texts.has(kind) ? texts.t(kind) : job.kind;
-  const of = job.voice_name ?? job.voice_id ?? job.dataset;
-  return of ? `${words}: ${of}` : words;
 }
 
 /**
@@ -96,7 +87,7 @@ function createList(root, app, { first, choices, filter, offset }) {
       ? { text: texts.t("page.jobs.filter.none"), click: () => change(EVERYTHING) }
       : { text: texts.t("page.jobs.first"), click: () => go("speak") },
   });
-  const view = createView(root, () => html`${head(app, filter)} ${filterControls(texts, filter, choices, change)}
+  const view = createView(root, () => html`${head(app, filter, redraw)} ${filterControls(texts, filter, choices, change)}
     ${jobs.length === 0 ? empty() : table.draw(jobs)}
     ${total > PAGE
       ? pager(texts, { offset, shown: jobs.length, total, size: PAGE, onPage: (to) => go("jobs", { ...filter, offset: String(to) }) })
@@ -138,11 +129,14 @@ function createList(root, app, { first, choices, filter, offset }) {
   };
 }
 
-/** @param {import("../app.js").App} app @param {import("./jobs-filters.js").Filter} filter */
-function head({ api, texts }, filter) {
+/** @param {import("../app.js").App} app @param {import("./jobs-filters.js").Filter} filter @param {() => void} redraw */
+function head({ api, texts }, filter, redraw) {
   return html`<div class="page-head">
     <h1>${texts.t("page.nav.jobs")}</h1>
-    <a class="btn btn-sm btn-quiet" href=${api.jobsTableUrl(askedOf(filter))} download="jobs.csv">${icon("download")}${texts.t("page.jobs.export")}</a>
+    <div class="action-row">
+      ${notifyButton(texts, redraw)}
+      <a class="btn btn-sm btn-quiet" href=${api.jobsTableUrl(askedOf(filter))} download="jobs.csv">${icon("download")}${texts.t("page.jobs.export")}</a>
+    </div>
   </div>`;
 }
 

@@ -9,6 +9,7 @@ import { createChart } from "../widgets/chart.js";
 import { confirm } from "../widgets/confirm.js";
 import { jobBadge } from "../widgets/job.js";
 import { createLog } from "../widgets/log.js";
+import { notifyButton } from "../widgets/notify-button.js";
 import { progress } from "../widgets/progress.js";
 import { alert } from "../widgets/states.js";
 import { measured, rateOf, size } from "./figures.js";
@@ -114,7 +115,7 @@ export function createRunView(app, { changed, failed, redraw }) {
       html`<button type="button" class="btn btn-quiet" data-run=${name} ?disabled=${isOff} @click=${() => act(name)}>${icon(drawing)}${texts.t(`page.training.${name}`)}</button>`;
     return html`<div class="action-row">
       ${status === "paused" ? button("resume", "play", isStopping) : button("pause", "pause", isPausing || isStopping)}
-      ${button("stop", "stop", isStopping)}
+      ${button("stop", "stop", isStopping)} ${notifyButton(texts, redraw)}
     </div>`;
   }
 

@@ -5,6 +5,23 @@ import { html, nothing } from "../lit.js";
 import { FORMATS, statusText } from "../pages/job-view.js";
 import { progress } from "./progress.js";
 
+/** The kind of job whose text can be spoken again. */
+export const SPEECH = "dubbing";
+
+/** What a job is about. @param {import("../texts.js").Texts} texts @param {import("../pages/job-view.js").Job} job @returns {string} */
+export function wordsOf(texts, job) {
+  if (job.kind === SPEECH) return job.text ?? "";
+  const words = kindWords(texts, job.kind);
+  const of = job.voice_name ?? job.voice_id ?? job.dataset;
+  return of ? `${words}: ${of}` : words;
+}
+
+/** @param {import("../texts.js").Texts} texts @param {string} kind @returns {string} */
+export function kindWords(texts, kind) {
+  const code = `page.jobs.kind.${kind}`;
+  return texts.has(code) ? texts.t(code) : kind;
+}
+
 /** @param {import("../texts.js").Texts} texts @param {import("../pages/job-view.js").Job} job */
 export function jobBadge(texts, job) {
   return html`<span class="badge" data-status=${job.status}>${statusText(texts, job)}</span>`;
