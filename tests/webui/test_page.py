@@ -167,12 +167,16 @@ def test_voices_are_filtered_heard_and_chosen(page: Page) -> None:
     page.wait_for_selector(".voice-card")
     page.fill("input[type=search]", "silence_male")
     expect(page.locator(".voice-card")).to_have_count(1)
-    page.select_option("[data-filter=gender]", "female")
+    page.select_option("[data-filter=category]", "female")
     expect(page.locator(".empty")).to_contain_text(PT["page.voices.none"])
-    page.select_option("[data-filter=gender]", "")
+    page.select_option("[data-filter=category]", "")
     page.select_option("[data-filter=language]", "pt-BR")
     page.click("[data-hear=silence_male]")
+    assert page.locator(".voice-wave").count() == 0
     page.wait_for_selector("[data-hear=silence_male][data-state=playing]")
+    wave = page.locator("[data-voice-id=silence_male] .voice-wave")
+    expect(wave.locator("[data-ready=true]")).to_be_visible()
+    assert wave.locator("canvas").count() > 0
     assert page.eval_on_selector(".player audio", "audio => audio.duration") > 0
     page.fill("input[type=search]", "silence")
     page.click("[data-hear=silence_male]")

@@ -27,8 +27,18 @@ def test_a_voice_is_tagged_and_found(page: Page) -> None:
     page.click(f"dialog button:has-text('{PT['page.voices.save']}')")
     card = page.locator("[data-voice-id='silence_male']")
     expect(card.locator(".badge:has-text('rádio')")).to_be_visible()
-    page.fill("[role=search] input[type=search]", "rádio")
-    expect(page.locator("[data-voice-id]")).to_have_count(1)
+    expect(card).to_contain_text(PT["page.voices.category.narrator"])
+    found = page.locator("[data-voice-id]")
+    for word in ("rádio", "narracao masculina teste"):
+        page.fill("[role=search] input[type=search]", word)
+        expect(found).to_have_count(1)
+    page.fill("[role=search] input[type=search]", "")
+    page.select_option("[data-filter=tag]", "rádio")
+    expect(found).to_have_count(1)
+    page.select_option("[data-filter=category]", "child")
+    page.click(f"button:has-text('{PT['page.voices.clear']}')")
+    page.select_option("[data-filter=category]", "narrator")
+    expect(found).to_have_count(1)
 
 
 def test_a_cloned_voice_is_shared(page: Page, tmp_path: Path) -> None:

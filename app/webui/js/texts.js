@@ -52,6 +52,8 @@ export function createTexts(fetchCatalogue) {
   let catalogue = {};
   /** @type {Map<string, Record<string, string>>} */
   const loaded = new Map();
+  /** @type {Map<string, Intl.DisplayNames>} by language: to make one takes long */
+  const names = new Map();
 
   return {
     language: () => language,
@@ -65,7 +67,11 @@ export function createTexts(fetchCatalogue) {
       loaded.set(wanted, found);
       [language, catalogue] = [wanted, found];
     },
-    languageName: (tag) => sentenceCase(new Intl.DisplayNames([language], { type: "language" }).of(tag) ?? tag),
+    languageName(tag) {
+      const known = names.get(language) ?? new Intl.DisplayNames([language], { type: "language" });
+      names.set(language, known);
+      return sentenceCase(known.of(tag) ?? tag);
+    },
     number: (value, digits = 0) =>
       new Intl.NumberFormat(language, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value),
     clock,
@@ -77,6 +83,11 @@ export function createTexts(fetchCatalogue) {
 /** The same with a capital first. @param {string} text */
 export function sentenceCase(text) {
   return text.charAt(0).toLocaleUpperCase() + text.slice(1);
+}
+
+/** The same in small letters without accents, as one searches. @param {string} text */
+export function plain(text) {
+  return text.normalize("NFD").replace(/[\u0300-\u036f]/g, "").toLowerCase();
 }
 
 /** The API gives ISO 8601 text or seconds since the epoch. @param {string | number} value */

@@ -5,6 +5,7 @@ import { ApiError, createApi, url } from "../../../app/webui/js/api.js";
 import { afterEvent } from "../../../app/webui/js/pages/job-view.js";
 import { completed, countChars, requestOf } from "../../../app/webui/js/pages/speak.js";
 import { filtered } from "../../../app/webui/js/pages/voices.js";
+import { createTexts } from "../../../app/webui/js/texts.js";
 import { SPEAK } from "../../../app/webui/js/drafts.js";
 import { createCatalog, engineOf, nearestLanguage, sortLanguages, speaks, catalogOf } from "../../../app/webui/js/catalog.js";
 
@@ -18,6 +19,9 @@ const VOICES = [
 const PRESETS = [{ id: "female_generic", languages: ["en-US", "pt-BR"], engine: "kokoro", voices: { en: "af_heart", pt: "pf_dora" } }];
 const STUDIO = catalogOf({ voices: { voices: VOICES }, presets: { presets: PRESETS } });
 const DRAFT = SPEAK.initial;
+const PT = { "page.gender.female": "feminina", "page.gender.male": "masculina", "page.gender.unknown": "não informado", "page.voices.category.narrator": "narração" };
+const WORDS = createTexts(async () => PT);
+await WORDS.load("pt-BR");
 
 test("languages: those that voices speak, Portuguese and English first", () => {
   const foreign = { ...VOICES[3], id: "zf_xiaobei", language: "zh" };
@@ -68,9 +72,9 @@ test("a voice without a language of its own is offered for all of its engine's",
   const asked = completed({ ...DRAFT, language: "pt-BR" }, studio, "en", "xtts_ana");
   assert.deepEqual(asked, { language: "pt-BR", voiceId: "xtts_ana", presetId: null });
   assert.equal(engineOf(studio, asked), "xtts");
-  const filter = { search: "", gender: "" };
+  const filter = { search: "", category: "", tag: "" };
   assert.deepEqual(
-    filtered([...VOICES, many], { ...filter, language: "de" }).map(({ id }) => id),
+    filtered([...VOICES, many], { ...filter, language: "de" }, WORDS).map(({ id }) => id),
     ["xtts_ana"],
   );
 });
@@ -103,12 +107,19 @@ test("characters are counted as the service counts them", () => {
   assert.equal(countChars("🦜🦜"), 2);
 });
 
-test("voices are filtered by word, language and gender together", () => {
-  const ids = (filter) => filtered(VOICES, { search: "", language: "", gender: "", ...filter }).map(({ id }) => id);
+test("voices are filtered by word, language, category and tag together, by the reader's own words", () => {
+  const told = { ...VOICES[3], tags: ["rádio"], category: "narrator" };
+  const voices = [...VOICES.slice(0, 3), told];
+  const ids = (filter) => filtered(voices, { search: "", language: "", category: "", tag: "", ...filter }, WORDS).map(({ id }) => id);
   assert.equal(ids({}).length, 4);
   assert.deepEqual(ids({ search: "ALEX" }), ["pm_alex"]);
-  assert.deepEqual(ids({ language: "pt-BR", gender: "male", search: "silence" }), ["silence_male"]);
-  assert.deepEqual(ids({ language: "ja", gender: "male" }), []);
+  assert.deepEqual(ids({ language: "pt-BR", category: "male", search: "silence" }), ["silence_male"]);
+  assert.deepEqual(ids({ language: "ja", category: "male" }), []);
+  // A voice is in the category it was given, and in its gender's.
+  assert.deepEqual([ids({ category: "narrator" }), ids({ category: "female" })], [["jf_alpha"], ["af_heart", "jf_alpha"]]);
+  assert.deepEqual(ids({ tag: "rádio" }), ["jf_alpha"]);
+  assert.deepEqual([ids({ search: "narração" }), ids({ search: "narracao radio japones" })], [["jf_alpha"], ["jf_alpha"]]);
+  assert.deepEqual(ids({ search: "masculina" }), ["pm_alex", "silence_male"]);
 });
 
 test("a job follows its own events only, and never leaves its end", () => {

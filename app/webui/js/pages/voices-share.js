@@ -6,7 +6,7 @@ import { options } from "../widgets/field.js";
 import { alert } from "../widgets/states.js";
 import { toast } from "../widgets/toast.js";
 
-const CATEGORIES = ["female", "male", "child", "elder", "narrator", "character", "other"];
+export const CATEGORIES = ["female", "male", "child", "elder", "narrator", "character", "other"];
 const QUIET = 4; // modules of light around a QR code (ISO/IEC 18004)
 
 /** A dialog that draws itself; `draw` gets what closes it. @param {string} title @param {(close: () => void) => unknown} draw @returns {() => void} draws again */

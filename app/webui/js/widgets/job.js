@@ -3,6 +3,7 @@
 import { icon } from "../icons.js";
 import { html, nothing } from "../lit.js";
 import { FORMATS, statusText } from "../pages/job-view.js";
+import { plain } from "../texts.js";
 import { progress } from "./progress.js";
 
 /** The kind of job whose text can be spoken again. */
@@ -35,8 +36,7 @@ export function jobProgress(texts, job) {
 
 /** The file of a job under the name of its text: "o-papagaio-fala". @param {string} text */
 export function fileName(text) {
-  const plain = text.normalize("NFD").replace(/[\u0300-\u036f]/g, "").toLowerCase();
-  const name = plain.replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "").slice(0, 40).replace(/-$/, "");
+  const name = plain(text).replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "").slice(0, 40).replace(/-$/, "");
   return name || "papagaio";
 }
 

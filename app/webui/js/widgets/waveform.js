@@ -11,10 +11,11 @@ const colour = (/** @type {string} */ name) => getComputedStyle(document.documen
 /**
  * `draw()` where it shall stand, `close()` when it goes. It begins to load when it is drawn.
  * @param {import("../app.js").App} app
- * @param {{ src: string, title: string, onRange?: (seconds: number) => void, onPlay?: () => void }} options `onRange` hears where one jumped
+ * @param {{ src: string, title: string, media?: HTMLMediaElement, onRange?: (seconds: number) => void, onPlay?: () => void }} options
+ *   `media`: what plays `src` already and has its own controls; `onRange` hears where one jumped
  * @param {() => void} redraw
  */
-export function createWaveform({ sound, texts }, { src, title, onRange = () => {}, onPlay = () => {} }, redraw) {
+export function createWaveform({ sound, texts }, { src, title, media, onRange = () => {}, onPlay = () => {} }, redraw) {
   /** @type {any} */
   let wave = null;
   const state = { isReady: false, isPlaying: false, atS: 0, durationS: 0, error: "" };
@@ -29,7 +30,8 @@ export function createWaveform({ sound, texts }, { src, title, onRange = () => {
       if (isClosed || wave) return;
       wave = WaveSurfer.create({
         container: place,
-        url: src,
+        url: new URL(src, location.href).href,
+        ...(media ? { media } : {}),
         height: HEIGHT_PX,
         waveColor: colour("--ink-soft"),
         progressColor: colour("--leaf"),
@@ -54,6 +56,9 @@ export function createWaveform({ sound, texts }, { src, title, onRange = () => {
     sound.stop(); // one sound at a time
     void wave?.playPause();
   };
+  const controls = () => html`<button type="button" class="btn btn-sm btn-quiet" ?disabled=${!state.isReady} aria-label=${texts.t("page.waveform.play", { title })} aria-pressed=${state.isPlaying} @click=${toggle}>
+    ${icon(state.isPlaying ? "pause" : "play")}
+  </button>`;
   return {
     pause: () => wave?.pause(),
     close() {
@@ -62,11 +67,9 @@ export function createWaveform({ sound, texts }, { src, title, onRange = () => {
       wave = null;
     },
     draw: () => html`<div class="waveform" data-ready=${state.isReady}>
-      <button type="button" class="btn btn-sm btn-quiet" ?disabled=${!state.isReady} aria-label=${texts.t("page.waveform.play", { title })} aria-pressed=${state.isPlaying} @click=${toggle}>
-        ${icon(state.isPlaying ? "pause" : "play")}
-      </button>
-      <div class="waveform-place" ${ref((place) => place && !wave && void begin(place))}></div>
-      <span class="fine">${texts.clock(state.atS)} / ${state.isReady ? texts.clock(state.durationS) : "–:––"}</span>
+      ${media ? nothing : controls()}
+      <div class="waveform-place" aria-hidden=${media ? "true" : nothing} ${ref((place) => place && !wave && void begin(place))}></div>
+      ${media ? nothing : html`<span class="fine">${texts.clock(state.atS)} / ${state.isReady ? texts.clock(state.durationS) : "–:––"}</span>`}
       ${state.error ? html`<p class="field-error" role="alert">${texts.t("page.player.failed")}</p>` : nothing}
     </div>`,
   };
