@@ -70,6 +70,7 @@ def _of_cloned(services: Services, document: VoiceDocument) -> dict[str, Any]:
         "consent": _consent(meta),
         "samples": [path.stem for path in samples_of(services, meta.voice_id)],
         "has_report": bool(meta.report),
+        "has_weights": services.cloning.library().weights(meta.voice_id) is not None,
     }
 
 

@@ -51,7 +51,8 @@ class VoiceProfile(BaseModel):
     `engine` is the one that speaks it where nobody asks for another, `engines` all that can, `mixed_by` those of them
     that can mix it with another, `converters` those that say a recording with it. `usage_count` and `last_used_at` are
     of what the caller had said with it. Of a cloned voice: `duration` is the seconds of speech it was fitted to,
-    `ref_text` what is said in its clips, `samples` what can be heard of it.
+    `ref_text` what is said in its clips, `samples` what can be heard of it, `has_weights` whether it has fine-tuned
+    weights of its own, which no voice file holds.
     """
 
     id: str
@@ -80,6 +81,7 @@ class VoiceProfile(BaseModel):
     consent: ConsentView | None = None
     samples: list[str] | None = None
     has_report: bool = False
+    has_weights: bool = False
     licence: str
     licence_url: str | None = None
     is_commercial: bool = True
@@ -239,14 +241,18 @@ def kept_sample(services: Wired, voice_id: str, name: str) -> FileResponse:
 @router.get("/voices/{voice_id}/export", summary="A cloned voice as one file", response_class=FileResponse)
 def export(services: Wired, voice_id: str, format: Literal["file", "json"] = "file") -> Response:
     """With its clips, so that other engines can speak it elsewhere. `json`: the same file in a document that says what
-    is known of the voice."""
+    is known of the voice. Fine-tuned weights are in no file (409 `voice_with_weights`): `json` of a voice with them
+    says what is known, and cannot be brought back."""
     meta = fitted(services, voice_id)
+    named = {"Content-Disposition": f'attachment; filename="{voice_id}.json"'}
+    if format == "json" and services.cloning.library().weights(voice_id):
+        return JSONResponse(voice_document(meta, None), headers=named)
     path = services.settings.data_dir / f"export-{token_hex(8)}.safetensors"
     services.cloning.library().export(meta.voice_id, path)
     if format == "json":
         document = voice_document(meta, path)
         path.unlink()
-        return JSONResponse(document, headers={"Content-Disposition": f'attachment; filename="{voice_id}.json"'})
+        return JSONResponse(document, headers=named)
     done = BackgroundTask(path.unlink, missing_ok=True)
     kind, name = "application/octet-stream", f"{voice_id}.safetensors"
     return FileResponse(path, media_type=kind, filename=name, background=done)

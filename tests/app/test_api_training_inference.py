@@ -226,6 +226,12 @@ def test_a_checkpoint_becomes_a_voice_of_every_client(studio: Service) -> None:
     assert sound == frames(same.content) == spoken(studio, checkpoint=TUNED) != spoken(studio, checkpoint=BASE)
     exported = studio.client.get(f"/voices/{voice}/export")
     assert exported.status_code == 409 and exported.json()["code"] == "voice_with_weights"
+    document = studio.client.get(f"/voices/{voice}/export?format=json")
+    told = document.json()
+    assert (told["file"], told["voice"]["has_weights"], told["voice"]["voice_id"]) == (None, True, voice)
+    back = studio.client.post("/voices/import", files={"file": ("a.json", document.content)}, data={"voice_id": "bea"})
+    assert (back.status_code, back.json()["code"]) == (409, "voice_with_weights")
+    assert studio.client.get(f"/voices/{voice}").json()["has_weights"] is True
     assert studio.client.delete(f"/voices/{voice}").status_code == 200
 
 

@@ -14,6 +14,7 @@
  * @property {string[]} [mixed_by] those of them that mix it with another
  * @property {string[]} [converters] that say a recording with it
  * @property {boolean} is_stock false: cloned here
+ * @property {boolean} [has_weights] fine-tuned, of its own: in no voice file
  * @property {{ statement: string, given_at: string } | null} [consent] of a cloned voice's speaker
  * @property {string} [licence] of its engine's weights
  * @property {string | null} [licence_url]

@@ -78,10 +78,13 @@ function actions(app, wizard, voice) {
   </div>`;
 }
 
-/** The voice's file, and the same in a document. @param {import("../app.js").App} app @param {{ id: string }} voice */
-export function exportLinks({ api, texts }, voice) {
-  return html`<a class="btn btn-sm btn-quiet" href=${api.voiceExportUrl(voice.id, "file")} download="${voice.id}.safetensors" data-export=${voice.id}>${icon("download")}${texts.t("page.voices.export")}</a>
-    <a class="btn btn-sm btn-quiet" href=${api.voiceExportUrl(voice.id, "json")} download="${voice.id}.json" data-export-json=${voice.id}>${icon("download")}${texts.t("page.voices.export_json")}</a>`;
+/** The voice's file, and the same in a document; fine-tuned weights are in no file. @param {import("../app.js").App} app @param {{ id: string, has_weights?: boolean }} voice */
+export function exportLinks({ api, texts }, { id, has_weights: hasWeights }) {
+  const link = (/** @type {"file" | "json"} */ format, /** @type {string} */ file, /** @type {string} */ text) =>
+    html`<a class="btn btn-sm btn-quiet" href=${api.voiceExportUrl(id, format)} download=${file} data-export=${format === "file" ? id : nothing} data-export-json=${format === "json" ? id : nothing}>${icon("download")}${text}</a>`;
+  return html`${hasWeights ? nothing : link("file", `${id}.safetensors`, texts.t("page.voices.export"))}
+    ${link("json", `${id}.json`, texts.t("page.voices.export_json"))}
+    ${hasWeights ? html`<p class="fine w-100" data-no-file=${id}>${texts.t("page.voices.no_file")}</p>` : nothing}`;
 }
 
 /** Asks first; whether it is gone now. @param {import("../app.js").App} app @param {{ id: string, title: string }} voice */

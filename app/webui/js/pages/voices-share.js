@@ -62,7 +62,7 @@ export async function shareVoice({ announce, api, texts }, voice) {
   try {
     const known = (await api.get(path)).links[0];
     const link = known ?? (await api.post(path, {}));
-    const code = await loadQrCode().then((make) => drawing(make, link.url), () => nothing); // without its library
+    const code = await loadQrCode().then((make) => drawing(make, link.url, texts.t("page.voices.qr", { title: voice.title })), (error) => alert(texts.t("page.voices.no_qr", { reason: error.message })));
     const end = async (/** @type {() => void} */ close) => {
       await api.remove(path);
       close();
@@ -85,8 +85,8 @@ export async function shareVoice({ announce, api, texts }, voice) {
   }
 }
 
-/** @param {any} make @param {string} url */
-function drawing(make, url) {
+/** @param {any} make @param {string} url @param {string} label */
+function drawing(make, url, label) {
   const code = make(0, "M");
   code.addData(url);
   code.make();
@@ -94,7 +94,7 @@ function drawing(make, url) {
   const size = count + 2 * QUIET;
   const rows = [...Array(count).keys()];
   const path = rows.flatMap((row) => rows.filter((column) => code.isDark(row, column)).map((column) => `M${column + QUIET} ${row + QUIET}h1v1h-1z`)).join("");
-  return html`<svg id="share-qr" viewBox="0 0 ${size} ${size}" width="240" height="240" role="img" aria-label="QR" shape-rendering="crispEdges">
+  return html`<svg id="share-qr" viewBox="0 0 ${size} ${size}" width="240" height="240" role="img" aria-label=${label} shape-rendering="crispEdges">
     ${svg`<rect width=${size} height=${size} fill="#fff"/><path d=${path} fill="#000"/>`}
   </svg>`;
 }
