@@ -228,6 +228,7 @@ _CLONING = {  # cloning, conversion and training
 }
 _JOBS = {  # jobs
     "bad_file_name": 400,
+    "file_name_unfit": 422,
     "data_dir_in_use": 500,
     "jobs_package_missing": 500,
     "engine_without_voices": 409,

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, Response, StreamingResponse
 
+from app.api.file_names import AskedName, attachment
 from app.api.jobs import FORMATS, find_sounding, ready
 from app.api.queries import known_query
 from app.api.services import Services, Wired
@@ -38,19 +39,20 @@ async def download(
     job_id: str,
     format: str = "wav",
     timeout: Annotated[float | None, Query(ge=1, le=600, allow_inf_nan=False)] = None,
+    name: AskedName = None,
 ) -> Response:
-    name = format.lower()
-    if name not in FORMATS:
+    """The file is called `name`, or `dubbed_` and the job's id."""
+    codec = format.lower()
+    if codec not in FORMATS:
         raise Problem("unknown_format", format=format[:80], choices=list(FORMATS))
     job = ready(await ended(services, job_id, timeout))
     path = _path(services, job)
-    filename = f"dubbed_{job.id}.{name}"
-    if name == "wav":
-        return FileResponse(path, media_type="audio/wav", filename=filename)
-    blocks = finished_sound(services, job, name)
+    headers = {"Content-Disposition": attachment(f"{name or f'dubbed_{job.id}'}.{codec}")}
+    if codec == "wav":
+        return FileResponse(path, media_type="audio/wav", headers=headers)
+    blocks = finished_sound(services, job, codec)
     first = await run_in_threadpool(next, blocks, b"")  # what fails to encode fails before the status line
-    headers = {"Content-Disposition": f'attachment; filename="{filename}"'}
-    return StreamingResponse(_then(first, blocks), headers=headers, media_type=CODECS[name].media_type)
+    return StreamingResponse(_then(first, blocks), headers=headers, media_type=CODECS[codec].media_type)
 
 
 @router.get(

@@ -17,10 +17,13 @@ router = APIRouter(tags=["system"], dependencies=[Depends(known_query)])
 
 
 class ServiceInfo(BaseModel):
+    """`jobs_kept_h`: hours that a job and its files are kept after its end."""
+
     service: str
     status: str
     version: str
     default_engine: str
+    jobs_kept_h: float
 
 
 class Flag(BaseModel):
@@ -41,7 +44,13 @@ class Flags(BaseModel):
 @router.get("/", summary="Name, state and version; what a container's health check asks")
 async def service(services: Wired) -> ServiceInfo:
     engine = services.synthesizer.default_engine().engine
-    return ServiceInfo(service="papagaio", status="running", version=VERSION, default_engine=engine)
+    return ServiceInfo(
+        service="papagaio",
+        status="running",
+        version=VERSION,
+        default_engine=engine,
+        jobs_kept_h=services.settings.job_ttl_h,
+    )
 
 
 @router.get("/feature-flags", summary="Feature flags")

@@ -47,6 +47,20 @@ def test_a_download_is_of_the_format_it_says(service: Service, name: str) -> Non
     assert sound.duration_s == pytest.approx(job["duration"], abs=0.1)
 
 
+@pytest.mark.parametrize("format", ["wav", "mp3"])
+def test_a_file_is_called_as_one_asks(service: Service, format: str) -> None:
+    path = f"/jobs/{service.completed()['id']}/download"
+    for name, said in (
+        ("bom-dia", f'attachment; filename="bom-dia.{format}"'),
+        ("Olá %41", f"attachment; filename=\"Ol_ _41.{format}\"; filename*=UTF-8''Ol%C3%A1%20%2541.{format}"),
+    ):
+        answer = service.client.get(path, params={"format": format, "name": name})
+        assert (answer.status_code, answer.headers["content-disposition"]) == (200, said)
+    for name in ("", "../x", "a\r\nX: y", 'a"b', "a\\b", ".x", "x ", "\u202egpj", "x" * 81):
+        answer = service.client.get(path, params={"format": format, "name": name})
+        assert code(answer) == (422, "file_name_unfit"), name
+
+
 def test_a_wav_can_be_had_in_parts(service: Service) -> None:
     job = service.completed()
     whole = service.client.get(job["audio_url"]).content

@@ -17,6 +17,7 @@ from speech.models import ModelStore
 def test_root(service: Service) -> None:
     body = service.client.get("/").json()
     assert body["version"] == VERSION and {"service", "status"} < set(body)
+    assert body["jobs_kept_h"] == service.services.settings.job_ttl_h
 
 
 def test_the_28_codes_and_who_speaks_them(service: Service) -> None:

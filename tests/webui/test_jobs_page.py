@@ -111,6 +111,19 @@ def test_filters_are_in_the_address_and_the_table_follows_them(page: Page, jobs:
     assert rows.count() >= 4 and page.url.endswith("#/jobs")
 
 
+def test_a_file_is_named_after_its_text_and_the_format_is_remembered(page: Page, jobs: list[str]) -> None:
+    row = page.locator(f"tr[data-job-id={jobs[2]}]")
+    row.locator("[data-bs-toggle=dropdown]").click()
+    expect(row.locator(".dropdown-item").first).to_have_text("WAV")
+    with page.expect_download() as waiting:
+        row.locator(".dropdown-item:has-text('FLAC')").click()
+    assert waiting.value.suggested_filename == "tres.flac"
+    page.reload()
+    expect(row.locator(".dropdown-item").first).to_have_text("FLAC")
+    expect(page.locator("[data-kept-h='24']")).to_contain_text("24 horas")
+    assert row.locator(f"[title^='{PT['page.jobs.expires'].partition('{')[0]}']").count() == 1
+
+
 def test_the_log_of_a_job_is_had(page: Page, jobs: list[str]) -> None:
     link = page.locator(f"tr[data-job-id={jobs[0]}] [data-action=log]")
     expect(link).to_have_attribute("aria-label", PT["page.job.log"])

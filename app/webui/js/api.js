@@ -156,8 +156,8 @@ export function createApi({ language, unreachable, fetch = globalThis.fetch.bind
     jobsTableUrl: (filter) => url("/jobs/export", filter),
     /** @param {string} jobId @param {AbortSignal} signal */
     streamJob: (jobId, signal) => send(`${job(jobId)}/stream`, { signal }),
-    /** @param {string} jobId @param {string} format @returns {string} */
-    downloadUrl: (jobId, format) => url(`${job(jobId)}/download`, { format }),
+    /** `name`: of the file, without its ending. @param {string} jobId @param {string} format @param {string} [name] @returns {string} */
+    downloadUrl: (jobId, format, name) => url(`${job(jobId)}/download`, { format, name }),
     /** What happened to it, as text. @param {string} jobId @returns {string} */
     logUrl: (jobId) => `${job(jobId)}/log`,
     ...cloning(json, post),

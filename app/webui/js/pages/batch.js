@@ -6,15 +6,16 @@ import { loadPage } from "../load.js";
 import { all, createView } from "../view.js";
 import { confirm } from "../widgets/confirm.js";
 import { options } from "../widgets/field.js";
+import { formats, takeFormat } from "../widgets/job.js";
 import { progress } from "../widgets/progress.js";
 import { alert } from "../widgets/states.js";
 import { createTable } from "../widgets/table.js";
 import { batchTable, previewTable } from "./batch-tables.js";
+import { FORMATS } from "./job-view.js";
 
 const PATH = "/jobs/batch";
 const POLL_MS = 1000;
 const HEADER = /^\uFEFF?(?=.*\btext\b)[\w;, "]+$/i; // a first line that names columns; else each line is a text
-const FORMATS = ["wav", "mp3", "flac", "opus", "m4a", "ogg"];
 
 /** @type {import("../pages.js").PageModule["mount"]} */
 export function mount(root, app, { query }) {
@@ -42,7 +43,7 @@ function show(root, app, studio, batches, first) {
     preview: /** @type {any} */ (null),
     batch: /** @type {any} */ (null),
     batches,
-    format: "wav",
+    format: formats()[0],
     skip: false,
     isBusy: false,
     error: "",
@@ -177,13 +178,17 @@ function opened(texts, { batch, format, isBusy }, change, acts, table) {
   const { counts } = batch;
   const again = counts.failed + counts.cancelled;
   const pairs = /** @type {[string, string][]} */ (FORMATS.map((name) => [name, name.toUpperCase()]));
+  const choose = (/** @type {any} */ event) => {
+    takeFormat(event.target.value);
+    change({ format: event.target.value });
+  };
   return html`<section aria-labelledby="batch-open" data-batch=${batch.id} data-ended=${String(batch.is_ended)} data-job-ids=${(batch.items ?? []).map((/** @type {any} */ item) => item.job_id).join(" ")}>
     <h2 id="batch-open">${batch.title || batch.id}</h2>
     <p role="status">${texts.t("page.batch.done", { done: texts.number(counts.completed), total: texts.number(batch.total) })}</p>
     ${batch.is_ended ? nothing : progress(texts, { percent: batch.progress })}
     <div class="action-row start">
       ${counts.completed > 0
-        ? html`<select class="form-select w-auto" aria-label=${texts.t("page.batch.format")} @change=${(/** @type {any} */ event) => change({ format: event.target.value })}>${options(pairs, format)}</select>
+        ? html`<select class="form-select w-auto" aria-label=${texts.t("page.batch.format")} @change=${choose}>${options(pairs, format)}</select>
             <a class="btn btn-primary" id="batch-zip" href="${PATH}/${batch.id}/download?format=${format}" download="${batch.id}.zip">${icon("download")}${texts.t("page.batch.zip")}</a>`
         : nothing}
       ${again > 0 ? html`<button type="button" class="btn btn-quiet" id="batch-retry" ?disabled=${isBusy} @click=${acts.retry}>${texts.t("page.batch.retry", { count: texts.number(again) })}</button>` : nothing}

@@ -43,9 +43,9 @@ export function mount(root, app, { query }) {
 
 /** What can be filtered by, and how voices are called. @param {import("../app.js").App} app */
 async function choicesOf({ catalog }) {
-  const [{ languages, voices }, engines, converters] = await Promise.all([catalog.load(), catalog.engines(), catalog.converters()]);
+  const [{ languages, voices }, engines, converters, service] = await Promise.all([catalog.load(), catalog.engines(), catalog.converters(), catalog.service()]);
   const named = new Map([...converters, ...engines].map(({ name, title }) => [name, title]));
-  return { languages, engines: /** @type {[string, string][]} */ ([...named]), titles: new Map(voices.map(({ id, title }) => [id, title])) };
+  return { languages, engines: /** @type {[string, string][]} */ ([...named]), titles: new Map(voices.map(({ id, title }) => [id, title])), keptH: service.jobs_kept_h };
 }
 
 /**
@@ -88,6 +88,7 @@ function createList(root, app, { first, choices, filter, offset }) {
       : { text: texts.t("page.jobs.first"), click: () => go("speak") },
   });
   const view = createView(root, () => html`${head(app, filter, redraw)} ${filterControls(texts, filter, choices, change)}
+    <p class="fine" data-kept-h=${choices.keptH}>${texts.t("page.jobs.expiry", { time: hoursOf(texts, choices.keptH) })}</p>
     ${jobs.length === 0 ? empty() : table.draw(jobs)}
     ${total > PAGE
       ? pager(texts, { offset, shown: jobs.length, total, size: PAGE, onPage: (to) => go("jobs", { ...filter, offset: String(to) }) })
@@ -163,11 +164,17 @@ function tableOf(app, titles, act) {
         cell: (job) => html`${jobBadge(texts, job)} ${job.status === "processing" ? jobProgress(texts, job) : nothing}`,
       },
       { name: "duration", title: title("duration"), width: "narrow", cells: "fine", cell: (job) => (job.duration ? lengthOf(texts, job.duration) : "–") },
-      { name: "time", title: title("time"), cells: "fine", cell: (job) => texts.time(job.created_at) },
+      { name: "time", title: title("time"), cells: "fine", cell: (job) => html`<span title=${job.expires_at ? texts.t("page.jobs.expires", { time: texts.time(job.expires_at) }) : nothing}>${texts.time(job.created_at)}</span>` },
     ],
     below: (job) => (job.status === "failed" ? html`<span class="field-error">${job.error_message}</span>` : nothing),
     actions: (job) => actions(app, job, act),
   };
+}
+
+/** Hours while they are few, then days. @param {import("../texts.js").Texts} texts @param {number} hours */
+function hoursOf(texts, hours) {
+  const [value, unit] = hours < 48 ? [hours, "hour"] : [hours / 24, "day"];
+  return new Intl.NumberFormat(texts.language(), { style: "unit", unit, unitDisplay: "long", maximumFractionDigits: 1 }).format(value);
 }
 
 /** Seconds while they are few, then minutes. @param {import("../texts.js").Texts} texts @param {number} seconds */

@@ -1,12 +1,12 @@
 /** What became of a text: progress, then the file and its figures. Its sound is in the frame's player. */
 
 import { icon } from "../icons.js";
-import { html, nothing } from "../lit.js";
+import { html, nothing, repeat } from "../lit.js";
 import { all, createView } from "../view.js";
-import { fileName, jobBadge, jobProgress } from "../widgets/job.js";
+import { formats, jobBadge, jobFileName, jobProgress, takeFormat } from "../widgets/job.js";
 import { hearButton } from "../widgets/player-bar.js";
 import { checkedPart } from "./speak-check.js";
-import { afterEvent, FORMATS, hasEnded, statusText } from "./job-view.js";
+import { afterEvent, hasEnded, statusText } from "./job-view.js";
 import { starsPart } from "./rating.js";
 
 const POLL_MS = 2000;
@@ -145,11 +145,12 @@ export function createResult(app) {
 function filePart(app, job, titles, track, rate) {
   const { api, sound, texts } = app;
   const hear = texts.t(sound.isOn(job.id) ? "page.job.stop" : "page.job.play");
+  const name = jobFileName(job);
   const link = (/** @type {string} */ format) =>
-    html`<a class="btn btn-sm btn-quiet" href=${api.downloadUrl(job.id, format)} download="${fileName(job.text ?? "")}.${format}" data-format=${format}>${icon("download")}${format.toUpperCase()}</a>`;
+    html`<a class="btn btn-sm btn-quiet" href=${api.downloadUrl(job.id, format, name)} download="${name}.${format}" data-format=${format} @click=${() => takeFormat(format)}>${icon("download")}${format.toUpperCase()}</a>`;
   return html`<div class="result-file">
     <div class="downloads" role="group" aria-label=${texts.t("page.job.download")}>
-      ${hearButton(app, { ...track, label: hear, text: hear })} ${FORMATS.map(link)}
+      ${hearButton(app, { ...track, label: hear, text: hear })} ${repeat(formats(), (format) => format, link)}
     </div>
     <dl class="facts">${facts(texts, job, titles.get(job.voice_id ?? "")).map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>
     <div class="result-rating" data-rating=${job.rating ?? ""}>

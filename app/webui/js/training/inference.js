@@ -169,7 +169,7 @@ export function mount(root, app) {
     return html`<li data-sound=${made.key} data-bytes=${made.sound.size}>
       ${hearButton(app, { key: made.key, title: made.text, src: made.src, label: texts.t("page.inference.hear", { text: made.text }) })}
       <span class="sound-text">${made.text}<span class="fine">${made.checkpoint}</span></span>
-      <a class="btn btn-sm btn-quiet" data-action="download" href=${made.src} download="${fileName(made.text)}.wav" aria-label=${texts.t("page.inference.download", { text: made.text })} title=${texts.t("page.job.download")}>${icon("download")}</a>
+      <a class="btn btn-sm btn-quiet" data-action="download" href=${named(made.src, made.text)} download="${fileName(made.text)}.wav" aria-label=${texts.t("page.inference.download", { text: made.text })} title=${texts.t("page.job.download")}>${icon("download")}</a>
       ${made.link ? html`<button type="button" class="btn btn-sm btn-quiet" data-action="share" data-link=${made.link} aria-label=${texts.t("page.inference.share", { text: made.text })} title=${texts.t("page.inference.share_short")} @click=${() => share(made)}>${icon("share")}</button>` : nothing}
     </li>`;
   }
@@ -191,4 +191,12 @@ export function mount(root, app) {
     compare.close,
     () => view?.close(),
   );
+}
+
+/** The address of a sound whose file is called after its text; a sound of this page is named by its link. @param {string} src @param {string} text */
+function named(src, text) {
+  if (src.startsWith("blob:")) return src;
+  const address = new URL(src, window.location.href);
+  address.searchParams.set("name", fileName(text));
+  return address.href;
 }

@@ -1,8 +1,9 @@
 /** Parts of a job that pages show alike. */
 
 import { icon } from "../icons.js";
-import { html, nothing } from "../lit.js";
+import { html, nothing, repeat } from "../lit.js";
 import { FORMATS, statusText } from "../pages/job-view.js";
+import { remember, remembered } from "../remembered.js";
 import { plain } from "../texts.js";
 import { progress } from "./progress.js";
 
@@ -34,21 +35,36 @@ export function jobProgress(texts, job) {
   return progress(texts, { percent: job.progress, stage, leftS: job.left_s ?? null });
 }
 
-/** The file of a job under the name of its text: "o-papagaio-fala". @param {string} text */
+/** A name for a file, of a text: "o-papagaio-fala". @param {string} text @returns {string} */
 export function fileName(text) {
-  const name = plain(text).replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "").slice(0, 40).replace(/-$/, "");
+  const name = plain(text).normalize("NFC").replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "").slice(0, 40).replace(/-$/, "");
   return name || "papagaio";
 }
 
+/** What the file of a job is called: after its text, or the recording it was made of. @param {{ text?: string | null, input_file?: string | null }} job */
+export function jobFileName({ text, input_file: recording }) {
+  return fileName(text ?? recording?.replace(/\.\w+$/, "") ?? "");
+}
+
+/** The formats there are, the one that was taken last before the others. @returns {string[]} */
+export function formats() {
+  const last = remembered("format", FORMATS);
+  return last ? [last, ...FORMATS.filter((format) => format !== last)] : FORMATS;
+}
+
+/** @param {string} format that was taken */
+export const takeFormat = (format) => remember("format", format);
+
 /**
  * A menu with a download for each format.
- * @param {import("../app.js").App} app @param {{ id: string, text?: string | null }} job
+ * @param {import("../app.js").App} app @param {import("../pages/job-view.js").Job} job
  */
 export function downloadMenu({ api, texts }, job) {
+  const name = jobFileName(job);
   return formatMenu({
     label: texts.t("page.job.download"),
-    href: (format) => api.downloadUrl(job.id, format),
-    file: (format) => `${fileName(job.text ?? "")}.${format}`,
+    href: (format) => api.downloadUrl(job.id, format, name),
+    file: (format) => `${name}.${format}`,
   });
 }
 
@@ -60,7 +76,7 @@ export function formatMenu({ label, isNamed = false, href, file }) {
   return html`<div class="dropdown d-inline-block">
     <button type="button" class="btn btn-sm btn-quiet" aria-label=${label} title=${label} aria-expanded="false" data-bs-toggle="dropdown" data-bs-popper-config='{"strategy":"fixed"}'>${icon("download")}${isNamed ? label : nothing}</button>
     <ul class="dropdown-menu">
-      ${FORMATS.map((format) => html`<li><a class="dropdown-item" href=${href(format)} download=${file(format)}>${format.toUpperCase()}</a></li>`)}
+      ${repeat(formats(), (format) => format, (format) => html`<li><a class="dropdown-item" href=${href(format)} download=${file(format)} @click=${() => takeFormat(format)}>${format.toUpperCase()}</a></li>`)}
     </ul>
   </div>`;
 }
