@@ -172,6 +172,28 @@ def test_clips_are_heard_corrected_and_left_out(clone_page: Page, tmp_path: Path
     assert asked["clips"] == [{"clip_id": "c001", "use": True, "text": "Boa tarde."}, {"clip_id": "c002", "use": False}]
 
 
+def test_advice_for_many_clips_is_given_once(clone_page: Page, tmp_path: Path) -> None:
+    page = clone_page
+    checked(page, *(tone(tmp_path / f"{name}.wav", 2, 0.001) for name in "abc"))
+    told = page.locator("[data-shared=too_quiet]")
+    expect(told).to_contain_text(PT["page.clone.shared"].format(count=3, clips=3))
+    expect(told).to_contain_text(PT["clone.hint.too_quiet"])
+    expect(page.locator("[data-clip] .finding")).to_have_count(3)
+    expect(page.locator("table.clips")).not_to_contain_text(PT["clone.hint.too_quiet"])
+
+
+def test_an_intake_that_failed_is_shown_once(clone_page: Page, tmp_path: Path) -> None:
+    page = clone_page
+    page.set_input_files("#file", [tone(tmp_path / "a.wav", 0.5)])
+    page.click("form.clone-record [type=submit]")
+    page.wait_for_selector("[data-status=failed]", timeout=JOB_MS)
+    page.goto("/webui#/clone")
+    page.wait_for_selector("[data-status=failed]")
+    page.goto("/webui#/speak")
+    page.goto("/webui#/clone")
+    page.wait_for_selector("[data-record]")
+
+
 def test_files_are_dropped_and_their_length_is_told(clone_page: Page) -> None:
     page = clone_page
     page.eval_on_selector(

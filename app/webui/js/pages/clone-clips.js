@@ -10,6 +10,8 @@ import { hasEnded } from "./job-view.js";
 import { watchJob } from "./job-watch.js";
 
 const GOOD_S = 30; // of usable speech; less makes a voice less like its speaker
+const MANY_CLIPS = 3; // with the same finding: what helps is told once for all
+const ROW_CHARS = 42; // of a line of a clip's text
 
 /** @type {(place: HTMLElement, app: import("../app.js").App, wizard: import("./clone.js").Wizard) => () => void} */
 export function mountClips(place, app, wizard) {
@@ -88,6 +90,16 @@ export function choicesOf(clips, changes) {
     });
 }
 
+/** Codes of findings that many clips share, with the number of these. @param {any[]} clips @returns {Map<string, number>} */
+export function sharedFindings(clips) {
+  /** @type {Map<string, number>} */
+  const counts = new Map();
+  for (const { findings } of clips) {
+    for (const code of new Set(findings.map((/** @type {any} */ finding) => finding.code))) counts.set(code, (counts.get(code) ?? 0) + 1);
+  }
+  return new Map([...counts].filter(([, count]) => count >= MANY_CLIPS));
+}
+
 /** Changes to the clips of this intake; those of another are forgotten. @param {import("../app.js").App} app @param {import("./job-view.js").Job} job @returns {Changes} */
 export function changesOf({ store }, job) {
   if (store.state().clone.clipsOf !== job.id) {
@@ -106,6 +118,11 @@ function clipsView(app, wizard, job) {
   return html`<section class="clips-view" data-job-id=${job.id} data-status=${job.status}>
     <h2>${texts.t("page.clone.check")}</h2>
     <p>${texts.t("page.clone.check_how")}</p>
+    ${[...sharedFindings(clips)].filter(([code]) => texts.has(`clone.hint.${code}`)).map(
+      ([code, count]) => html`<p class="finding" data-shared=${code}>
+        ${texts.t("page.clone.shared", { count, clips: clips.length })} ${texts.t(`clone.hint.${code}`)}
+      </p>`,
+    )}
     <div class="card table-card">${clipTable(app, job)}</div>
     <div class="wizard-foot">
       <div class="clip-totals" role="status"><strong>${texts.t("page.clone.totals", values)}</strong>${seconds < GOOD_S ? short : nothing}</div>
@@ -118,18 +135,19 @@ function clipsView(app, wizard, job) {
 /** @param {import("../app.js").App} app @param {import("./job-view.js").Job} job */
 function clipTable(app, job) {
   const heads = ["use", "hear", "said", "measured", "findings"];
+  const shared = sharedFindings(job.result.clips);
   return html`<table class="table jobs clips">
     <thead>
       <tr>${heads.map((name) => html`<th scope="col">${app.texts.t(`page.clone.column.${name}`)}</th>`)}</tr>
     </thead>
     <tbody>
-      ${repeat(job.result.clips, (/** @type {any} */ clip) => clip.clip_id, (clip) => clipRow(app, job, clip))}
+      ${repeat(job.result.clips, (/** @type {any} */ clip) => clip.clip_id, (clip) => clipRow(app, job, clip, shared))}
     </tbody>
   </table>`;
 }
 
-/** @param {import("../app.js").App} app @param {import("./job-view.js").Job} job @param {any} clip */
-function clipRow(app, job, clip) {
+/** @param {import("../app.js").App} app @param {import("./job-view.js").Job} job @param {any} clip @param {Map<string, number>} shared */
+function clipRow(app, job, clip, shared) {
   const { api, store, texts } = app;
   const id = clip.clip_id;
   const { clips: changes } = store.state().clone;
@@ -153,7 +171,7 @@ function clipRow(app, job, clip) {
     <td class="clip-words" data-label=${column("said")}>
       <textarea
         class="form-control"
-        rows="2"
+        rows=${Math.max(2, Math.ceil(text.length / ROW_CHARS))}
         lang=${clip.language}
         ?disabled=${!clip.is_usable}
         aria-label=${texts.t("page.clone.said_in", { clip: id })}
@@ -162,7 +180,7 @@ function clipRow(app, job, clip) {
       ></textarea>
     </td>
     <td class="fine" data-label=${column("measured")}>${measured(texts, clip)}</td>
-    <td data-label=${column("findings")}>${findings(texts, clip)}</td>
+    <td data-label=${column("findings")}>${findings(texts, clip, shared)}</td>
   </tr>`;
 }
 
@@ -180,10 +198,10 @@ function measured(texts, { duration_s, measures }) {
     .map(([name, value = 0, digits]) => html`<div>${texts.t(`page.clone.measure.${name}`, { value: texts.number(value, digits) })}</div>`);
 }
 
-/** What is wrong with a clip, and what helps. @param {import("../texts.js").Texts} texts @param {any} clip */
-function findings(texts, clip) {
+/** What is wrong with a clip, and what helps. @param {import("../texts.js").Texts} texts @param {any} clip @param {Map<string, number>} shared */
+function findings(texts, clip, shared) {
   if (clip.findings.length === 0) return html`<span class="fine">${texts.t("page.clone.no_finding")}</span>`;
-  return clip.findings.map((/** @type {any} */ finding) => findingLine(texts, finding, isOfPauses(clip, finding)));
+  return clip.findings.map((/** @type {any} */ finding) => findingLine(texts, finding, { ofPauses: isOfPauses(clip, finding), isShared: shared.has(finding.code) }));
 }
 
 /** Two measures find noise: within the clip, and in the pauses around it; each is told under its own name. @param {any} clip @param {any} finding */
@@ -192,12 +210,12 @@ export function isOfPauses({ measures }, { code, values }) {
   return code === "noisy" && db !== undefined && Math.abs(values.value - db) < 0.06;
 }
 
-/** @param {import("../texts.js").Texts} texts @param {{ code: string, severity: string, values: Record<string, any> }} finding @param {boolean} [ofPauses] */
-export function findingLine(texts, { code, severity, values }, ofPauses = false) {
+/** @param {import("../texts.js").Texts} texts @param {{ code: string, severity: string, values: Record<string, any> }} finding @param {{ ofPauses?: boolean, isShared?: boolean }} [told] `isShared`: what helps is told elsewhere */
+export function findingLine(texts, { code, severity, values }, { ofPauses = false, isShared = false } = {}) {
   const shown = Object.fromEntries(
     Object.entries(values).map(([name, value]) => [name, typeof value === "number" ? shortNumber(texts, value) : value]),
   );
-  const hint = texts.has(`clone.hint.${code}`) ? html`<span class="fine">${texts.t(`clone.hint.${code}`)}</span>` : nothing;
+  const hint = !isShared && texts.has(`clone.hint.${code}`) ? html`<span class="fine">${texts.t(`clone.hint.${code}`)}</span>` : nothing;
   return html`<div class="finding" data-severity=${severity} data-code=${code}>
     <strong>${texts.t(`page.clone.severity.${severity}`)}</strong>
     ${ofPauses ? texts.t("page.clone.noisy_pauses", shown) : texts.t(`clone.finding.${code}`, shown)} ${hint}

@@ -121,8 +121,8 @@ async function unfinished({ api }) {
   if (jobId) {
     try {
       const job = await api.job(jobId);
-      // How a fit ended is shown once.
-      if (job.kind === KIND && hasEnded(job)) remember("clone.job", "");
+      // How a fit ended is shown once, and an intake that gave nothing.
+      if (hasEnded(job) && (job.kind === KIND || job.status !== "completed")) remember("clone.job", "");
       return job;
     } catch {
       remember("clone.job", ""); // it was deleted, or has expired
