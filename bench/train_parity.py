@@ -19,9 +19,9 @@ import torch
 from bench.record import write
 from bench.xtts_weights import write_checkpoint
 from speech.engines.xtts.checkpoint import open_checkpoint
-from train.xtts.corpus import STRIDE
 from train.xtts.losses import Batch, gpt_losses
-from train.xtts.trainable import XttsFit, XttsOptions
+from train.xtts.options import STRIDE, XttsOptions
+from train.xtts.trainable import XttsFit
 
 ROOT = Path(__file__).parent.parent
 GOLDEN = ROOT / "tests/speech/golden/xtts/training.npz"

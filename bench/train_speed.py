@@ -59,7 +59,8 @@ def learn(method: str, checkpoint_dir: Path, dataset: Path, cache: Path, steps: 
     import torch
 
     from train.loop import OPTIMIZERS
-    from train.xtts.trainable import XttsFit, XttsOptions
+    from train.xtts.options import XttsOptions
+    from train.xtts.trainable import XttsFit
 
     torch.set_num_threads(threads)
     examples, checkpoint = prepared(checkpoint_dir, dataset, cache)

@@ -13,7 +13,8 @@ from speech.audio import Audio, save
 from speech.engines.xtts.adapters import ADAPTER
 from speech.engines.xtts.checkpoint import open_checkpoint
 from train.xtts.adapters import adapter_of, save_adapter
-from train.xtts.trainable import XttsFit, XttsOptions
+from train.xtts.options import XttsOptions
+from train.xtts.trainable import XttsFit
 
 RUN = "ana-0a1b2c3d"
 

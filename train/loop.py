@@ -14,52 +14,23 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from train.checkpoints import Snapshots, load_checkpoint, save_checkpoint
+from train.loop_options import LoopOptions, Optimizer
 from train.progress import Reporter, Stopped
 from train.trainable import Trainable
 
-Precision = Literal["fp32", "bf16", "fp16"]
 # Fused: gradients, moments and weights are gone over once, in a third of the time, which of a whole network is a tenth
 # of a step. What is fitted with Adam has few weights.
-OPTIMIZERS: Mapping[str, Callable[..., torch.optim.Optimizer]] = {
+OPTIMIZERS: Mapping[Optimizer, Callable[..., torch.optim.Optimizer]] = {
     "adam": torch.optim.Adam,
     "adamw": partial(torch.optim.AdamW, fused=True),
 }
 SEED_STRIDE = 1_000_003  # between the seeds of two steps of one run
-
-
-@dataclass(frozen=True)
-class LoopOptions:
-    """How long and how."""
-
-    steps: int  # of the optimizer, at most
-    steps_per_epoch: int = 0  # 0: the trainable has no epochs
-    validate_every: int = 40  # steps
-    patience: int = 4  # validations without a better one, then it ends; 0: never before the last step
-    warm_up: int = 10  # steps
-    final_rate: float = 0.1  # share of the rate that the cosine ends at
-    average: float = 0.97  # of the running mean of the weights that is validated and kept; 0: the weights themselves
-    largest_gradient: float = 5.0  # norm over all parameters; larger ones are shortened
-    accumulation: int = 1  # batches whose gradients are added before one step
-    optimizer: str = "adam"  # one of OPTIMIZERS
-    betas: tuple[float, float] = (0.8, 0.99)
-    weight_decay: float = 0.0
-    precision: Precision = "fp32"  # of the forward pass; weights, losses and optimizer stay in fp32
-    device: str = "cpu"
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.optimizer not in OPTIMIZERS:
-            raise ValueError(f"optimizer is one of {sorted(OPTIMIZERS)}, not {self.optimizer!r}")
-        if self.precision not in ("fp32", "bf16", "fp16"):
-            raise ValueError(f"precision is fp32, bf16 or fp16, not {self.precision!r}")
-        if self.accumulation < 1:
-            raise ValueError(f"accumulation is at least 1, not {self.accumulation}")
 
 
 @dataclass

@@ -10,8 +10,8 @@ from typing import Any
 from speech.errors import SpeechError
 from train.checkpoints import SnapshotPolicy
 from train.dataset.options import changed
-from train.loop import LoopOptions
-from train.xtts.trainable import XttsOptions
+from train.loop_options import LoopOptions
+from train.xtts.options import XttsOptions
 
 FOLDER = Path(__file__).parent / "config"
 DEFAULT_CONFIG, SMOKE_TEST = FOLDER / "train_config.yaml", FOLDER / "smoke_test.yaml"
@@ -93,7 +93,7 @@ class TrainOptions:
                 average=run.average,
                 largest_gradient=run.largest_gradient,
                 accumulation=run.accumulation,
-                optimizer=run.optimizer,
+                optimizer=run.optimizer,  # type: ignore[arg-type]
                 betas=(run.beta1, run.beta2),
                 weight_decay=run.weight_decay,
                 precision=run.precision,  # type: ignore[arg-type]

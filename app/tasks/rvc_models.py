@@ -15,7 +15,7 @@ from typing import BinaryIO
 from app.errors import Problem
 from app.storage.rvc_models import RvcModelStore, StoredModel
 from app.texts import render
-from speech.engines.rvc.intake import Reason, Verdict, examine_apart, examine_copy
+from speech.engines.rvc.intake import Reason, Verdict, examine_apart, examine_copy_apart
 from speech.engines.rvc.library import RvcLibrary
 
 SUFFIXES = {"pth_file": ".pth", "index_file": ".index"}
@@ -75,9 +75,9 @@ class RvcModels:
         return model
 
     def validate(self, model_id: str) -> StoredModel:
-        """The verdict on our copies as they are now. Raises Problem `rvc_model_unknown`."""
+        """The verdict on our copies as they are now, by a limited process as at the intake. Raises Problem `rvc_model_unknown`."""
         self.store.get(model_id)
-        verdict = examine_copy(self.library.root / model_id)
+        verdict = examine_copy_apart(self.library.root / model_id)
         return self.store.change(model_id, verdict=asdict(verdict), checked_at=time.time())
 
     def delete(self, model_id: str) -> None:

@@ -11,7 +11,7 @@ from app.tasks.training_service import TrainingService
 from speech.engines.memory import available_bytes
 
 if TYPE_CHECKING:
-    from train.finetuning import Estimate
+    from train.planning import Estimate
 
 RECENT = 32  # steps whose pace tells how long the rest takes
 CONTEXT_BYTES = 600 << 20  # of the GPU, that CUDA keeps for itself in a process
@@ -22,7 +22,7 @@ def estimate_training(service: TrainingService, dataset: str, sections: Mapping[
     dataset and checkpoint do."""
     from pathlib import Path
 
-    from train.finetuning import Run, Workload, estimate, measured_speed, probed_speed, read_config
+    from train.planning import Run, Workload, estimate, measured_speed, probed_speed, read_config
 
     options = service.options(sections)
     checkpoint = service.checkpoint_dir()

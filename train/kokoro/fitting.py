@@ -34,7 +34,8 @@ from train.kokoro.initial_voice import InitialVoice, centre, start
 from train.kokoro.preview import Stage, exported
 from train.kokoro.prosody import fit_prosody
 from train.kokoro.trainable import KokoroFit, KokoroOptions, Material, SpeakerLoss
-from train.loop import LoopOptions, fit
+from train.loop import fit
+from train.loop_options import LoopOptions
 from train.manifest import Clip
 from train.progress import Part, Reporter, Stopped
 

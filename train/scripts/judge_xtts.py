@@ -21,8 +21,8 @@ from train.checkpoints import OPTIONS
 from train.options import TrainOptions, options_from
 from train.scripts.common import Terminal, base_folder, model_store, run_script
 from train.scripts.train_xtts import DATASET
-from train.xtts.finetune import Run
 from train.xtts.judging import judge_checkpoint, load_run_judges
+from train.xtts.run import Run
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -21,8 +21,9 @@ from train.checkpoints import CHECKPOINTS
 from train.options import DEFAULT_CONFIG, SMOKE_TEST, load_options
 from train.progress import Stopped
 from train.scripts.common import Terminal, base_folder, model_store, run_script
-from train.xtts.finetune import Run, finetune
+from train.xtts.finetune import finetune
 from train.xtts.judging import judge_run, load_run_judges
+from train.xtts.run import Run
 
 DATASET, RUNS = Path("MyTTSDataset"), Path("runs")  # where none is named, in the folder one is in
 PAUSED = 130  # what a shell takes for Ctrl-C

@@ -26,9 +26,9 @@ from train.xtts.estimate import (
     measured_speed,
     memory_bytes,
     network_numbers,
-    probed_speed,
     step_operations,
 )
+from train.xtts.probe import multiplied, probed_speed
 from train.xtts.trainable import XttsFit
 
 GB = 1 << 30
@@ -125,7 +125,14 @@ def test_the_speed_of_this_machine(tmp_path: Path) -> None:
     (tmp_path / "broken" / "speed.json").write_text("{")
     assert measured_speed(tmp_path, "cpu", "fp32") in (1e9, 2e9)
     assert measured_speed(tmp_path, "cuda", "fp32") == 0.0
-    assert probed_speed("cpu", "fp32") > 1e8 and probed_speed("cuda", "fp16") == 0.0
+
+
+def test_a_probe_is_made_once_in_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = probed_speed("cpu", "fp32")
+    assert first > 1e8 and probed_speed("cuda", "fp16") == 0.0
+    assert 0.1 < multiplied("fp32") / first < 10
+    monkeypatch.setattr("train.xtts.probe.sys.executable", "/nowhere/python")
+    assert probed_speed("cpu", "fp32") == first and probed_speed("cpu", "fp8") == 0.0
 
 
 def test_clips_are_counted_as_the_training_takes_them(tiny: Path) -> None:

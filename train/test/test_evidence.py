@@ -18,8 +18,9 @@ from train.evidence import EVIDENCE, SAMPLES, Evidence, Judges, Prompt, hint, ju
 from train.options import options_from
 from train.progress import NullReporter, Stopped
 from train.scripts import judge_xtts
-from train.xtts.finetune import Run, finetune
+from train.xtts.finetune import finetune
 from train.xtts.judging import MERGED, RANKING, judge_run
+from train.xtts.run import Run
 
 pytestmark = pytest.mark.networks
 

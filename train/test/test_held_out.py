@@ -19,8 +19,9 @@ from train.held_out import held_out
 from train.manifest import Clip
 from train.options import options_from
 from train.progress import NullReporter
-from train.xtts.finetune import RESUME, Run, finetune
+from train.xtts.finetune import RESUME, finetune
 from train.xtts.judging import judge_run
+from train.xtts.run import Run
 
 RATE = 22050
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from train.checkpoints import SnapshotPolicy, Snapshots, load_checkpoint, save_checkpoint, snapshots_in
 from train.curve import Curve, read_curve
-from train.loop import LoopOptions, Precision, fit, schedule
+from train.loop import OPTIMIZERS, fit, schedule
+from train.loop_options import LoopOptions, Optimizer, Precision
 from train.progress import NullReporter, Stopped
 from train.trainable import ParameterGroup
 
@@ -259,3 +260,7 @@ def test_a_full_disk_leaves_the_checkpoint_before(tmp_path: Path, monkeypatch: p
     with pytest.raises(OSError):
         save_checkpoint(path, {"step": 2})
     assert load_checkpoint(path) == {"step": 1} and [one.name for one in tmp_path.iterdir()] == ["checkpoint.pt"]
+
+
+def test_every_optimizer_that_can_be_asked_for_is_built() -> None:
+    assert set(OPTIMIZERS) == set(get_args(Optimizer))

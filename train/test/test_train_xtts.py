@@ -31,9 +31,11 @@ from train.options import SMOKE_TEST, load_options, options_from
 from train.progress import NullReporter, Stopped
 from train.xtts.adapters import adapter_of, put, save_adapter
 from train.xtts.corpus import Example, prepare
-from train.xtts.finetune import REFUSED, RESUME, Run, finetune
+from train.xtts.finetune import RESUME, finetune
 from train.xtts.losses import Batch, gpt_losses
-from train.xtts.trainable import XttsFit, XttsOptions, batches
+from train.xtts.options import XttsOptions
+from train.xtts.run import REFUSED, Run
+from train.xtts.trainable import XttsFit, batches
 
 pytestmark = pytest.mark.networks
 

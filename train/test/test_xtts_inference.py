@@ -20,7 +20,8 @@ from speech.errors import SpeechError
 from train.scripts import xtts_inference
 from train.xtts.adapters import adapter_of, save_adapter, write_checkpoint_folder
 from train.xtts.inference import READY, Inference, materialized
-from train.xtts.trainable import XttsFit, XttsOptions
+from train.xtts.options import XttsOptions
+from train.xtts.trainable import XttsFit
 
 pytestmark = pytest.mark.networks
 

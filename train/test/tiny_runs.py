@@ -10,7 +10,7 @@ from bench.xtts_reference import recording
 from speech.audio import Audio, save
 from train.options import options_from
 from train.progress import NullReporter
-from train.xtts.finetune import Run
+from train.xtts.run import Run
 
 TEXTS = (
     "O trem da manhã chegou atrasado.",

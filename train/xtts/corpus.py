@@ -25,11 +25,8 @@ from speech.engines.xtts.tokenizer import Tokenizer
 from speech.errors import SpeechError
 from train.manifest import Clip
 from train.progress import Reporter, Stopped
+from train.xtts.options import LEAST_S, MOST_S, MOST_TOKENS, STOPS, STRIDE
 
-STRIDE = 1024  # samples a code
-LEAST_S, MOST_S = 0.5, 11.6  # of a clip: as the reference trainer, whose longest is 255995 samples
-MOST_TOKENS = 200  # of a text, as there
-STOPS = 4  # stop tokens after the codes that the network learns to say, as there
 NOTE = "training.stage.preparing"
 
 

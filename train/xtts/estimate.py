@@ -8,24 +8,19 @@ from __future__ import annotations
 
 import json
 import math
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-import torch
-
-from speech.engines.xtts.config import XttsConfig
+from speech.engines.xtts.config import HOP, SAMPLE_RATE, XttsConfig
 from speech.engines.xtts.record import LANGUAGES
-from speech.engines.xtts.spectrum import HOP, SAMPLE_RATE
 from speech.engines.xtts.tokenizer import Tokenizer
 from speech.errors import SpeechError
 from train.held_out import held_out
 from train.manifest import Clip
 from train.options import TrainOptions
-from train.xtts.corpus import LEAST_S, MOST_S, MOST_TOKENS, STOPS, STRIDE
-from train.xtts.trainable import MOST_PROMPT_S, TARGETS
+from train.xtts.options import LEAST_S, MOST_PROMPT_S, MOST_S, MOST_TOKENS, STOPS, STRIDE, TARGETS
 
 Basis = Literal["measured", "computed", "unknown"]
 SPEED = "speed.json"  # in a run's folder: what it measured of this machine
@@ -41,8 +36,6 @@ KEPT_FRAME, KEPT_KEYS = 9.0, 4 * 1024  # of a frame that is conditioned on, in a
 HALVED = 0.7  # of what is kept, where matrices are multiplied in half precision
 SIDES = {"attn.c_attn": 4, "attn.c_proj": 2, "mlp.c_fc": 5, "mlp.c_proj": 5}  # inputs and outputs of a layer, in widths
 PROCESS_BYTES = 500 << 20  # Python, PyTorch and what it keeps for its threads
-EFFICIENCY = 0.6  # of the rate at which this machine multiplies large matrices, what a step reaches
-PROBE = 1024  # rows and columns of what is multiplied to learn that rate
 
 
 @dataclass(frozen=True)
@@ -228,21 +221,6 @@ def keep_speed(folder: Path, options: TrainOptions, operations_per_s: float) -> 
     """For the next estimate on this machine."""
     facts = {"device": options.run.device, "precision": options.run.precision, "operations_per_s": operations_per_s}
     (folder / SPEED).write_text(json.dumps(facts), encoding="utf-8")
-
-
-def probed_speed(device: str, precision: str) -> float:
-    """Operations a second that a step may reach here, from a tenth of a second of multiplying; 0: unknown, as on a GPU,
-    whose share of its peak is not known before a run."""
-    if device != "cpu":
-        return 0.0
-    dtype = torch.float32 if precision == "fp32" else torch.bfloat16 if precision == "bf16" else torch.float16
-    matrix = torch.ones(PROBE, PROBE, dtype=dtype)
-    best_s = math.inf
-    for _ in range(3):
-        began = time.perf_counter()
-        matrix @ matrix
-        best_s = min(best_s, time.perf_counter() - began)
-    return EFFICIENCY * 2 * PROBE**3 / best_s
 
 
 def _positions(clip: Clip, tokenizer: Tokenizer) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
@@ -19,50 +19,19 @@ from speech.engines.xtts.config import ADAPTER
 from speech.errors import SpeechError
 from train.checkpoints import CHECKPOINTS, OPTIONS, Snapshots, load_checkpoint, snapshots_in
 from train.curve import Curve
-from train.held_out import held_out
-from train.ljs import fingerprint, read_dataset
+from train.ljs import fingerprint
 from train.loop import fit
-from train.manifest import Clip, Manifest
-from train.options import TrainOptions
+from train.manifest import Manifest
 from train.progress import Reporter
 from train.tuned_engine import check_weights
 from train.xtts.adapters import adapter_of, save_adapter, write_checkpoint_folder
 from train.xtts.corpus import Refusal, prepare, split
 from train.xtts.estimate import Workload, keep_speed, step_operations
+from train.xtts.run import REFUSED, Run
 from train.xtts.trainable import XttsFit
 
-RESUME, REFUSED = "resume.pt", "refused.json"
+RESUME = "resume.pt"
 After = Callable[[int], None]
-
-
-@dataclass(frozen=True)
-class Run:
-    """What a training works on: a dataset in LJSpeech's layout, or the clips of a manifest in its folder."""
-
-    dataset: Path
-    checkpoint_dir: Path  # of XTTS-v2, with dvae.pth
-    folder: Path  # of this run
-    cache_dir: Path  # of codes and mels, shared between runs
-    options: TrainOptions
-
-    def clips(self) -> Manifest:
-        """Raises SpeechError as `read_dataset` and `Manifest.load` do, `nothing_to_train_on`."""
-        data = self.options.data
-        path = self.dataset / "manifest.jsonl"
-        is_built = any((self.dataset / f"metadata{part}.csv").is_file() for part in ("", "_train"))
-        manifest = Manifest.load(path) if path.is_file() and not is_built else read_dataset(self.dataset, data.language)
-        usable = manifest.usable()
-        usable = usable[: data.most_clips] if data.most_clips else usable
-        if not usable:
-            raise SpeechError("nothing_to_train_on", clips=len(manifest.clips), reasons="-")
-        return Manifest(usable)
-
-    def held_out(self) -> tuple[Clip, ...]:
-        """Clips that the run does not learn from, once `finetune` has told which it refuses. Raises as `clips`."""
-        path = self.folder / REFUSED
-        refused = {one["clip_id"] for one in json.loads(path.read_text(encoding="utf-8"))} if path.is_file() else set()
-        usable = [clip for clip in self.clips().clips if clip.clip_id not in refused]
-        return held_out(usable, self.options.data.validation_share)
 
 
 def finetune(run: Run, reporter: Reporter, after: After = lambda step: None) -> dict[str, Any]:

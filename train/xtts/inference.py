@@ -24,7 +24,7 @@ from speech.text.normalize import normalize
 from speech.text.sentences import split
 from speech.voices import MANY_LANGUAGES, Voice
 from train.xtts.adapters import write_checkpoint_folder
-from train.xtts.corpus import STRIDE
+from train.xtts.options import STRIDE
 
 READY = "ready"  # a file that is written last
 REFERENCE = "reference"

@@ -17,8 +17,8 @@ from train.checkpoints import CHECKPOINTS, snapshots_in
 from train.evidence import Evidence, Judges, Prompt, hint, judge, ranked
 from train.manifest import Clip
 from train.progress import Reporter
-from train.xtts.finetune import Run
 from train.xtts.inference import Inference, materialized
+from train.xtts.run import Run
 
 RANKING = "ranking.json"
 MERGED = ".judged"  # in the run's folder while a checkpoint speaks: adapters merged into a copy of the network

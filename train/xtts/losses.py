@@ -20,7 +20,7 @@ from torch.utils.checkpoint import checkpoint
 from speech.engines.xtts.conditioning import Conditioning
 from speech.engines.xtts.config import XttsConfig
 from speech.engines.xtts.gpt import Block, Gpt
-from train.xtts.corpus import STOPS
+from train.xtts.options import STOPS
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """A stranger's model files looked through: a verdict with its reasons, and our own copies of what is good.
 
 Nothing of a file is run (`torch_file`), every number of it is held against the bytes that are there, and the networks
-are tried on noise. `examine_apart` does it in a process of its own with limits on memory and time, so that whatever a
-file can still provoke ends there.
+are tried on noise. `examine_apart` and `examine_copy_apart` do it in a process of its own with limits on memory and
+time, so that whatever a file can still provoke ends there.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import resource
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -89,13 +89,21 @@ def examine_copy(folder: Path) -> Verdict:
 
 def examine_apart(pth: Path, index: Path | None, into: Path) -> Verdict:
     """`examine` in a process of its own; one that is ended for memory or time is a verdict as well."""
-    command = [sys.executable, "-m", "speech.engines.rvc.intake", str(pth), str(into)]
-    command += ["--index", str(index)] if index else []
+    return _apart(pth, ["--into", str(into), *(["--index", str(index)] if index else [])])
+
+
+def examine_copy_apart(folder: Path) -> Verdict:
+    """`examine_copy` in a process of its own, as `examine_apart`."""
+    return _apart(folder, [])
+
+
+def _apart(path: Path, words: Sequence[str]) -> Verdict:
+    command = [sys.executable, "-m", "speech.engines.rvc.intake", str(path), *words]
     try:
         done = subprocess.run(command, capture_output=True, timeout=SECONDS, check=False)
         return from_json(done.stdout.decode())
     except (subprocess.TimeoutExpired, ValueError, KeyError, TypeError):
-        return Verdict((Reason("rvc_intake_limits", {"file": pth.name, "seconds": SECONDS}),))
+        return Verdict((Reason("rvc_intake_limits", {"file": path.name, "seconds": SECONDS}),))
 
 
 def to_json(verdict: Verdict) -> str:
@@ -137,13 +145,14 @@ def _tried(model: Any) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("pth", type=Path)
-    parser.add_argument("into", type=Path)
+    parser.add_argument("path", type=Path, help="a trainer's file, or a folder of copies")
+    parser.add_argument("--into", type=Path)
     parser.add_argument("--index", type=Path)
     asked = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
-    sys.stdout.write(to_json(examine(asked.pth, asked.index, asked.into)))
+    is_copy = asked.path.is_dir()
+    sys.stdout.write(to_json(examine_copy(asked.path) if is_copy else examine(asked.path, asked.index, asked.into)))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from typing import Any
 from speech.errors import SpeechError
 
 LANGUAGES = ("en", "es", "fr", "de", "it", "pt", "pl", "tr", "ru", "nl", "cs", "ar", "zh-cn", "hu", "ko", "ja", "hi")
+SAMPLE_RATE, HOP = 22050, 256  # of what the decoder hears and of the DVAE, and samples between two frames of it
 MAX_JSON_BYTES = 16 << 20
 ADAPTER, WEIGHTS = "adapter.safetensors", "model.safetensors"  # in a checkpoint of a fine-tuning: one of them
 DVAE = "dvae.pth"  # beside the network, read by training alone

@@ -11,8 +11,9 @@ import math
 import torch
 from torch import Tensor
 
-SAMPLE_RATE = 22050  # of what the decoder hears and of the DVAE
-HOP, BANDS, HIGHEST_HZ = 256, 80, 8000
+from speech.engines.xtts.config import HOP, SAMPLE_RATE
+
+BANDS, HIGHEST_HZ = 80, 8000
 LEAST_POWER = 1e-5
 
 
