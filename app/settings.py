@@ -90,6 +90,16 @@ class Settings(BaseSettings):
     extra_engines: Mapping[str, str] = Field(default_factory=dict, description='more engines: name to "module:name"')
     allow_install: bool = Field(True, description="components may be brought from the page, by an admin")
     requests_per_minute: int = Field(1200, ge=0, description="requests that one account may make in a minute; 0: any")
+    characters_per_minute: int = Field(
+        1_000_000,
+        ge=0,
+        description="characters that one account may have spoken in a minute, by jobs, batches and streams; 0: any",
+    )
+    downloads_per_minute: int = Field(
+        600,
+        ge=0,
+        description="finished sounds, archives and checkpoints that one account may fetch in a minute; 0: any",
+    )
     max_streams: int = Field(
         24, ge=1, le=32, description="sounds made while they are sent, and recordings written down, at a time"
     )

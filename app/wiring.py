@@ -45,6 +45,7 @@ def wire(settings: Settings, supervised: bool) -> Services:
     synthesizer = HostedSynthesizer(options_of(settings), hosts) if hosts else synthesizer_of(settings)
     policy = JobPolicy(settings.max_attempts, settings.job_ttl_h * 3600)
     registry, training = synthesizer.registry, training_service_of(settings, synthesizer.store)
+    limits = Limits(settings.redis_url)
     return Services(
         settings=settings,
         database=database,
@@ -62,11 +63,11 @@ def wire(settings: Settings, supervised: bool) -> Services:
         tuned=TunedVoices(training, settings.voices_path, registry),
         comparisons=Comparisons(settings.trainings_path),
         identity=_identity(settings, database),
-        limits=Limits(settings.redis_url),
+        limits=limits,
         quotas=Quotas(database, settings),
         scanner=ClamAv(settings.clamav, settings.clamav_address),
         urls=UrlGuard(frozenset(host.lower() for host in settings.fetch_private_hosts)),
-        metrics=Metrics(database, lambda: _engine_figures(synthesizer)),
+        metrics=Metrics(database, lambda: _engine_figures(synthesizer), lambda: limits.is_degraded),
         capacity=Capacity(settings.max_streams),
         client_settings=ClientSettings(),
         driver=driver,

@@ -133,7 +133,7 @@ def test_alloy_sends_to_loki_what_the_service_writes() -> None:
 
 
 @contextmanager
-def listening(folder: Path) -> Iterator[tuple[str, Service]]:
+def listening(folder: Path, host: str = "127.0.0.1") -> Iterator[tuple[str, Service]]:
     """A service on an address of its own, in a thread; its host:port."""
     import uvicorn
 
@@ -141,26 +141,30 @@ def listening(folder: Path) -> Iterator[tuple[str, Service]]:
 
     port = free_port()
     app = create_app(settings_in(folder))
-    config = uvicorn.Config(app, port=port, log_level="warning")
+    config = uvicorn.Config(app, host=host, port=port, log_level="warning")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
         wait_for(lambda: server.started)
-        yield f"127.0.0.1:{port}", Service(cast(Any, None), app.state.services)
+        yield f"{host}:{port}", Service(cast(Any, None), app.state.services)
     finally:
         server.should_exit = True
         thread.join()
 
 
 @contextmanager
-def prometheus(folder: Path, target: str) -> Iterator[str]:
-    """A Prometheus with our rules that scrapes `target` every second; its URL."""
+def prometheus(folder: Path, *targets: str) -> Iterator[str]:
+    """A Prometheus with our rules and labels that scrapes `targets`, all found by the name `web`, every second; its
+    URL."""
     found = program("prometheus")
     config = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text())
     config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
     config["rule_files"] = [str(DEPLOY / "prometheus" / "rules.yml")]
-    config["scrape_configs"] = [{"job_name": "papagaio", "static_configs": [{"targets": [target]}]}]
+    found_by_name = {"targets": list(targets), "labels": {"__meta_dns_name": "web"}}
+    relabelled = config["scrape_configs"][0]["relabel_configs"]
+    job = {"job_name": "papagaio", "static_configs": [found_by_name], "relabel_configs": relabelled}
+    config["scrape_configs"] = [job]
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
     port = free_port()
     words = {"config.file": folder / "prometheus.yml", "storage.tsdb.path": folder / "tsdb"}
@@ -210,6 +214,32 @@ def test_every_query_of_the_dashboards_and_alerts_has_an_answer(tmp_path: Path) 
         assert missing == []
         for name, expression in queries():
             asked(url, expression)  # those of cards, too, are understood
+
+
+@pytest.mark.processes
+def test_several_services_are_targets_of_their_own_and_are_added_up(tmp_path: Path) -> None:
+    with (
+        listening(tmp_path / "one") as (first, _),
+        listening(tmp_path / "two", "127.0.0.2") as (second, _),
+        prometheus(tmp_path, first, second) as url,
+    ):
+        for target, count in ((first, 2), (second, 3)):
+            for _ in range(count):
+                urlopen(f"http://{target}/health/live").close()
+        total = 'sum(papagaio_requests_total{service="web", route="/health/live"})'
+        wait_for(lambda: not is_refused(url) and [one["value"][1] for one in asked(url, total)] == ["5"], 30)
+        assert {one["metric"]["instance"] for one in asked(url, 'up{service="web"} == 1')} == {first, second}
+
+
+def test_promtool_finds_nothing_to_say_of_our_metrics(service: Service) -> None:
+    """After requests of all kinds, so that every family has a sample."""
+    service.completed("Bom dia.")
+    service.add("Boa noite.")
+    speech = {"model": "silence", "voice": "silence_female", "input": "Bom dia."}
+    assert service.client.post("/v1/audio/speech", json=speech).status_code == 200
+    told = service.client.get("/metrics").content
+    done = subprocess.run([program("promtool"), "check", "metrics"], input=told, capture_output=True)
+    assert (done.returncode, done.stdout + done.stderr) == (0, b"")
 
 
 def is_refused(url: str) -> bool:

@@ -16,7 +16,7 @@ from app.api.bodies import JSON, MULTIPART, Body, Upload, body_of, documented
 from app.api.job_views import JobError, error_of
 from app.api.languages import Language
 from app.api.queries import known_query
-from app.api.services import Services, Wired
+from app.api.services import Fetching, Services, Wired
 from app.api.times import iso
 from app.errors import FieldError, Problem
 from app.jobs.job import STATUSES, Job
@@ -141,7 +141,7 @@ def add_batch(
     services: Wired, reader: Language, body: Annotated[NewBatch, Depends(body_of(NewBatch, JSON, MULTIPART))]
 ) -> Any:
     """All rows or none, unless `skip_bad`. Raises Problem `batch_rows_bad` with the errors by row, `batch_empty`,
-    `batch_too_many`, `batch_columns`, `quota_exceeded`."""
+    `batch_too_many`, `batch_columns`, `quota_exceeded`, `too_many_requests`."""
     rows, strict = rows_of(body)
     checked = checked_rows(services, rows, defaults_of(body), strict=strict)
     if body.dry_run:
@@ -152,7 +152,9 @@ def add_batch(
             FieldError(f"{row.number}.{e.field}".rstrip("."), e.code, e.values) for row in checked for e in row.errors
         ]
         raise Problem("batch_rows_bad", bad=len(checked) - len(good), rows=len(checked), errors=errors[:MOST_ERRORS])
-    services.admit(sum(row.characters for row in good))
+    characters = sum(row.characters for row in good)
+    services.admit(characters)
+    services.submit(characters)
     return _view(services, *_added(services, body.title, good), reader).model_copy(
         update={"skipped": row_errors(checked, reader)}
     )
@@ -179,7 +181,7 @@ def one_batch(services: Wired, reader: Language, batch_id: str) -> BatchView:
 @router.get(
     "/{batch_id}/download", summary="Every finished sound and a manifest, as ZIP", response_class=StreamingResponse
 )
-def download(services: Wired, batch_id: str, format: str = "wav") -> Any:
+def download(services: Fetching, batch_id: str, format: str = "wav") -> Any:
     """Rows without a sound are in `manifest.json` under `missing`. Raises Problem `batch_without_sound`."""
     chosen = checked_format(format)
     batch, rows = _store(services).get(batch_id)
@@ -199,7 +201,9 @@ def retry(services: Wired, batch_id: str) -> Retried:
     failed = [row for row in rows if row.job_id in jobs and jobs[row.job_id].status in ("failed", "cancelled")]
     if not failed:
         raise Problem("batch_nothing_to_retry", batch_id=batch.id)
-    services.admit(sum(len(jobs[row.job_id].params["text"]) for row in failed))
+    characters = sum(len(jobs[row.job_id].params["text"]) for row in failed)
+    services.admit(characters)
+    services.submit(characters)
     with services.database.write():
         for row in failed:
             before = jobs[row.job_id]

@@ -40,6 +40,20 @@ PAGE_POLICY = (
 )
 REFERENCE_POLICY = "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'"
 SHARED_POLICY = "default-src 'none'; media-src 'self'; frame-ancestors 'none'; base-uri 'none'"
+# The page records; nothing else that a browser can do beyond its window is used
+# (https://www.w3.org/TR/permissions-policy/).
+UNUSED = (
+    "accelerometer",
+    "camera",
+    "display-capture",
+    "geolocation",
+    "gyroscope",
+    "magnetometer",
+    "midi",
+    "payment",
+    "usb",
+)
+PERMISSIONS = ", ".join([*(f"{name}=()" for name in UNUSED), "microphone=(self)"])
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 
@@ -123,7 +137,7 @@ class Guards:
     def _refusal(self, scope: Scope, exchange: Exchange) -> Problem | None:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
-        if "*" not in self.allowed_hosts and _name(host) not in self.allowed_hosts:
+        if not self._is_known(host, scope):
             return Problem("host_not_allowed", host=host[:80], choices=sorted(self.allowed_hosts))
         origin = headers.get("origin")
         is_own = origin is None or origin in self.allowed_origins or _same_site(origin, host, scope["scheme"])
@@ -133,11 +147,17 @@ class Guards:
             return self._too_large()
         return None
 
+    def _is_known(self, host: str, scope: Scope) -> bool:
+        """Whether we are called so: by a name of ours, or the very address that the request came to, which no name
+        leads to. Prometheus asks each of several services by its address."""
+        name, (address, *_) = _name(host), scope.get("server") or ("",)
+        return "*" in self.allowed_hosts or name in self.allowed_hosts or name.strip("[]") == address
+
     def _is_foreign(self, scope: Scope) -> bool:
         """Whether a WebSocket has a foreign Host, or comes from a page of another site."""
         headers = Headers(scope=scope)
         host, origin = headers.get("host", ""), headers.get("origin")
-        if "*" not in self.allowed_hosts and _name(host) not in self.allowed_hosts:
+        if not self._is_known(host, scope):
             return True
         return origin is not None and not _same_site(origin, host, {"ws": "http", "wss": "https"}[scope["scheme"]])
 
@@ -183,6 +203,7 @@ class Exchange:
             headers["X-Content-Type-Options"] = "nosniff"
             headers["Referrer-Policy"] = "no-referrer"
             headers["Cross-Origin-Opener-Policy"] = "same-origin"
+            headers["Permissions-Policy"] = PERMISSIONS
             headers["Content-Security-Policy"] = _policy(self._path)
         await self._send(message)
 

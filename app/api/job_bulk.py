@@ -17,7 +17,7 @@ from app.api.job_views import error_of
 from app.api.jobs import Filter, filters_of
 from app.api.languages import Language
 from app.api.queries import known_query
-from app.api.services import Services, Wired
+from app.api.services import Fetching, Services, Wired
 from app.api.times import iso
 from app.errors import FieldError, Problem
 from app.jobs.job import Job
@@ -45,7 +45,7 @@ class BulkDeleted(BaseModel):
 
 @router.get("/archive", summary="The sounds of several jobs and a manifest, as ZIP", response_class=StreamingResponse)
 def download_many(
-    services: Wired, ids: Annotated[str, Query(min_length=1, max_length=MOST * 81)], format: str = "wav"
+    services: Fetching, ids: Annotated[str, Query(min_length=1, max_length=MOST * 81)], format: str = "wav"
 ) -> Any:
     """`ids`: with commas between. Raises Problem `job_not_found` where one is none, before anything is sent."""
     chosen = checked_format(format)

@@ -57,6 +57,7 @@ class Deleted(BaseModel):
 @router.post("", status_code=202, summary="Have a text spoken", openapi_extra=documented(NewJob))
 def add_job(services: Wired, language: Language, body: Annotated[NewJob, Depends(body_of(NewJob))]) -> AnyJob:
     params = params_of(services, body)
+    services.submit(len(params["text"]))
     return view_of(services.jobs.add(SPEECH, params, warm_key=params["engine"]), language)
 
 

@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from app.api.capacity import Capacity
 from app.api.client_settings import ClientSettings
 from app.callers import LOCAL, Caller
-from app.security.limits import Limits, Rule
+from app.security.limits import Limits, Pace
 from app.settings import Settings
 from speech.models import ModelStore
 from speech.synthesis import Synthesizer
@@ -64,8 +64,9 @@ class Services:
     client_settings: ClientSettings  # of clients of other contracts
     driver: Driver | None = None  # of the workers, when this service keeps them
     caller: Caller = LOCAL  # for whom what has an owner is read and written
+    pace: Pace | None = None  # that the caller's request is held to; None: none
 
-    def of(self, caller: Caller) -> Services:
+    def of(self, caller: Caller, pace: Pace | None = None) -> Services:
         """The same service as `caller` sees it."""
         from app.security.quotas import AccountMeter
         from app.storage.voice_owners import VoiceScope
@@ -75,11 +76,16 @@ class Services:
         jobs, events, profiles = self.jobs.of(caller), self.events.of(caller), self.profiles.of(caller)
         pronunciations = self.pronunciations.of(caller)
         seen = replace(self, caller=caller, jobs=jobs, events=events, profiles=profiles, synthesizer=synthesizer)
-        return replace(seen, pronunciations=pronunciations)
+        return replace(seen, pronunciations=pronunciations, pace=pace)
 
     def admit(self, characters: int) -> None:
         """Raises Problem `quota_exceeded`."""
         self.quotas.admit(self.caller, characters)
+
+    def submit(self, characters: int) -> None:
+        """Before texts of so many characters become jobs or sound. Raises Problem `too_many_requests`."""
+        if self.pace is not None:
+            self.pace.submit(characters)
 
     def reading(self, wrapping: str = "auto") -> ReadingOptions:
         """How the caller's texts are read: with their dictionary."""
@@ -96,17 +102,32 @@ async def caller_of(request: Request) -> Caller:
 
 def _found_caller(request: Request, services: Services) -> Caller:
     caller = services.identity.caller(request.method, request.url.path, request.headers, request.cookies)
-    if caller != LOCAL and services.settings.requests_per_minute:
-        rule = Rule("default", services.settings.requests_per_minute, 60)
-        address = request.client.host if request.client else "-"
-        standing = services.limits.hit(rule, caller.user_id if caller.scopes else address)
-        request.scope["state"]["rate_limit"] = standing.headers()
+    if (pace := _pace_of(request, services, caller)) is not None:
+        pace.ask()
     return caller
+
+
+def _pace_of(request: Request, services: Services, caller: Caller) -> Pace | None:
+    if caller == LOCAL:
+        return None
+    address = request.client.host if request.client else "-"
+    told = request.scope["state"].setdefault("rate_limit", {})
+    return Pace(services.limits, services.settings, caller.user_id if caller.scopes else address, told)
 
 
 async def services_of(request: Request, caller: Annotated[Caller, Depends(caller_of)]) -> Services:
     services: Services = request.app.state.services
-    return services.of(caller)
+    return services.of(caller, _pace_of(request, services, caller))
 
 
 Wired = Annotated[Services, Depends(services_of)]
+
+
+def fetching_services(services: Wired) -> Services:
+    """Of a route that gives something finished to keep. Raises Problem `too_many_requests`."""
+    if services.pace is not None:
+        services.pace.download()
+    return services
+
+
+Fetching = Annotated[Services, Depends(fetching_services)]

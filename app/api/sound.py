@@ -16,7 +16,7 @@ from starlette.responses import FileResponse, Response, StreamingResponse
 from app.api.file_names import AskedName, attachment
 from app.api.jobs import FORMATS, find_sounding, ready
 from app.api.queries import known_query
-from app.api.services import Services, Wired
+from app.api.services import Fetching, Services
 from app.errors import Problem
 from app.jobs.job import Job
 from app.jobs.kinds import CONVERSION
@@ -35,7 +35,7 @@ NO_NEWS_S = 1.0  # a lease may pass to another worker without a commit that this
     "/{job_id}/download", summary="The sound as a file; waits up to `timeout` seconds for it", response_class=Response
 )
 async def download(
-    services: Wired,
+    services: Fetching,
     job_id: str,
     format: str = "wav",
     timeout: Annotated[float | None, Query(ge=1, le=600, allow_inf_nan=False)] = None,
@@ -60,7 +60,7 @@ async def download(
     summary="The sound while it is made: 16 bit mono PCM, its rate in X-Sample-Rate",
     response_class=StreamingResponse,
 )
-async def stream(request: Request, services: Wired, job_id: str) -> StreamingResponse:
+async def stream(request: Request, services: Fetching, job_id: str) -> StreamingResponse:
     job = await run_in_threadpool(find_sounding, services, job_id)
     if job.is_ended:
         ready(job)

@@ -18,8 +18,8 @@ class Sound:
     `blocks` are the bytes of a file in one of speech.audio's formats, `headers` say what was used. `sample_rate`: of
     the file, where it is not to be the engine's. `is_tagged` False leaves out what a file says of its licence, for
     clients that take a header of 44 bytes for granted. `is_whole`: nothing is sent before all is made, so that a WAV's
-    lengths are true. `bit_rate`: of mp3 and opus, a constant one. Raises Problem `over_capacity` and what speaking
-    raises.
+    lengths are true. `bit_rate`: of mp3 and opus, a constant one. Raises Problem `over_capacity`,
+    `too_many_requests` and what speaking raises.
     """
 
     def __init__(
@@ -33,6 +33,7 @@ class Sound:
         is_whole: bool = False,
         bit_rate: int | None = None,
     ) -> None:
+        services.submit(sum(len(sentence.text) for sentence in plan.sentences))
         self.media_type = format_of(format_name).media_type
         self.duration_s = 0.0  # of what was made so far
         self.headers = headers_of(plan, sample_rate)

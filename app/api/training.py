@@ -12,7 +12,7 @@ from app.api.bodies import JSON, Body, body_of, documented
 from app.api.job_views import AnyJob, view_of
 from app.api.languages import Language
 from app.api.queries import known_query
-from app.api.services import Services, Wired
+from app.api.services import Fetching, Services, Wired
 from app.api.training_log import Level, LogLine, log_lines
 from app.api.wav_file import WavFile
 from app.errors import Problem
@@ -199,7 +199,7 @@ def checkpoints(services: Wired, run: str | None = None) -> list[Checkpoint]:
 @router.get(
     "/checkpoints/{run}/{step}/download", summary="Adapters or weights of a checkpoint", response_class=FileResponse
 )
-def download(services: Wired, run: str, step: str) -> FileResponse:
+def download(services: Fetching, run: str, step: str) -> FileResponse:
     path = services.training.weights(run, step, services.caller)
     return FileResponse(path, filename=f"{run}-{step}-{path.name}", media_type="application/octet-stream")
 

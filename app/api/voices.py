@@ -17,7 +17,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from app.api.bodies import MULTIPART, Body, Upload, body_of, documented
 from app.api.languages import Language, matches
 from app.api.queries import known_query
-from app.api.services import Services, Wired
+from app.api.services import Fetching, Services, Wired
 from app.api.voice_facts import ConsentView, facts_of, samples_of
 from app.api.voice_json import unpack_document, voice_document
 from app.api.wav_file import WavFile
@@ -239,7 +239,7 @@ def kept_sample(services: Wired, voice_id: str, name: str) -> FileResponse:
 
 
 @router.get("/voices/{voice_id}/export", summary="A cloned voice as one file", response_class=FileResponse)
-def export(services: Wired, voice_id: str, format: Literal["file", "json"] = "file") -> Response:
+def export(services: Fetching, voice_id: str, format: Literal["file", "json"] = "file") -> Response:
     """With its clips, so that other engines can speak it elsewhere. `json`: the same file in a document that says what
     is known of the voice. Fine-tuned weights are in no file (409 `voice_with_weights`): `json` of a voice with them
     says what is known, and cannot be brought back."""

@@ -35,8 +35,11 @@ class EngineFigures:
 class Metrics:
     """The figures of one service."""
 
-    def __init__(self, database: Database, engines: Callable[[], EngineFigures]) -> None:
-        from prometheus_client import CollectorRegistry, Counter, Histogram
+    def __init__(
+        self, database: Database, engines: Callable[[], EngineFigures], limits_alone: Callable[[], bool] = lambda: False
+    ) -> None:
+        """`limits_alone`: whether this process counts requests alone, since Redis is away."""
+        from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
         self._registry = CollectorRegistry()
         labels = ("method", "route", "status")
@@ -55,6 +58,12 @@ class Metrics:
             buckets=BUCKETS,
             registry=self._registry,
         )
+        alone = Gauge(
+            "papagaio_limits_without_redis",
+            "1: limits are this process's own, since Redis is away",
+            registry=self._registry,
+        )
+        alone.set_function(lambda: float(limits_alone()))
         self._registry.register(_Jobs(database))
         self._registry.register(_Engines(engines))
 

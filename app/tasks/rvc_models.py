@@ -75,7 +75,7 @@ class RvcModels:
         return model
 
     def validate(self, model_id: str) -> StoredModel:
-        """The verdict on our copies as they are now, by a limited process as at the intake. Raises Problem `rvc_model_unknown`."""
+        """The verdict on our copies as they are now, by a process with limits. Raises Problem `rvc_model_unknown`."""
         self.store.get(model_id)
         verdict = examine_copy_apart(self.library.root / model_id)
         return self.store.change(model_id, verdict=asdict(verdict), checked_at=time.time())

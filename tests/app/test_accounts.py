@@ -283,3 +283,27 @@ def test_limits_count_for_each_key_and_go_on_without_redis() -> None:
     assert limits.hit(rule, "b").remaining == 1
     away = Limits("redis://127.0.0.1:1/0")
     assert away.hit(rule, "a").remaining == 1 and away.is_degraded
+
+
+def test_a_redis_that_comes_back_is_counted_with_again(redis: Valkey, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits, rule = Limits("redis://127.0.0.1:1/0"), Rule("back", 5, 60)
+    limits.hit(rule, "a")
+    limits._shared = Limits(redis.url)._shared
+    assert limits.hit(rule, "a").remaining == 3 and limits.is_degraded  # it is not asked for a moment
+    monkeypatch.setattr("app.security.limits.time.monotonic", lambda: float("inf"))
+    assert limits.hit(rule, "a").remaining == 4 and not limits.is_degraded
+
+
+def test_a_cost_counts_as_many_and_no_more_than_the_rule() -> None:
+    limits, rule = Limits(), Rule("cost", 10, 60)
+    assert limits.hit(rule, "a", 7).remaining == 3
+    with pytest.raises(Problem, match="too_many_requests"):
+        limits.hit(rule, "a", 4)
+    assert limits.hit(rule, "a", 3).remaining == 0 and limits.hit(rule, "b", 99).remaining == 0
+
+
+def test_the_metrics_say_that_redis_is_away(tmp_path: Path) -> None:
+    with running(tmp_path, redis_url="redis://127.0.0.1:1/0") as service:
+        assert "papagaio_limits_without_redis 0.0" in service.client.get("/metrics").text
+        service.services.limits.hit(Rule("test", 2, 60), "a")
+        assert "papagaio_limits_without_redis 1.0" in service.client.get("/metrics").text

@@ -39,6 +39,14 @@ def test_own_hosts_are_answered(service: Service, host: str) -> None:
     assert service.client.get("/", headers={"Host": host}).status_code == 200
 
 
+def test_the_address_that_a_request_came_to_is_a_host(tmp_path) -> None:
+    """Known by what the connection says, never by what the request does."""
+    with TestClient(create_app(settings_in(tmp_path)), base_url="http://10.0.0.7:8005") as client:
+        assert client.get("/", headers={"Host": "10.0.0.7:8005"}).status_code == 200
+        assert client.get("/", headers={"Host": "10.0.0.8:8005"}).status_code == 421
+        assert client.get("/", headers={"Host": "evil.example"}).status_code == 421
+
+
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://localhost:9999", "http://127.0.0.1"])
 def test_pages_of_others_cannot_change_anything(service: Service, origin: str) -> None:
     job = service.add()
@@ -94,6 +102,9 @@ def test_every_response_carries_the_security_headers(service: Service, path: str
     headers = service.client.get(path).headers
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "no-referrer"
+    allowed = dict(part.split("=") for part in headers["permissions-policy"].split(", "))
+    assert allowed.pop("microphone") == "(self)" and {"camera", "geolocation"} < set(allowed)
+    assert set(allowed.values()) == {"()"}
     policy = headers["content-security-policy"]
     assert "default-src" in policy and "frame-ancestors 'none'" in policy
     assert "unsafe" not in policy and "http" not in policy and "*" not in policy

@@ -85,3 +85,40 @@ def test_consent_is_asked_or_stated_once(tmp_path: Path, statement: str, sent: d
     with running(tmp_path, consent_statement=statement) as service:
         answer = service.client.post("/voices/fit", json={"intake_job_id": "job_none", "name": "Ana", **sent})
         assert (answer.json()["code"] == "consent_missing") == (status == 422)
+
+
+def limits_of(response: object) -> dict[str, int]:
+    """Rules of the RateLimit header, with what is left of each."""
+    told = response.headers["RateLimit"].split(", ")  # type: ignore[attr-defined]
+    return {rule.split('"')[1]: int(rule.split("r=")[1].split(";")[0]) for rule in told}
+
+
+def test_texts_and_downloads_have_limits_of_their_own(tmp_path: Path) -> None:
+    bounds = {"characters_per_minute": 100, "downloads_per_minute": 2, "requests_per_minute": 1000}
+    with running(tmp_path, **bounds) as service:
+        accounts = service.services.identity.accounts
+        accounts.add("root", PASSWORD, "admin")
+        accounts.add("bea", PASSWORD, "listener")
+        bea, root = signed_in(service, "bea"), signed_in(service, "root")
+        made = bea.post("/jobs", json=job("a" * 40))
+        assert limits_of(made) == {"default": limits_of(made)["default"], "submit": 60}
+        assert '"submit";q=100;w=60' in made.headers["RateLimit-Policy"]
+        assert limits_of(bea.get("/jobs")).keys() == {"default"}
+        assert limits_of(bea.post("/v1/audio/speech", json={**SPEECH, "input": "Bom dia. " * 3}))["submit"] <= 34
+        over = bea.post("/jobs", json=job("a" * 41))
+        assert (over.status_code, over.json()["code"]) == (429, "too_many_requests")
+        assert int(over.headers["Retry-After"]) >= 1 and '"submit"' in over.headers["RateLimit-Policy"]
+        assert bea.post("/jobs/batch", json={"texts": ["a" * 41], "language": "pt-BR"}).status_code == 429
+        assert root.post("/jobs/batch", json={"texts": ["a" * 300], "language": "pt-BR"}).status_code == 202  # at once
+        service.work()
+        address = f"/jobs/{made.json()['id']}/download"
+        fetched = [bea.get(address) for _ in range(3)]
+        assert [one.status_code for one in fetched] == [200, 200, 429]
+        assert limits_of(fetched[0])["download"] == 1 and bea.get("/jobs").status_code == 200
+
+
+def test_nobody_is_limited_where_there_are_no_accounts(tmp_path: Path) -> None:
+    with running(tmp_path, characters_per_minute=5, downloads_per_minute=1, requests_per_minute=1) as service:
+        done = service.completed("Bom dia. " * 3)
+        answers = [service.client.get(f"/jobs/{done['id']}/download") for _ in range(3)]
+        assert all(one.status_code == 200 and "RateLimit" not in one.headers for one in answers)
