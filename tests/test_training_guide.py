@@ -23,7 +23,7 @@ from train.options import TrainOptions, options_from
 from train.scripts import judge_xtts, train_xtts, xtts_inference
 from train.tuned_engine import DVAE, MODEL
 from train.xtts.estimate import SIDES, Workload, memory_bytes
-from train.xtts.trainable import TARGETS
+from train.xtts.options import TARGETS
 
 ROOT = Path(__file__).parents[1]
 GUIDE = (ROOT / "docs" / "TRAINING_GUIDE.md").read_text(encoding="utf-8")

@@ -165,7 +165,8 @@ def token(
     else:
         user = _signed_in(services, request, body.username, body.password)
         refresh = identity.sessions.start(user.id, "refresh")
-    access = tokens.access_token(user.id, user.version, identity.secrets.token_key)
+    signing = identity.secrets.now()
+    access = tokens.access_token(user.id, user.version, signing.token_key, signing.token_key_id)
     return Tokens(access_token=access, refresh_token=refresh, expires_in=tokens.ACCESS_S)
 
 

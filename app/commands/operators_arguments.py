@@ -1,4 +1,4 @@
-"""What `papagaio users`, `backup` and `restore` take; what they do is imported when they are called."""
+"""What `papagaio users`, `secrets`, `backup` and `restore` take; what they do is imported when they are called."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ def add_operators(parser: Any, group: Any) -> None:
             action.add_argument("name", help=text("cli.help.account"))
         if name == "add":
             action.option("--role")
+    secrets = parser.command(group, "secrets", None)
+    secrets.command(secrets.group(), "rotate", _rotate).option("--now", action="store_true")
     for name in ("backup", "restore"):
         kept = parser.command(group, name, _backup(name))
         kept.add_argument("file", help=text("cli.help.backup_file"))
@@ -34,6 +36,12 @@ def _users(name: str) -> Callable[[argparse.Namespace, Console], int]:
         return {"list": users.list_users, "add": users.add_user, "password": users.new_password}[name](options, console)
 
     return run
+
+
+def _rotate(options: argparse.Namespace, console: Console) -> int:
+    from app.commands import secrets
+
+    return secrets.rotate(options, console)
 
 
 def _backup(name: str) -> Callable[[argparse.Namespace, Console], int]:

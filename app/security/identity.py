@@ -12,7 +12,7 @@ from app.security import tokens
 from app.security.accounts import AccountStore
 from app.security.keys import KeyStore, SessionStore
 from app.security.permissions import needed_scope
-from app.security.secrets import Secrets
+from app.security.secrets import SecretsFile
 from app.storage.away import is_database_away
 
 COOKIE = "papagaio_session"
@@ -28,7 +28,7 @@ class Identity:
     accounts: AccountStore
     keys: KeyStore
     sessions: SessionStore
-    secrets: Secrets
+    secrets: SecretsFile
     is_discovery_public: bool = False  # `DISCOVERY` needs no credentials
 
     def caller(self, method: str, path: str, headers: Mapping[str, str], cookies: Mapping[str, str]) -> Caller:
@@ -74,7 +74,7 @@ class Identity:
         if text.startswith(f"{tokens.API_KEY_PREFIX}_"):
             return self.keys.caller(text)
         if text:
-            claims = tokens.read_access_token(text, self.secrets.token_key)
+            claims = tokens.read_access_token(text, self.secrets.now().token_keys())
             return self.accounts.caller(claims["sub"], claims["ver"])
         if cookie := cookies.get(COOKIE):
             return self.sessions.caller(cookie)

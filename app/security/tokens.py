@@ -7,33 +7,38 @@ import hashlib
 import hmac
 import secrets
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from app.errors import Problem
 
 ACCESS_S = 15 * 60
 AUDIENCE = "papagaio"
-KEY_ID = "1"
+LEEWAY_S = 60  # that a key is taken beyond the life of its last token
 ALGORITHM = "HS256"
 API_KEY_PREFIX = "pg"
 REFRESH_PREFIX = "rt"
 SESSION_PREFIX = "ws"
 
 
-def access_token(user_id: str, version: int, key: str, now: float | None = None) -> str:
-    """`version`: of the account; tokens of an older one are refused (a new password, a new role)."""
+def access_token(user_id: str, version: int, key: str, key_id: str, now: float | None = None) -> str:
+    """`key_id`: under which `key` is found again. `version`: of the account; tokens of an older one are refused
+    (a new password, a new role)."""
     import jwt
 
     issued = int(time.time() if now is None else now)
     claims = {"sub": user_id, "ver": version, "aud": AUDIENCE, "iat": issued, "exp": issued + ACCESS_S}
-    return jwt.encode(claims | {"jti": secrets.token_hex(8)}, key, ALGORITHM, headers={"kid": KEY_ID})
+    return jwt.encode(claims | {"jti": secrets.token_hex(8)}, key, ALGORITHM, headers={"kid": key_id})
 
 
-def read_access_token(token: str, key: str) -> dict[str, Any]:
-    """Its claims. Raises Problem `token_expired`, `token_invalid`."""
+def read_access_token(token: str, keys: Mapping[str, str]) -> dict[str, Any]:
+    """Its claims; `keys` by their ids. Raises Problem `token_expired`, `token_invalid`."""
     import jwt
 
     try:
+        key = keys.get(str(jwt.get_unverified_header(token).get("kid")))
+        if key is None:
+            raise Problem("token_invalid")
         required = ["exp", "aud", "sub", "jti", "ver"]
         return jwt.decode(token, key, [ALGORITHM], audience=AUDIENCE, options={"require": required})
     except jwt.ExpiredSignatureError as error:

@@ -132,25 +132,28 @@ def test_a_refresh_token_is_used_once(service: Service, admin: TestClient) -> No
 
 
 def test_tokens_that_are_not_ours(service: Service, admin: TestClient) -> None:
-    key = service.services.identity.secrets.token_key
+    secrets = service.services.identity.secrets.now()
+    key, named = secrets.token_key, {"kid": secrets.token_key_id}
     stranger = TestClient(service.client.app, base_url="http://localhost")
     claims = {"sub": "local", "ver": 1, "aud": "papagaio", "jti": "1", "exp": time.time() + 60}
     bad = {
-        "another key": jwt.encode(claims, "x" * 32, "HS256"),
-        "no algorithm": jwt.encode(claims, None, "none"),  # type: ignore[arg-type]
-        "another audience": jwt.encode({**claims, "aud": "other"}, key, "HS256"),
-        "no expiry": jwt.encode({name: value for name, value in claims.items() if name != "exp"}, key, "HS256"),
-        "a later account": jwt.encode({**claims, "ver": 9}, key, "HS256"),
-        "nobody": jwt.encode({**claims, "sub": "user_gone"}, key, "HS256"),
+        "another key": jwt.encode(claims, "x" * 32, "HS256", named),
+        "no key's id": jwt.encode(claims, key, "HS256"),
+        "a key that is none": jwt.encode(claims, key, "HS256", {"kid": "none"}),
+        "no algorithm": jwt.encode(claims, None, "none", named),  # type: ignore[arg-type]
+        "another audience": jwt.encode({**claims, "aud": "other"}, key, "HS256", named),
+        "no expiry": jwt.encode({name: value for name, value in claims.items() if name != "exp"}, key, "HS256", named),
+        "a later account": jwt.encode({**claims, "ver": 9}, key, "HS256", named),
+        "nobody": jwt.encode({**claims, "sub": "user_gone"}, key, "HS256", named),
         "no token": "abc",
-        "a key that is none": "pg_000000000000_abc",
+        "an API key that is none": "pg_000000000000_abc",
     }
     for name, token in bad.items():
         got = stranger.get("/jobs", headers={"Authorization": f"Bearer {token}"})
         assert code(got) == (401, "token_invalid"), name
-    late = tokens.access_token("local", 1, key, now=time.time() - 3600)
+    late = tokens.access_token("local", 1, key, secrets.token_key_id, now=time.time() - 3600)
     assert code(stranger.get("/jobs", headers={"Authorization": f"Bearer {late}"})) == (401, "token_expired")
-    good = tokens.access_token("local", 1, key)
+    good = tokens.access_token("local", 1, key, secrets.token_key_id)
     assert stranger.get("/jobs", headers={"Authorization": f"Bearer {good}"}).status_code == 200
 
 

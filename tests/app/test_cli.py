@@ -28,8 +28,8 @@ from speech.voices import Voice
 Captured = pytest.CaptureFixture[str]
 
 COMMANDS = (
-    "serve, worker, speak, batch, read, dictionary, clone, convert, morph, models, dataset, voices, users, backup, "
-    "restore, wyoming, doctor"
+    "serve, worker, speak, batch, read, dictionary, clone, convert, morph, models, dataset, voices, users, "
+    "secrets, backup, restore, wyoming, doctor"
 )
 
 

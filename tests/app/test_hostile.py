@@ -187,9 +187,9 @@ def test_paths(open_service: Service, shape: str) -> None:
 def signed(**changes: Any) -> Callable[[Service], str]:
     def made(service: Service) -> str:
         claims = {"sub": "local", "ver": 1, "aud": "papagaio", "jti": "1", "exp": time.time() + 60, **changes}
-        return jwt.encode(
-            {k: v for k, v in claims.items() if v is not None}, service.services.identity.secrets.token_key, "HS256"
-        )
+        secrets = service.services.identity.secrets.now()
+        given = {k: v for k, v in claims.items() if v is not None}
+        return jwt.encode(given, secrets.token_key, "HS256", {"kid": secrets.token_key_id})
 
     return made
 

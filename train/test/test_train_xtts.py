@@ -25,7 +25,8 @@ from speech.engines.xtts.config import ADAPTER
 from speech.errors import SpeechError
 from train.checkpoints import CHECKPOINTS, snapshots_in
 from train.curve import read_curve
-from train.loop import LoopOptions, fit
+from train.loop import fit
+from train.loop_options import LoopOptions
 from train.lora import merge
 from train.options import SMOKE_TEST, load_options, options_from
 from train.progress import NullReporter, Stopped
