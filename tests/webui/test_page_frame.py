@@ -233,6 +233,7 @@ def test_axe_finds_nothing(service: str, browser: Browser, axe: Path, theme: Lit
         "jobs": ".grid, .empty",
         "voices": ".voice-card",
         "clone": "[data-record], [data-problem]",
+        "profiles": "[data-profile-form]",
     }
     found = {}
     for name, selector in waits.items():

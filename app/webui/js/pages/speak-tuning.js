@@ -3,7 +3,7 @@
 import { engineOf } from "../catalog.js";
 import { html, live, nothing } from "../lit.js";
 import { field, slider } from "../widgets/field.js";
-import { profileName } from "./profile-words.js";
+import { profileAbout, profileName } from "./profile-words.js";
 
 const SPEED = { min: 0.5, max: 2, step: 0.05 };
 
@@ -71,7 +71,7 @@ function profileField(texts, draft, profiles, set, errors) {
     label: texts.t("page.speak.profile"),
     errors,
     control: ({ id, invalid, describedBy }) => html`<select id=${id} class="form-select" aria-invalid=${invalid} aria-describedby=${describedBy} @change=${choose}>
-      ${profiles.map((one) => html`<option value=${one.id} title=${one.description || nothing} .selected=${live(one.id === chosen.id)}>${profileName(texts, one)}</option>`)}
+      ${profiles.map((one) => html`<option value=${one.id} title=${profileAbout(texts, one) || nothing} .selected=${live(one.id === chosen.id)}>${profileName(texts, one)}</option>`)}
     </select>`,
   });
 }
