@@ -188,9 +188,12 @@ def test_all_tests_go_side_by_side_and_a_choice_as_it_is_asked_for(machine: Mach
     side_by_side = "python -m pytest -n logical --maxprocesses=4 --dist loadfile --no-loadscope-reorder"
     for words, command in {
         (): side_by_side,
-        ("--quick", "--cov"): f"{side_by_side} --quick --cov",
         ("--quick", "-k", "two words"): "python -m pytest --quick -k two words",
         ("tests/speech",): "python -m pytest tests/speech",
+        ("--cov",): f"{side_by_side} --cov",
+        ("--quick", "--cov"): f"{side_by_side} --cov-fail-under=0 --quick --cov",
+        ("tests/speech", "--cov=speech"): "python -m pytest --cov-fail-under=0 tests/speech --cov=speech",
+        ("tests/speech", "--cov", "--cov-fail-under=75"): "python -m pytest tests/speech --cov --cov-fail-under=75",
     }.items():
         done = machine.run("test", *words)
         assert done.returncode == 0 and done.stdout == "" and machine.asked()[-1] == command

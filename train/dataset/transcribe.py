@@ -23,6 +23,7 @@ from train.progress import Reporter, Stopped
 
 BATCH_CLIPS = 12  # in one question; the unit of what is kept when a run ends early
 DOUBTFUL_LOG_PROBABILITY = -0.35  # below it the language is looked at
+DOUBTFUL_OOV_SHARE = 0.15  # above it, too
 
 
 @dataclass(frozen=True)
@@ -146,9 +147,13 @@ class Doubts:
             "text": text,
             "words": [[plain(word[0]), *word[1:]] for word in heard["words"] if plain(word[0])],
             "figures": figures,
-            "doubts": list(doubted(figures, self._options)),
+            "doubts": list(self.of(figures)),
             "is_again": False,
         }
+
+    def of(self, figures: Mapping[str, float]) -> tuple[str, ...]:
+        """The figures that are out of the bounds of the configuration."""
+        return doubted(figures, self._options)
 
     def figures(self, sample: Sample, text: str, log_probability: float) -> dict[str, float]:
         if sample.language not in self._known:
@@ -206,7 +211,7 @@ class _Larger:
             index = wanted[number]
             text = plain(heard[0]["text"])
             figures = doubts.figures(batch.samples[index], text, rows[index]["figures"]["log_probability"])
-            if text and figures["compression_ratio"] <= 2.4:
+            if text and "compression_ratio" not in doubts.of(figures):
                 made[index] = {**rows[index], "text": text, "figures": figures, "is_again": True}
         return made
 
@@ -259,7 +264,8 @@ def _with_languages(
 
 def is_doubtful(clip: Mapping[str, Any]) -> bool:
     figures = clip["figures"]
-    return bool(clip["doubts"]) or figures["log_probability"] < DOUBTFUL_LOG_PROBABILITY or figures["oov_share"] > 0.15
+    is_unsure = figures["log_probability"] < DOUBTFUL_LOG_PROBABILITY
+    return bool(clip["doubts"]) or is_unsure or figures["oov_share"] > DOUBTFUL_OOV_SHARE
 
 
 def _written(

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import os
 import random
+import shlex
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from built_datasets import write_trainable
 from loopback import Site, served
 
-from speech.audio import Audio, join, save
+from speech.audio import Audio, join, load, save
 from speech.errors import SpeechError
 from speech.metrics.wer import word_error_rate
 from train.dataset.folder import DatasetFolder
 from train.dataset.records import Source
-from train.scripts import build_ljs_dataset, download_youtube, segment_audio, transcribe_audio_parallel
+from train.scripts import build_ljs_dataset, segment_audio
 
 RATE = 22050
 TEXTS = (
@@ -34,6 +38,9 @@ TEXTS = (
     "Depois do almoço, todos foram ver o jogo na praça.",
     "A biblioteca do bairro abre cedo e fecha depois do jantar.",
 )
+README = Path(__file__).parents[1] / "README.md"
+SCRIPTS = ["download_youtube", "segment_audio", "transcribe_audio_parallel", "build_ljs_dataset"]
+SCRIPTS += ["train_xtts", "judge_xtts", "xtts_inference"]
 LONGEST_S = 240.0  # of the run below, on two busy cores; about 15 s on idle ones
 
 
@@ -45,8 +52,17 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 @pytest.mark.models
 @pytest.mark.slow
-def test_links_to_dataset(tmp_path: Path, site: Site, speak: Callable[..., Audio]) -> None:
-    """The four scripts with yt-dlp, Silero and Whisper themselves, on half a minute of speech and one dead link."""
+def test_links_to_dataset_and_to_a_tuned_voice(
+    tmp_path: Path,
+    site: Site,
+    speak: Callable[..., Audio],
+    xtts_tiny: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    record_property: Callable[[str, object], None],
+) -> None:
+    """The lines of train/README.md with yt-dlp, Silero and Whisper themselves, on half a minute of speech and one dead
+    link; then those of training, on a small network."""
+    monkeypatch.chdir(tmp_path)
     quiet = Audio(np.zeros(12_000, np.float32), 24_000)
     save(join([quiet, speak(*TEXTS, pause_s=0.6), quiet]), site.folder / "talk.flac")
     videos, config = tmp_path / "videos.csv", tmp_path / "config.yaml"
@@ -55,13 +71,11 @@ def test_links_to_dataset(tmp_path: Path, site: Site, speak: Callable[..., Audio
         f"talk,{site.address}/talk.flac,dora,calm,pt-BR,,\ngone,{site.address}/gone.flac,,,,,\n"
     )
     config.write_text("download: {allowed_hosts: [127.0.0.1], max_retries: 0}\nquality: {mos: false}\n")
-    dataset, begun = tmp_path / "set", time.monotonic()
-    common = [str(dataset), "--config", str(config)]
-    assert download_youtube.main([*common, "--videos", str(videos)]) == 1  # one of the two is not there
-    assert segment_audio.main(common) == 0
-    assert transcribe_audio_parallel.main(common) == 0
-    assert build_ljs_dataset.main(common) == 0
-    assert time.monotonic() - begun < LONGEST_S
+    dataset, begun, commands = tmp_path / "mine", time.monotonic(), readme_lines()
+    assert [run_line(line) for line in commands[:4]] == [1, 0, 0, 0]  # one of the two is not there
+    taken_s = time.monotonic() - begun
+    record_property("pipeline_s", round(taken_s, 1))
+    assert taken_s < LONGEST_S
     built = dataset / "MyTTSDataset"
     assert build_ljs_dataset.main(["--check", str(built)]) == 0
     folder = DatasetFolder.open(dataset)
@@ -75,6 +89,29 @@ def test_links_to_dataset(tmp_path: Path, site: Site, speak: Callable[..., Audio
     assert set(told) >= {sample.sample_id for sample in samples}
     failed = [source for source in folder.sources() if source.error]
     assert [source.source_id for source in failed] == ["gone"] and "404" in failed[0].reason
+    monkeypatch.setenv("PAPAGAIO_XTTS_DIR", str(write_trainable(xtts_tiny, tmp_path / "xtts", 8.0)))
+    monkeypatch.setenv("PAPAGAIO_MODELS_DIR", str(tmp_path / "empty"))  # no judges: they have tests of their own
+    save(speak(TEXTS[0], TEXTS[1], pause_s=0.2), tmp_path / "voice.wav")
+    torch.set_num_threads(1)
+    begun = time.monotonic()
+    assert [run_line(line) for line in commands[4:]] == [0, 0, 0]
+    record_property("training_s", round(time.monotonic() - begun, 1))
+    assert (tmp_path / "runs/mine/checkpoints/step-000010/evidence.json").is_file() and load(tmp_path / "ola.wav")
+
+
+def readme_lines() -> list[list[str]]:
+    """Script and arguments of each line of the example."""
+    text = README.read_text(encoding="utf-8").split("## From links to a tuned voice")[1]
+    block = text.split("```sh\n")[1].split("```")[0]
+    lines = [shlex.split(line.removeprefix("python -m ")) for line in block.splitlines()]
+    assert [line[0].rpartition(".")[2] for line in lines] == SCRIPTS
+    return lines
+
+
+def run_line(line: Sequence[str]) -> int:
+    """Its exit code."""
+    code: int = importlib.import_module(line[0]).main(line[1:])
+    return code
 
 
 def prepared(root: Path) -> DatasetFolder:

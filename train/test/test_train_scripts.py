@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -32,16 +34,41 @@ def dataset(tmp_path: Path) -> Path:
 
 
 @pytest.mark.timeout(300)  # the plan's five minutes
-def test_the_smoke_test_runs_ten_steps(dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_smoke_test_runs_ten_steps(
+    dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], record_property: Callable[[str, object], None]
+) -> None:
     torch.set_num_threads(1)
     tiny, output = write_checkpoint(tmp_path / "tiny", "tiny"), tmp_path / "run"
     arguments = [str(dataset), "--checkpoint", str(tiny), "--output", str(output)]
+    begun = time.monotonic()
     assert train_xtts.main([*arguments, "--smoke-test"]) == 0
+    record_property("smoke_test_s", round(time.monotonic() - begun, 1))
     assert "steps 10" in capsys.readouterr().out and snapshots_in(output / "checkpoints")
     few = [*arguments[:-1], str(tmp_path / "few"), "--config", str(SMOKE_TEST), "--max-steps", "3"]
     assert train_xtts.main(few) == 0 and "steps 3" in capsys.readouterr().out
     assert train_xtts.main([*arguments, "--smoke-test", "--language", "xx"]) == 2
     assert "language_not_spoken" in capsys.readouterr().err
+
+
+def test_what_is_left_out_is_where_one_is(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("PAPAGAIO_XTTS_DIR", "PAPAGAIO_MODELS_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PAPAGAIO_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+    assert train_xtts.main(["--smoke-test"]) == 2
+    assert capsys.readouterr().err == "model_missing: name: xtts-v2; command: papagaio models pull xtts-v2\n"
+    monkeypatch.setenv("PAPAGAIO_XTTS_DIR", str(write_checkpoint(tmp_path / "tiny", "tiny")))
+    assert train_xtts.main(["--smoke-test"]) == 2 and "dataset_missing: folder: MyTTSD" in capsys.readouterr().err
+    dataset.rename(tmp_path / "MyTTSDataset")
+    (tmp_path / "tiny" / "dvae.pth").rename(tmp_path / "elsewhere")
+    assert train_xtts.main(["--smoke-test"]) == 2
+    told = capsys.readouterr().err
+    assert f"training_weights_missing: folder: {tmp_path / 'tiny'}; file: dvae.pth; url: https://" in told
+    (tmp_path / "elsewhere").rename(tmp_path / "tiny" / "dvae.pth")
+    assert train_xtts.main(["--smoke-test", "--max-steps", "1"]) == 0
+    assert (tmp_path / "runs" / "smoke_test" / "checkpoints" / "step-000001").is_dir()
 
 
 def test_a_voice_is_of_one_speaker_who_agreed(

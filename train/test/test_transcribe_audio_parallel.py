@@ -20,7 +20,15 @@ from train.dataset.folder import DatasetFolder
 from train.dataset.options import TranscribeOptions
 from train.dataset.recognizers import packed
 from train.dataset.records import Sample, Source
-from train.dataset.transcribe import Recognizers, doubted, transcribe, whisper_recognizers
+from train.dataset.transcribe import (
+    DOUBTFUL_LOG_PROBABILITY,
+    DOUBTFUL_OOV_SHARE,
+    Recognizers,
+    doubted,
+    is_doubtful,
+    transcribe,
+    whisper_recognizers,
+)
 from train.dataset.words import compression_ratio, lexicon, oov_share, plain, read_subtitles, spoken, subtitles_between
 from train.dataset.workers import Question, RecognizerSpec, WorkerPool, worker_count
 from train.progress import NullReporter, Stopped
@@ -99,6 +107,20 @@ def test_what_is_doubtful_is_heard_once_more(tmp_path: Path) -> None:
     again = scripted(text="sim " * 100)
     made = transcribe(folder, OPTIONS, Recognizers(scripted(text=BAD), again), NullReporter())
     assert made[0].text == BAD
+    loose = replace(OPTIONS, max_compression_ratio=1000.0)
+    made = transcribe(dataset(tmp_path / "loose", 1), loose, Recognizers(scripted(text=BAD), again), NullReporter())
+    assert made[0].text.startswith("sim sim"), "the bound is that of the configuration"
+
+
+def test_the_language_is_looked_at_where_the_words_are_unsure() -> None:
+    def clip(log_probability: float, oov_share: float, *doubts: str) -> dict[str, Any]:
+        return {"doubts": doubts, "figures": {"log_probability": log_probability, "oov_share": oov_share}}
+
+    assert not is_doubtful(clip(DOUBTFUL_LOG_PROBABILITY, DOUBTFUL_OOV_SHARE))
+    assert is_doubtful(clip(DOUBTFUL_LOG_PROBABILITY - 0.01, 0.0)) and is_doubtful(
+        clip(-0.1, DOUBTFUL_OOV_SHARE + 0.01)
+    )
+    assert is_doubtful(clip(-0.1, 0.0, "words_per_s")) and DOUBTFUL_OOV_SHARE < OPTIONS.max_oov_share
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -95,6 +96,10 @@ def measured(folder: Path, judges: Sequence[SpeakerJudge], made: dict[str, objec
     save(cloned, folder / "cloned.wav")
     save(control, folder / "control.wav")
     figures = {
+        "texts": list(TEXTS),
+        "transcripts": made["transcripts"],
+        "new_text": NEW,
+        "heard": made["heard"],
         "text_similarity": text_similarity(normalize(NEW, "pt-BR"), str(made["heard"])),
         "mfcc": {"cloned": mfcc_similarity(cloned, originals), "control": mfcc_similarity(control, originals)},
     }
@@ -109,8 +114,8 @@ def measured(folder: Path, judges: Sequence[SpeakerJudge], made: dict[str, objec
     return path
 
 
-def figures(chain: Chain) -> dict[str, dict[str, float]]:
-    found: dict[str, dict[str, float]] = json.loads(chain.results.read_text(encoding="utf-8"))
+def figures(chain: Chain) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(chain.results.read_text(encoding="utf-8"))
     return found
 
 
@@ -142,7 +147,9 @@ def test_a_speaker_encoder_hears_the_speaker_and_not_the_control(chain: Chain, j
 
 
 def test_everything_is_kept(chain: Chain) -> None:
-    folder = chain.results.parent
+    folder, found = chain.results.parent, figures(chain)
+    assert found["texts"] == list(TEXTS) and found["transcripts"] == chain.transcripts
+    assert found["new_text"] == NEW and found["heard"] == chain.heard
     assert np.array_equal(load(folder / "cloned.wav").samples.shape, chain.cloned.samples.shape)
     assert {"c1.wav", "c2.wav", "c3.wav", "control.wav"} <= {path.name for path in folder.iterdir()}
 
