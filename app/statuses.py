@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from app.statuses_safety import BATCHES, SHARES, UPLOADS, URLS
+from app.statuses_safety import BATCHES, COMPONENTS, SHARES, UPLOADS, URLS
 from app.statuses_voices import BLENDS, RVC
 
 _XTTS = {  # XTTS and the checkpoints it reads
@@ -44,17 +44,6 @@ _XTTS = {  # XTTS and the checkpoints it reads
     "xtts_precision": 500,
     "xtts_step_failed": 500,
     "xtts_text_tokens": 422,
-}
-_COMPONENTS = {  # what is brought afterwards
-    "component_being_installed": 409,
-    "component_disk_full": 507,
-    "component_failed": 500,
-    "component_installed": 409,
-    "component_licence": 409,
-    "component_unreachable": 503,
-    "install_not_allowed": 403,
-    "requirements_missing": 500,
-    "unknown_component": 404,
 }
 _ACCOUNTS = {  # accounts, sessions and limits
     "accounts_needed": 409,
@@ -383,7 +372,7 @@ STATUS: Mapping[str, int] = {
     **_TEXT,
     **RVC,
     **_ENGINES,
-    **_COMPONENTS,
+    **COMPONENTS,
     **_ACCOUNTS,
     **_HOST,
     **_MODELS,

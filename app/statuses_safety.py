@@ -31,3 +31,15 @@ UPLOADS = {
     "upload_not_scanned": 503,
     "upload_not_sound": 415,
 }
+
+COMPONENTS = {  # what is brought afterwards
+    "component_being_installed": 409,
+    "component_disk_full": 507,
+    "component_failed": 500,
+    "component_installed": 409,
+    "component_licence": 409,
+    "component_unreachable": 503,
+    "install_not_allowed": 403,
+    "requirements_missing": 500,
+    "unknown_component": 404,
+}
