@@ -74,7 +74,7 @@ def fit_voice(
     options: KokoroOptions = KokoroOptions(),
     opinion: Opinion | None = None,
 ) -> Fitted:
-    """Fit to clips at 24 kHz; without an `opinion` of its sound the adapters are taken as they are.
+    """Fit to clips at 24 kHz, on the CPU; without an `opinion` of its sound the adapters are taken as they are.
 
     Raises SpeechError `too_few_clips`, `model_missing`; Stopped.
     """
