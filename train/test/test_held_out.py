@@ -13,8 +13,10 @@ import torch
 from bench.xtts_reference import recording
 from bench.xtts_weights import write_checkpoint
 from speech.audio import Audio, save
+from speech.errors import SpeechError
 from speech.metrics.speaker import Embedding
-from train.evidence import Judges
+from train.checkpoints import CHECKPOINTS
+from train.evidence import EVIDENCE, Judges
 from train.held_out import held_out
 from train.manifest import Clip
 from train.options import options_from
@@ -65,8 +67,11 @@ class Listens:
 
 
 @pytest.mark.networks
-def test_what_is_judged_against_was_never_trained_on(made_once: Callable[..., Path], tmp_path: Path) -> None:
-    """Twelve clips without a split, each of its own length; the fourth is too short to be learned from."""
+def test_what_is_judged_against_was_never_trained_on(
+    made_once: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twelve clips without a split, each of its own length; the fourth is too short to be learned from. Without
+    memory to speak with, judging says so and the checkpoints stay."""
     tiny = made_once("held_out_tiny", lambda folder: write_checkpoint(folder, "tiny"))
     dataset = tmp_path / "dataset"
     (dataset / "wavs").mkdir(parents=True)
@@ -88,3 +93,12 @@ def test_what_is_judged_against_was_never_trained_on(made_once: Callable[..., Pa
     heard = [name for name, size in sizes.items() if size in listener.heard]
     assert (told["clips"], told["held_out"]) == (9, 2) and len(heard) == 2
     assert not set(heard) & set(learned) and sorted([*heard, *learned]) == sorted(set(sizes) - {"c03"})
+    [checkpoint] = told["checkpoints"]
+    (run.folder / CHECKPOINTS / checkpoint / EVIDENCE).unlink()
+
+    def short(*arguments: object) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+
+    monkeypatch.setattr("speech.engines.xtts.vocoder.load_vocoder", short)
+    with pytest.raises(SpeechError, match="engine_no_memory"):
+        judge_run(run, Judges(), NullReporter())

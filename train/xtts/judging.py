@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from speech.audio import Audio, join, load
+from speech.engines.device import is_out_of_memory, reason_of
+from speech.engines.xtts.record import ENGINE
 from speech.engines.xtts.voices import LEAST_S, SAMPLE_RATE
 from speech.errors import SpeechError
 from speech.models import ModelStore
@@ -29,7 +31,8 @@ def judge_run(run: Run, judges: Judges, reporter: Reporter) -> dict[str, Any]:
     """Evidence of every checkpoint, the best first, and what to do next; kept in the run's `ranking.json`. What an
     earlier call measured is not measured again; a checkpoint is loaded only while it speaks.
 
-    Where held-out clips are too short to imitate, nothing is measured. Raises SpeechError as the engine does, Stopped.
+    Where held-out clips are too short to imitate, nothing is measured. Raises SpeechError as the engine does,
+    `engine_no_memory`, Stopped.
     """
     held_out = run.held_out()
     reference = _reference(run.dataset, held_out)
@@ -37,7 +40,12 @@ def judge_run(run: Run, judges: Judges, reporter: Reporter) -> dict[str, Any]:
     for folder, meta in snapshots_in(run.folder / CHECKPOINTS):
         evidence = Evidence.load(folder)
         if evidence is None and reference is not None:
-            evidence = _judged(run, folder, meta, held_out, reference, judges, reporter)
+            try:
+                evidence = _judged(run, folder, meta, held_out, reference, judges, reporter)
+            except (MemoryError, RuntimeError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                raise SpeechError("engine_no_memory", engine=ENGINE, reason=reason_of(error)) from error
         found += [evidence] if evidence else []
     told = {"checkpoints": [asdict(one) for one in ranked(found)], "hint": asdict(hint(found))}
     (run.folder / RANKING).write_text(json.dumps(told, indent=2), encoding="utf-8")
