@@ -100,8 +100,15 @@ def test_a_model_is_added_with_its_verdict_and_deleted(page: Page, faults: Fault
     faults.expect("503 POST /jobs")
     open_from_menu(page, "convert")
     rate_and_review(page, row, "/rvc/models")
-    row.locator(f"button[aria-label^='{PT['page.convert.delete']}']").click()
+    delete = row.locator(f"button[aria-label^='{PT['page.convert.delete']}']")
+    delete.click()
+    expect(page.locator("dialog")).to_contain_text(PT["page.convert.delete_question"].format(name="Ana"))
+    page.keyboard.press("Escape")
+    expect(row).to_contain_text("Ana")
+    delete.click()
+    page.click("dialog .btn-danger")
     expect(page.locator(f"text={PT['page.convert.none']}")).to_be_visible()
+    expect(page.locator("h1")).to_be_focused()
 
 
 def test_a_file_that_is_no_model_is_refused_with_the_reason(page: Page, faults: Faults, tmp_path: Path) -> None:
@@ -123,7 +130,10 @@ def test_a_gallery_is_rated_and_one_of_a_file_cannot_be_fetched_again(page: Page
     rate_and_review(page, card, "/rvc/gallery")
     assert page.locator(f"button[aria-label^='{PT['page.gallery.refresh']}']").count() == 0
     page.click(f"button[aria-label='{PT['page.gallery.forget']}: Vozes']")
+    expect(page.locator("dialog")).to_contain_text(PT["page.gallery.remove_cost"])
+    page.click("dialog .btn-danger")
     expect(card).to_have_count(0)
+    expect(page.locator("h1")).to_be_focused()
 
 
 def test_a_gallery_of_an_address_is_fetched_again(reaching_page: Page, tmp_path: Path) -> None:

@@ -15,11 +15,13 @@ from page_faults import Faults
 from playwright.sync_api import Browser, Page, expect
 
 from app.tasks.dataset_service import MODELS
+from app.texts import catalogue
 from conftest import _serving
 from speech.audio import Audio, join, resample, save
 from speech.models import ModelStore
 from speech.synthesis import Synthesizer
 
+PT = catalogue("pt-BR")
 pytestmark = [pytest.mark.browser, pytest.mark.models]
 TEXTS = (
     "Quando a chuva parou, as crianças correram para brincar na rua.",
@@ -125,3 +127,7 @@ def test_from_a_link_to_a_dataset(link: str, dataset_page: Page, faults: Faults)
     assert figure(page, "samples") >= clips - 1
     page.locator("[data-stage=stats]").click()
     expect(page.locator("[data-stats]")).to_be_visible()
+    page.click("[data-queue] tr[data-row=Aula] [data-action=remove]")
+    expect(page.locator("dialog")).to_contain_text(PT["page.dataset.remove_cost"])
+    page.click("dialog .btn-danger")
+    expect(page.locator("[data-queue] tr[data-row=Aula]")).to_have_count(0)

@@ -63,6 +63,11 @@ def test_a_cloned_voice_is_shared_and_its_qr_code_leads_there(ana: Page) -> None
     width = int((code.get_attribute("viewBox") or "").split()[2])
     assert decoded(modules_of(path, width)) == ana.locator("#share-url").input_value()
     ana.click("#share-end")
+    question = ana.locator("dialog", has_text=PT["page.voices.share_cost"])
+    question.locator(".btn-quiet").click()
+    expect(ana.locator("#share-url")).to_be_visible()
+    ana.click("#share-end")
+    question.locator(".btn-danger").click()
     expect(ana.locator("#share-url")).to_have_count(0)
 
 
@@ -82,3 +87,10 @@ def test_fine_tuned_weights_are_offered_as_no_file(ana: Page) -> None:
     expect(ana.locator("[data-no-file='ana_de_fora']")).to_contain_text(PT["page.voices.no_file"])
     expect(ana.locator("[data-export-json='ana_de_fora']")).to_be_visible()
     expect(ana.locator("[data-export='ana_de_fora']")).to_have_count(0)
+
+
+def test_after_a_voice_is_deleted_the_next_has_the_focus(ana: Page) -> None:
+    ana.click("[data-delete='ana_de_fora']")
+    ana.click("dialog .btn-danger")
+    expect(ana.locator("[data-voice-id='ana_de_fora']")).to_have_count(0)
+    expect(ana.locator(".voice-card button:focus")).to_have_count(1)

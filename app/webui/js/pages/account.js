@@ -3,7 +3,9 @@
 import { html, nothing, repeat } from "../lit.js";
 import { loadPage } from "../load.js";
 import { createView } from "../view.js";
+import { confirm } from "../widgets/confirm.js";
 import { createErrors, field } from "../widgets/field.js";
+import { focusAfterRow } from "../widgets/table.js";
 
 /**
  * @typedef {{ user_id: string | null, name: string, is_admin: boolean, scopes: string[], has_accounts: boolean }} Me
@@ -129,14 +131,18 @@ class AccountView {
   /** @param {Key} key */
   drawKey(key) {
     const { texts } = this.app;
-    const revoke = async () => {
+    const revoke = async (/** @type {any} */ event) => {
+      const refocus = focusAfterRow(event.currentTarget, "li");
+      const question = texts.t("page.account.revoke_question", { name: key.name });
+      if (!(await confirm(texts, { question, cost: texts.t("page.account.revoke_cost"), action: texts.t("page.account.revoke") }))) return;
       await this.app.api.remove(`/api-keys/${key.id}`);
       await this.refresh();
+      refocus();
     };
     return html`<li data-key=${key.id}>${key.name} <span class="fine">pg_${key.id}… ${key.scopes.join(", ")}</span>
       ${key.revoked_at
         ? html`<span class="fine">${texts.t("page.account.revoked")}</span>`
-        : html`<button type="button" class="btn btn-sm btn-quiet" @click=${revoke}>${texts.t("page.account.revoke")}</button>`}
+        : html`<button type="button" class="btn btn-sm btn-quiet" data-action="revoke" aria-label="${texts.t("page.account.revoke")}: ${key.name}" @click=${revoke}>${texts.t("page.account.revoke")}</button>`}
     </li>`;
   }
 }

@@ -8,11 +8,12 @@ import { createGallery } from "./gallery.js";
 import { hasEnded } from "./job-view.js";
 import { watchJob } from "./job-watch.js";
 import { ratingPart, sendRating } from "./rating.js";
+import { confirm } from "../widgets/confirm.js";
 import { jobProgress } from "../widgets/job.js";
 import { options } from "../widgets/field.js";
 import { createMicrophone } from "../widgets/microphone.js";
 import { alert } from "../widgets/states.js";
-import { createTable } from "../widgets/table.js";
+import { createTable, focusAfterRow } from "../widgets/table.js";
 
 const MODELS = "/rvc/models";
 // Name, largest value, step and default of what only RVC takes; all begin at 0.
@@ -82,7 +83,12 @@ function show(root, app, data) {
   const mic = createMicrophone(app, (recorded) => change({ recorded }));
   const actions = {
     check: (/** @type {any} */ model) => tried(() => api.post(`${MODELS}/${model.id}/validate`)),
-    remove: (/** @type {any} */ model) => tried(() => api.remove(`${MODELS}/${model.id}`)),
+    remove: async (/** @type {any} */ model, /** @type {any} */ event) => {
+      const refocus = focusAfterRow(event.currentTarget);
+      const question = texts.t("page.convert.delete_question", { name: model.name });
+      if (!(await confirm(texts, { question, cost: texts.t("page.convert.delete_cost"), action: texts.t("page.convert.delete") }))) return;
+      if (await tried(() => api.remove(`${MODELS}/${model.id}`))) refocus();
+    },
     rate: (/** @type {any} */ model, /** @type {number} */ stars, /** @type {string} */ review) =>
       tried(() => sendRating(app, `${MODELS}/${model.id}`, stars, review)),
     hear: (/** @type {any} */ model) =>
@@ -197,12 +203,12 @@ function addForm(texts, sent, add) {
 
 /**
  * @param {import("../texts.js").Texts} texts
- * @param {Record<"check" | "remove" | "hear", (model: any) => unknown> & { rate: (model: any, stars: number, review: string) => unknown }} actions
+ * @param {Record<"check" | "remove" | "hear", (model: any, event: Event) => unknown> & { rate: (model: any, stars: number, review: string) => unknown }} actions
  */
 function tableOf(texts, actions) {
   const head = (/** @type {string} */ name) => texts.t(`page.convert.${name}`);
-  const button = (/** @type {any} */ model, /** @type {string} */ drawing, /** @type {string} */ label, /** @type {(model: any) => unknown} */ act) =>
-    html`<button type="button" class="btn btn-sm btn-quiet" aria-label="${label}: ${model.name}" @click=${() => act(model)}>${icon(drawing)}</button>`;
+  const button = (/** @type {any} */ model, /** @type {string} */ drawing, /** @type {string} */ label, /** @type {(model: any, event: Event) => unknown} */ act) =>
+    html`<button type="button" class="btn btn-sm btn-quiet" aria-label="${label}: ${model.name}" data-action=${drawing} @click=${(/** @type {Event} */ event) => act(model, event)}>${icon(drawing)}</button>`;
   const verdict = (/** @type {any} */ { validation }) =>
     html`<span>${texts.t(`page.convert.status.${validation.status}`)}</span>
       ${validation.reasons.map((/** @type {any} */ { message }) => html`<br /><span class="fine">${message}</span>`)}`;

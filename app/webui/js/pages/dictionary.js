@@ -5,7 +5,7 @@ import { html, nothing } from "../lit.js";
 import { loadPage } from "../load.js";
 import { createView } from "../view.js";
 import { alert } from "../widgets/states.js";
-import { createTable } from "../widgets/table.js";
+import { createTable, focusAfterRow } from "../widgets/table.js";
 import { toast } from "../widgets/toast.js";
 
 const PATH = "/text/dictionary";
@@ -66,7 +66,15 @@ function show(root, app, { studio, page }) {
       change({ error: /** @type {Error} */ (error).message });
     }
   };
-  const table = createTable(texts, tableOf(texts, hear, (entry) => tried(() => api.remove(`${PATH}/${entry.id}`))), () => view.redraw());
+  const remove = async (/** @type {any} */ entry, /** @type {any} */ event) => {
+    const refocus = focusAfterRow(event.currentTarget);
+    if (!(await tried(() => api.remove(`${PATH}/${entry.id}`)))) return;
+    refocus();
+    const { id, updated_at: at, ...again } = entry;
+    const undo = { text: texts.t("page.toast.undo"), click: () => void tried(() => api.post(PATH, again)) };
+    toast(texts.t("page.dictionary.deleted", { written: entry.written }), { action: undo });
+  };
+  const table = createTable(texts, tableOf(texts, hear, remove), () => view.redraw());
   const view = createView(
     root,
     () => html`<h1>${texts.t("page.nav.dictionary")}</h1>
@@ -85,7 +93,7 @@ function show(root, app, { studio, page }) {
   };
 }
 
-/** @param {import("../texts.js").Texts} texts @param {(entry: any) => void} hear @param {(entry: any) => void} remove */
+/** @param {import("../texts.js").Texts} texts @param {(entry: any) => void} hear @param {(entry: any, event: Event) => void} remove */
 function tableOf(texts, hear, remove) {
   const head = (/** @type {string} */ name) => texts.t(`page.dictionary.${name}`);
   const scope = (/** @type {any} */ { language, voice }) => [language, voice].filter(Boolean).join(", ");
@@ -104,7 +112,7 @@ function tableOf(texts, hear, remove) {
     actions: (/** @type {any} */ entry) => html`${entry.is_pattern
         ? nothing
         : html`<button type="button" class="btn btn-sm btn-quiet" aria-label="${head("hear")}: ${entry.written}" @click=${() => hear(entry)}>${icon("play")}</button>`}
-      <button type="button" class="btn btn-sm btn-quiet" aria-label="${head("delete")}: ${entry.written}" @click=${() => remove(entry)}>${icon("trash")}</button>`,
+      <button type="button" class="btn btn-sm btn-quiet" aria-label="${head("delete")}: ${entry.written}" data-action="delete" @click=${(/** @type {Event} */ event) => remove(entry, event)}>${icon("trash")}</button>`,
     empty: html`<p class="fine">${head("none")}</p>`,
   };
 }

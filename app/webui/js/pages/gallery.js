@@ -1,9 +1,11 @@
 /** Galleries of RVC models: added by URL or file; their models heard, brought with their licence agreed to, and rated. */
 
 import { icon } from "../icons.js";
-import { html, nothing } from "../lit.js";
+import { html, nothing, repeat } from "../lit.js";
+import { confirm } from "../widgets/confirm.js";
 import { jobProgress } from "../widgets/job.js";
 import { alert } from "../widgets/states.js";
+import { focusAfterRow } from "../widgets/table.js";
 import { hasEnded } from "./job-view.js";
 import { watchJob } from "./job-watch.js";
 import { ratingPart, sendRating } from "./rating.js";
@@ -35,6 +37,13 @@ export function createGallery(app, redraw, brought) {
     if (!form.get("url")) form.delete("url");
     void tried(() => api.post(GALLERY, form).then(() => event.target.reset()));
   };
+  const remove = async (/** @type {any} */ one, /** @type {any} */ event) => {
+    const refocus = focusAfterRow(event.currentTarget, "[data-gallery]");
+    const question = texts.t("page.gallery.remove_question", { title: one.title });
+    if (!(await confirm(texts, { question, cost: texts.t("page.gallery.remove_cost"), action: texts.t("page.gallery.forget") }))) return;
+    await tried(() => api.remove(`${GALLERY}/${one.id}`));
+    refocus();
+  };
   const route = (/** @type {any} */ one) => `${GALLERY}/${one.gallery_id}/models/${one.item_id}`;
   const bring = async (/** @type {any} */ one) => {
     try {
@@ -60,10 +69,10 @@ export function createGallery(app, redraw, brought) {
     draw: () => html`<h2>${texts.t("page.gallery.title")}</h2>
       <p>${texts.t("page.gallery.about")}</p>
       ${known.error ? alert(known.error) : nothing} ${addForm(texts, add)} ${status(texts, known.job)}
-      ${known.galleries.map((one) =>
+      ${repeat(known.galleries, ({ id }) => id, (one) =>
         gallery(texts, one, {
           refresh: () => tried(() => api.post(`${GALLERY}/${one.id}/refresh`)),
-          remove: () => tried(() => api.remove(`${GALLERY}/${one.id}`)),
+          remove: (event) => remove(one, event),
         }))}
       ${known.models.map((one) => card(texts, one, { bring, rate, hear }))}`,
   };
@@ -91,11 +100,11 @@ function addForm(texts, add) {
   </form>`;
 }
 
-/** One that came as a file has no address to be fetched from. @param {import("../texts.js").Texts} texts @param {any} one @param {Record<"refresh" | "remove", () => unknown>} actions */
+/** One that came as a file has no address to be fetched from. @param {import("../texts.js").Texts} texts @param {any} one @param {Record<"refresh" | "remove", (event: Event) => unknown>} actions */
 function gallery(texts, one, { refresh, remove }) {
-  const button = (/** @type {string} */ label, /** @type {string} */ drawing, /** @type {() => unknown} */ act) =>
-    html`<button type="button" class="btn btn-sm btn-quiet" title=${label} aria-label="${label}: ${one.title}" @click=${act}>${icon(drawing)}</button>`;
-  return html`<p>
+  const button = (/** @type {string} */ label, /** @type {string} */ drawing, /** @type {(event: Event) => unknown} */ act) =>
+    html`<button type="button" class="btn btn-sm btn-quiet" data-action=${drawing} title=${label} aria-label="${label}: ${one.title}" @click=${act}>${icon(drawing)}</button>`;
+  return html`<p data-gallery=${one.id}>
     <strong>${one.title}</strong> <span class="fine">${one.url ?? ""} ${texts.t("page.gallery.count", { count: one.models })}</span>
     ${one.url ? button(texts.t("page.gallery.refresh"), "reuse", refresh) : nothing} ${button(texts.t("page.gallery.forget"), "trash", remove)}
   </p>`;

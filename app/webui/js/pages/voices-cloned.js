@@ -3,6 +3,7 @@
 import { icon } from "../icons.js";
 import { html, nothing } from "../lit.js";
 import { alert as failure } from "../widgets/states.js";
+import { focusAfterRow } from "../widgets/table.js";
 import { toast } from "../widgets/toast.js";
 import { deleteVoice, exportLinks } from "./clone-report.js";
 import { consentLine } from "./consent.js";
@@ -16,8 +17,11 @@ import { shareVoice } from "./voices-share.js";
 export function clonedPart(app, voice, load) {
   if (voice.is_stock !== false) return nothing;
   const { go, texts } = app;
-  const drop = async () => {
-    if (await deleteVoice(app, voice)) await load();
+  const drop = async (/** @type {any} */ event) => {
+    const refocus = focusAfterRow(event.currentTarget, "[data-voice-id]");
+    if (!(await deleteVoice(app, voice))) return;
+    await load();
+    refocus();
   };
   return html`<div class="cloned-part">
     ${consentLine(texts, voice.consent)}
@@ -25,7 +29,7 @@ export function clonedPart(app, voice, load) {
       <button type="button" class="btn btn-sm btn-quiet" data-report=${voice.id} @click=${() => go("clone", { voice: voice.id })}>${texts.t("page.voices.report")}</button>
       ${exportLinks(app, voice)}
       <button type="button" class="btn btn-sm btn-quiet" data-share=${voice.id} @click=${() => shareVoice(app, voice)}>${texts.t("page.voices.share")}</button>
-      <button type="button" class="btn btn-sm btn-quiet" data-delete=${voice.id} @click=${drop}>${icon("trash")}${texts.t("page.voices.delete")}</button>
+      <button type="button" class="btn btn-sm btn-quiet" data-delete=${voice.id} data-action="delete" @click=${drop}>${icon("trash")}${texts.t("page.voices.delete")}</button>
     </div>
   </div>`;
 }

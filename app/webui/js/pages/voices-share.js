@@ -2,6 +2,7 @@
 
 import { html, nothing, render, svg } from "../lit.js";
 import { loadQrCode } from "../libraries.js";
+import { confirm } from "../widgets/confirm.js";
 import { options } from "../widgets/field.js";
 import { alert } from "../widgets/states.js";
 import { toast } from "../widgets/toast.js";
@@ -64,6 +65,8 @@ export async function shareVoice({ announce, api, texts }, voice) {
     const link = known ?? (await api.post(path, {}));
     const code = await loadQrCode().then((make) => drawing(make, link.url, texts.t("page.voices.qr", { title: voice.title })), (error) => alert(texts.t("page.voices.no_qr", { reason: error.message })));
     const end = async (/** @type {() => void} */ close) => {
+      const question = texts.t("page.voices.share_question", { title: voice.title });
+      if (!(await confirm(texts, { question, cost: texts.t("page.voices.share_cost"), action: texts.t("page.voices.share_end") }))) return;
       await api.remove(path);
       close();
       toast(texts.t("page.voices.share_ended"));

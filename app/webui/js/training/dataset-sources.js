@@ -3,8 +3,9 @@
 import { url } from "../api.js";
 import { icon } from "../icons.js";
 import { html, nothing } from "../lit.js";
+import { confirm } from "../widgets/confirm.js";
 import { createErrors, field } from "../widgets/field.js";
-import { createTable } from "../widgets/table.js";
+import { createTable, focusAfterRow } from "../widgets/table.js";
 import { createUpload, dropZone } from "../widgets/upload.js";
 
 const BASE = "/training/dataset";
@@ -35,7 +36,7 @@ export function createSources(app, dataset, { begun, failed, redraw }) {
         { name: "length", title: texts.t("page.dataset.column.length"), cell: (row) => (row.status === "ready" ? texts.clock(row.duration_s) : "–") },
       ],
       below: (row) => (row.error_message ? html`<span class="field-error">${row.error_message}</span>` : nothing),
-      actions: (row) => html`<button type="button" class="btn btn-sm btn-quiet" data-action="remove" aria-label=${texts.t("page.dataset.remove", { name: row.id })} @click=${() => remove(row.id)}>${icon("trash")}</button>`,
+      actions: (row) => html`<button type="button" class="btn btn-sm btn-quiet" data-action="remove" aria-label=${texts.t("page.dataset.remove", { name: row.id })} @click=${(/** @type {Event} */ event) => remove(row, event)}>${icon("trash")}</button>`,
     },
     redraw,
   );
@@ -49,10 +50,16 @@ export function createSources(app, dataset, { begun, failed, redraw }) {
     }
   }
 
-  async function remove(/** @type {string} */ id) {
+  /** What was fetched asks first; what only waits is soon written again. */
+  async function remove(/** @type {any} */ { id, status }, /** @type {any} */ event) {
+    const refocus = focusAfterRow(event.currentTarget);
+    const question = texts.t("page.dataset.remove_question", { name: id });
+    const ask = { question, cost: texts.t("page.dataset.remove_cost"), action: texts.t("page.dataset.remove_yes") };
+    if (status === "ready" && !(await confirm(texts, ask))) return;
     try {
       await api.remove(url(`${BASE}/queue/${encodeURIComponent(id)}`, { dataset: dataset() }));
       await load();
+      refocus();
     } catch (error) {
       failed(/** @type {Error} */ (error));
     }

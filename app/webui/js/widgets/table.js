@@ -2,6 +2,7 @@
 
 import { icon } from "../icons.js";
 import { html, live, nothing, ref, repeat } from "../lit.js";
+import { focusOn } from "../view.js";
 
 /**
  * @template R
@@ -174,21 +175,23 @@ export function pager(texts, { offset, shown, total, size, onPage }) {
 }
 
 /**
- * Before a row goes: what gets the focus when it is gone, the same action of the next row, or of the one before.
+ * Before a row goes: what gets the focus when it is gone, the same action of the next row, or of the one before; without
+ * one, what the empty list offers, or the page's heading.
  * @param {Element | null} button in the row
+ * @param {string} [rows] a selector of what a row is
  * @returns {() => void} call it when the list was drawn anew
  */
-export function focusAfterRow(button) {
-  const row = button?.closest("tr");
-  const table = button?.closest("[data-page]");
+export function focusAfterRow(button, rows = "tr:not(.below)") {
+  const row = button?.closest(rows);
+  const page = button?.closest("[data-page]");
   const sameOf = (/** @type {Element | null | undefined} */ other) => /** @type {HTMLElement | null} */ (
     other?.querySelector(`[data-action="${button?.getAttribute("data-action") ?? ""}"]`) ?? other?.querySelector("button, a, input") ?? null
   );
-  const rows = [...(row?.parentElement?.querySelectorAll("tr:not(.below)") ?? [])];
-  const at = row ? rows.indexOf(row) : -1;
-  const next = sameOf(rows[at + 1]) ?? sameOf(rows[at - 1]);
+  const all = [...(row?.parentElement?.querySelectorAll(rows) ?? [])];
+  const at = row ? all.indexOf(row) : -1;
+  const next = sameOf(all[at + 1]) ?? sameOf(all[at - 1]);
   return () => {
     if (next?.isConnected) next.focus();
-    else /** @type {HTMLElement | null} */ (table?.querySelector("[data-empty-action], h1"))?.focus();
+    else if (page) focusOn(page, page.querySelector("[data-empty-action]") ? "[data-empty-action]" : "h1");
   };
 }
