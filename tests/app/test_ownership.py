@@ -67,6 +67,7 @@ BODIES: Mapping[str, Mapping[str, Any]] = {
     "/jobs": {"text": "Oi.", "source_language": "pt-BR", "mode": "dubbing"},
     "/voices/fit": {"name": "Bea", "consent": True},
     "/v1/audio/speech": {"input": "Oi.", "model": "silence"},
+    "/api/tts-generate-streaming": {"text": "Oi."},
     "/voices/convert": {"language": "pt-BR"},
     "/rvc-models/{model_id}/rating": {"stars": 3},
     "/rvc/models/{model_id}/rating": {"stars": 3},

@@ -155,7 +155,7 @@ def model(services: Wired, model_id: str) -> Model:
 
 
 @router.get("/v1/test", summary="That this speaks, as clients of Kokoro-FastAPI ask")
-def test() -> Working:
+def test(_services: Wired) -> Working:
     return Working()
 
 
