@@ -29,6 +29,7 @@ from app.tasks import options_of, synthesizer_of, training_service_of
 from app.tasks.cloning_service import CloningService
 from app.tasks.comparisons import Comparisons
 from app.tasks.dataset_service import DatasetService
+from app.tasks.staging import finish_installs, packages_dir
 from app.tasks.tuned_voices import TunedVoices
 from speech.models import ModelStore
 from speech.synthesis import Synthesizer
@@ -37,6 +38,7 @@ from speech.synthesis import Synthesizer
 def wire(settings: Settings, supervised: bool) -> Services:
     """Everything the routes work with; makes the data folder and the tables."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
+    finish_installs(packages_dir())
     database = Database(settings.url)
     database.migrate()
     files = Files(settings.data_dir / "jobs")

@@ -15,7 +15,7 @@ from app.api.queries import known_query
 from app.api.services import Services, Wired
 from app.errors import Problem
 from app.jobs.kinds import INSTALL
-from app.texts import render
+from app.texts import catalogue, render
 
 if TYPE_CHECKING:
     from app.tasks.components import Component
@@ -30,13 +30,15 @@ class TermsView(BaseModel):
 
 
 class ComponentView(BaseModel):
-    """Sizes in bytes of what is still missing; `download_bytes` null where that of the packages is not known.
+    """`purpose`: what it is for, in the reader's language; null of an engine that was added. Sizes in bytes of what is
+    still missing; `download_bytes` null where that of the packages is not known.
 
     `job_id`: of the job that brings it now.
     """
 
     name: str
     title: str
+    purpose: str | None
     is_installed: bool
     missing_modules: list[str]
     missing_models: list[str]
@@ -113,6 +115,7 @@ def _view(services: Services, component: Component, reader: str, running: Mappin
     return ComponentView(
         name=component.name,
         title=component.title or render(f"components.title.{component.name}", reader, {}),
+        purpose=_purpose(component.name, reader),
         is_installed=not modules and not models,
         missing_modules=modules,
         missing_models=models,
@@ -122,6 +125,11 @@ def _view(services: Services, component: Component, reader: str, running: Mappin
         can_install=services.settings.allow_install and services.driver is not None,
         job_id=running.get(component.name),
     )
+
+
+def _purpose(name: str, reader: str) -> str | None:
+    code = f"components.purpose.{name}"
+    return render(code, reader, {}) if code in catalogue(reader) else None
 
 
 def _running(services: Services) -> dict[str, str]:

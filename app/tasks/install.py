@@ -1,4 +1,4 @@
-"""A component brought by a job: its wheels to a folder first, which can be broken off, then installed in seconds."""
+"""A component brought by a job: its wheels to a folder, unpacked beside the packages, then put in place at once."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict
 from app.errors import Problem
 from app.jobs.context import Cancelled, JobContext
 from app.tasks.components import Component, check_disk, find_component, requirements_file
+from app.tasks.staging import finish_installs, packages_dir, put_in_place, staging
 from speech.engines.registry import Registry
 from speech.models import ModelStore, PullProgress
 
@@ -47,6 +48,7 @@ def install_component(
     """Bring packages, then weights. Raises Problem `component_disk_full`, `component_unreachable`, `component_failed`,
     SpeechError as `ModelStore.pull` does, Cancelled; nothing is half installed then."""
     wanted = InstallParams.model_validate(params)
+    finish_installs(packages_dir())
     component = find_component(registry, precisions, wanted.component)
     check_disk(component, store)
     packages = bring_packages(component, context) if component.missing_modules() else []
@@ -77,9 +79,12 @@ def bring_packages(component: Component, context: JobContext) -> list[str]:
     context.progress(FETCHED, 100, "components.stage.installing")
     if context.should_stop():
         raise Cancelled
-    offline = ["install", "--no-index", "--no-deps", "--find-links", str(wheels), *names]
-    _pip(offline, component, context, lambda: None, may_stop=False)
-    _check(component)
+    packages = packages_dir()
+    with staging(packages) as staged:
+        offline = ["install", "--no-index", "--no-deps", "--find-links", str(wheels), "--target", str(staged), *names]
+        _pip(offline, component, context, lambda: None)
+        _check(component, staged)
+        put_in_place(packages)
     context.progress(INSTALLED, 100, "components.stage.installing")
     return names
 
@@ -101,7 +106,6 @@ def _pip(
     component: Component,
     context: JobContext,
     tick: Callable[[], None],
-    may_stop: bool = True,
 ) -> None:
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", *words]
     log_path = context.work_dir / "pip.log"
@@ -109,7 +113,7 @@ def _pip(
         process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, start_new_session=True)
         try:
             while process.poll() is None:
-                if may_stop and context.should_stop():
+                if context.should_stop():
                     raise Cancelled
                 tick()
                 time.sleep(POLL_S)
@@ -130,10 +134,12 @@ def _failure(component: Component, text: str) -> Problem:
     return Problem(code, name=component.name, reason=said.removeprefix("ERROR: "))
 
 
-def _check(component: Component) -> None:
-    """In a process of its own, as this one looked for the modules before. Raises Problem `component_failed`."""
+def _check(component: Component, staged: Path) -> None:
+    """With what is staged, in a process of its own. Raises Problem `component_failed`."""
     code = "import importlib.util, sys; sys.exit(any(importlib.util.find_spec(n) is None for n in sys.argv[1:]))"
-    if subprocess.run([sys.executable, "-c", code, *component.modules]).returncode:
+    path = os.pathsep.join(filter(None, (str(staged), os.environ.get("PYTHONPATH"))))
+    done = subprocess.run([sys.executable, "-c", code, *component.modules], env={**os.environ, "PYTHONPATH": path})
+    if done.returncode:
         raise Problem("component_failed", name=component.name, reason=f"missing: {', '.join(component.modules)}")
 
 

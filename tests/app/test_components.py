@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,12 +27,14 @@ from speech.engines.silence import Silence
 NAME = "papagaio_tiny_part"
 
 
-def wheel(folder: Path, name: str) -> None:
-    """A package of one module (PEP 427)."""
-    info = f"{name}-1.0.dist-info"
+def wheel(folder: Path, name: str, version: str = "1.0", needs: str = "", more: Mapping[str, str] = {}) -> Path:
+    """A package of one module (PEP 427), and `more` files; its path."""
+    info = f"{name}-{version}.dist-info"
+    required = f"Requires-Dist: {needs}\n" if needs else ""
     files = {
-        f"{name}.py": "VALUE = 7\n",
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n",
+        f"{name}.py": f"VALUE = {version!r}\n",
+        **more,
+        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{required}",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
     rows = []
@@ -40,9 +42,11 @@ def wheel(folder: Path, name: str) -> None:
         digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
         rows.append(f"{path},sha256={digest},{len(text)}")
     files[f"{info}/RECORD"] = "\n".join([*rows, f"{info}/RECORD,,"]) + "\n"
-    with zipfile.ZipFile(folder / f"{name}-1.0-py3-none-any.whl", "w") as archive:
+    made = folder / f"{name}-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
         for path, text in files.items():
             archive.writestr(path, text)
+    return made
 
 
 class Place(NamedTuple):
@@ -100,6 +104,7 @@ def code(response: Any) -> tuple[int, str]:
 def test_packages_come_by_a_job_and_are_importable(place: Place) -> None:
     wheel(place.wheels, NAME)
     before = place.component()
+    assert before["purpose"] is None and "RVC" in place.component("convert-rvc")["purpose"]
     assert (before["is_installed"], before["missing_modules"], before["download_bytes"]) == (False, [NAME], 10**6)
     job = place.install().json()
     assert (job["kind"], job["status"]) == ("install", "pending") and place.component()["job_id"] == job["id"]

@@ -15,6 +15,7 @@ import { watchJob } from "./job-watch.js";
  * @typedef {object} Component
  * @property {string} name
  * @property {string} title
+ * @property {string | null} purpose
  * @property {boolean} is_installed
  * @property {number | null} download_bytes
  * @property {number | null} disk_bytes
@@ -144,6 +145,7 @@ export class ComponentList {
     const bringing = this.bringing.get(component.name);
     return html`<section class="card p-3 mb-3" data-component=${component.name} aria-labelledby="component-${component.name}">
       <h2 class="h5" id="component-${component.name}">${component.title}</h2>
+      ${component.purpose ? html`<p class="mb-2" data-purpose>${component.purpose}</p>` : nothing}
       ${component.is_installed
         ? html`<p class="mb-0" data-installed>${icon("check")} ${texts.t("page.components.here")}</p>`
         : html`<p class="fine">${this.size(component)}</p>
