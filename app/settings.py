@@ -71,6 +71,11 @@ class Settings(BaseSettings):
     cancel_grace_s: float = Field(10, ge=0, description="seconds a cancelled job may take to stop by itself")
     pause_grace_s: float = Field(60, ge=0, description="seconds a paused job may take to save and stop by itself")
     poll_s: float = Field(0.05, gt=0, description="seconds between looks for work done by other processes")
+    engine_silence_s: float = Field(
+        300,
+        ge=1,
+        description="seconds without a sign of life after which an engine is taken for hanging and its process ended",
+    )
     job_ttl_h: float = Field(24, gt=0, description="hours a finished job and its files are kept")
     default_engine: str = Field(
         "auto", description="engine of a request that names none; auto: the best one installed, its licence agreed to"

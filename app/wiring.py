@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from app.api.capacity import Capacity
 from app.api.client_settings import ClientSettings
 from app.api.services import Services
-from app.host.client import HostAddress, HostedSynthesizer
+from app.host.client import LATER, HostAddress, HostedSynthesizer, listens
 from app.jobs.driver import Driver
 from app.jobs.embedded import EmbeddedDriver
 from app.jobs.events import EventLog
@@ -44,7 +46,7 @@ def wire(settings: Settings, supervised: bool) -> Services:
     files = Files(settings.data_dir / "jobs")
     driver = _driver(settings, database, files) if supervised else None
     hosts = hosts_of(settings, supervised)
-    synthesizer = HostedSynthesizer(options_of(settings), hosts) if hosts else synthesizer_of(settings)
+    synthesizer = hosted(settings, hosts) if hosts else synthesizer_of(settings)
     policy = JobPolicy(settings.max_attempts, settings.job_ttl_h * 3600)
     registry, training = synthesizer.registry, training_service_of(settings, synthesizer.store)
     limits = Limits(settings.redis_url)
@@ -108,8 +110,18 @@ def _identity(settings: Settings, database: Database) -> Identity:
     )
 
 
+def hosted(settings: Settings, hosts: Sequence[HostAddress]) -> HostedSynthesizer:
+    """What speaks through `hosts`, and waits for them somewhat longer than they wait for their engines."""
+    return HostedSynthesizer(options_of(settings), hosts, LATER * settings.engine_silence_s)
+
+
 def hosts_of(settings: Settings, supervised: bool) -> list[HostAddress]:
     """Who holds the weights: hosts elsewhere, our own, or, where there is none, this process."""
     if settings.engine_urls:
         return [HostAddress(url=url, secret=settings.engine_secret) for url in settings.engine_urls]
     return [HostAddress(socket_path=str(settings.engine_socket))] if supervised and settings.workers else []
+
+
+def running_hosts(settings: Settings) -> list[HostAddress]:
+    """Hosts elsewhere, or that of the service which runs on this data folder now."""
+    return [host for host in hosts_of(settings, supervised=True) if host.url or listens(host)]

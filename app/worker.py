@@ -15,6 +15,7 @@ from typing import Any
 from app.errors import Problem
 from app.host.client import HostedSynthesizer
 from app.host.server import serving, tcp_socket, unix_socket
+from app.host.vigil import Vigil
 from app.jobs.kinds import QUEUES
 from app.jobs.runner import Worker
 from app.jobs.supervisor import resolve
@@ -23,13 +24,14 @@ from app.settings import Settings
 from app.storage.database import Database
 from app.storage.files import Files
 from app.tasks import options_of, synthesizer_of
-from app.wiring import hosts_of
+from app.wiring import hosted, hosts_of
 from speech.synthesis import Synthesizer
 
 NICENESS = 10  # of work that takes minutes: speaking goes first
 LEAST_SECRET = 16  # characters
 SHARING = 2  # jobs of an engine that does not batch: while one writes its file, another computes
-LAST_ANSWERS_S, DEVICE_FAILED = 0.5, 70  # seconds, exit status
+LAST_ANSWERS_S = 0.5
+DEVICE_FAILED, HUNG = 70, 71  # exit statuses
 OOM_SCORE = 500  # where memory runs out, the kernel ends this process, which is started again, and not the service
 
 
@@ -67,7 +69,7 @@ def worker_main(settings: Mapping[str, Any], worker_id: str, tasks_path: str, qu
     """
     options = _born(settings)
     is_on_demand = QUEUES[queue].is_on_demand
-    synthesizer = _mortal(speaker_of(options) if is_on_demand else synthesizer_of(options))
+    synthesizer = _mortal(options, speaker_of(options) if is_on_demand else synthesizer_of(options))
     worker = create_worker(options, worker_id, synthesizer, tasks_path, queue)
     signal.signal(signal.SIGTERM, lambda *_: worker.stop())
     if is_on_demand:
@@ -82,7 +84,7 @@ def speaker_of(settings: Settings) -> Synthesizer:
     """What speaks for a process that is not the engine host: the host, where it answers; no engine is kept warm."""
     hosts = hosts_of(settings, supervised=True)
     if any(HostedSynthesizer(options_of(settings), [host]).hosts()[0].pool for host in hosts):
-        return HostedSynthesizer(options_of(settings), hosts)
+        return hosted(settings, hosts)
     return synthesizer_of(settings.model_copy(update={"warm_engines": ()}))
 
 
@@ -92,7 +94,7 @@ def celery_service_main(settings: Mapping[str, Any], worker_id: str, tasks_path:
         worker_main(settings, worker_id, tasks_path, queue, index)
         return
     options = _born(settings)
-    synthesizer = _mortal(synthesizer_of(options))
+    synthesizer = _mortal(options, synthesizer_of(options))
     is_host = index == 0 and not options.engine_urls
     with hosting(options, synthesizer) if is_host else nullcontext():
         _woken(options, synthesizer, worker_id, tasks_path, queue)
@@ -106,9 +108,9 @@ def celery_worker_main(settings: Mapping[str, Any], worker_id: str, tasks_path: 
     options = _born(settings)
     if QUEUES[queue].is_on_demand:
         os.nice(NICENESS)
-        _woken(options, _mortal(speaker_of(options)), worker_id, tasks_path, queue)
+        _woken(options, _mortal(options, speaker_of(options)), worker_id, tasks_path, queue)
         return
-    synthesizer = _mortal(synthesizer_of(options))
+    synthesizer = _mortal(options, synthesizer_of(options))
     with _open_host(options, synthesizer) if index == 0 and options.engine_listen else nullcontext():
         _woken(options, synthesizer, worker_id, tasks_path, queue)
 
@@ -165,7 +167,7 @@ def work_alone(settings: Settings, worker_id: str, queue: str, listen: str = "")
     if listen and len(settings.engine_secret) < LEAST_SECRET:
         raise Problem("engine_secret_missing", minimum=LEAST_SECRET)
     configure(settings.log_level, settings.log_format)
-    synthesizer = _mortal(synthesizer_of(settings))
+    synthesizer = _mortal(settings, synthesizer_of(settings))
     worker = create_worker(settings, worker_id, synthesizer, queue=queue)
     signal.signal(signal.SIGTERM, lambda *_: worker.stop())
     if QUEUES[queue].is_on_demand:
@@ -186,9 +188,11 @@ def hosting(settings: Settings, synthesizer: Synthesizer) -> Iterator[None]:
     synthesizer.close()
 
 
-def _mortal(synthesizer: Synthesizer) -> Synthesizer:
-    """What holds engines in a process of their own: a GPU that fails ends it, since nothing less gives the GPU back."""
+def _mortal(settings: Settings, synthesizer: Synthesizer) -> Synthesizer:
+    """What holds engines in a process of their own: a GPU that fails ends it, since nothing less gives the GPU back,
+    and so does an engine that hangs, since nothing less stops it."""
     synthesizer.pool.on_device_failure = _end_soon
+    synthesizer.watch = Vigil(settings.engine_silence_s, lambda: os._exit(HUNG)).over
     return synthesizer
 
 

@@ -64,6 +64,7 @@ class Synthesizer:
         )
         self._may_see: Callable[[Voice], bool] = lambda voice: True
         self._meter: SpeechMeter | None = None
+        self.watch: Callable[[Generator[Audio, None, None]], Iterator[Audio]] = iter  # over what an engine makes
         self._whole: Synthesizer | None = None  # of which this is a view: engines are built once for all
 
     def seen_by(self, may_see: Callable[[Voice], bool], meter: SpeechMeter | None = None) -> Self:
@@ -292,7 +293,7 @@ class Synthesizer:
 
     def _spoken(self, request: SpeechRequest) -> Generator[Audio, None, None]:
         with self.pool.acquire(request.voice.loaded_as) as engine:
-            yield from cast(Engine, engine).speak(request)
+            yield from self.watch(cast(Engine, engine).speak(request))
 
     @contextmanager
     def converter(self, name: str) -> Iterator[VoiceConverter]:

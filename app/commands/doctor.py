@@ -116,6 +116,33 @@ def _engines(text: Text) -> Iterator[Finding]:
             yield _converter(synthesizer, name, text("cli.doctor.converter", title=converter.info.title), text)
 
 
+def _hosts(text: Text) -> Iterator[Finding]:
+    """The processes that hold engines now, with what is in their memory."""
+    from app.settings import load_settings
+    from app.wiring import hosted, running_hosts
+
+    settings = load_settings()
+    addresses = running_hosts(settings)
+    if not addresses:
+        yield Finding(text("cli.doctor.host"), False, text("cli.doctor.host_none"), "papagaio serve", needed=False)
+        return
+    with closing(hosted(settings, addresses)) as synthesizer:
+        states = synthesizer.hosts()
+    for state in states:
+        what = f"{text('cli.doctor.host')} / {state.name}"
+        if state.pool is None:
+            yield Finding(what, False, text("cli.doctor.host_silent"), needed=False)
+            continue
+        held = ", ".join(f"{name} ({device})" for name, device in sorted(state.pool.devices.items()))
+        told = {
+            "engines": held or text("cli.doctor.host_empty"),
+            "weights_mb": state.pool.memory_bytes // 10**6,
+            "memory_mb": "–" if state.memory_bytes is None else state.memory_bytes // 10**6,
+            "pid": state.pid,
+        }
+        yield Finding(what, True, text("cli.doctor.host_holds", **told), needed=False)
+
+
 def _converter(synthesizer: Synthesizer, name: str, what: str, text: Text) -> Finding:
     try:
         synthesizer.check_converter(name)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import signal
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -49,14 +47,11 @@ def wyoming(options: argparse.Namespace, console: Console) -> int:
 
 def _synthesizer(settings: Settings) -> Synthesizer:
     """Of the engine hosts of the service that runs on this data folder, or of other machines; else of this process."""
-    from app.host.client import HostAddress, HostedSynthesizer
-    from app.tasks import options_of, synthesizer_of
+    from app.tasks import synthesizer_of
+    from app.wiring import hosted, running_hosts
 
-    hosts = [HostAddress(url=url, secret=settings.engine_secret) for url in settings.engine_urls]
-    with socket.socket(socket.AF_UNIX) as probe:
-        if not hosts and probe.connect_ex(os.fsencode(settings.engine_socket)) == 0:
-            hosts = [HostAddress(socket_path=str(settings.engine_socket))]
-    return HostedSynthesizer(options_of(settings), hosts) if hosts else synthesizer_of(settings)
+    hosts = running_hosts(settings)
+    return hosted(settings, hosts) if hosts else synthesizer_of(settings)
 
 
 def _reading(settings: Settings) -> ReadingOptions:

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 STARTING_S = 20.0  # that a host of our own may take to be there: it is started again when it died
 CONNECT_S = 2.0
-SILENCE_S = 300.0  # without a byte, after which a host is taken for hanging; a large model loads in less
+SILENCE_S = 300.0  # a large model loads in less
+LATER = 1.2  # times as long a host has to end itself, whose engine hangs, before it is given up from here
 STATE_S = 2.0
 LOOK_S = 0.05
 T = TypeVar("T")
@@ -65,8 +66,12 @@ class HostedSynthesizer(Synthesizer):
     """Plans like any Synthesizer, and speaks through `hosts`: the one with the fewest streams of ours, of those that
     answer."""
 
-    def __init__(self, options: SynthesizerOptions, hosts: Sequence[HostAddress]) -> None:
+    def __init__(
+        self, options: SynthesizerOptions, hosts: Sequence[HostAddress], silence_s: float | None = None
+    ) -> None:
+        """`silence_s`: without a byte, after which a host is taken for hanging; None: SILENCE_S."""
         super().__init__(options)
+        self._silence_s = SILENCE_S if silence_s is None else silence_s
         self._hosts = tuple(hosts)
         self._streams = {host: 0 for host in self._hosts}
         self._clients: dict[HostAddress, httpx2.Client] = {}
@@ -101,7 +106,7 @@ class HostedSynthesizer(Synthesizer):
         try:
             yield from read(response.iter_raw())
         except httpx2.ReadTimeout as error:
-            raise SpeechError("engine_host_silent", host=host.name, seconds=round(SILENCE_S)) from error
+            raise SpeechError("engine_host_silent", host=host.name, seconds=round(self._silence_s)) from error
         except (httpx2.TransportError, EOFError) as error:
             raise SpeechError("engine_host_died", host=host.name) from error
         finally:
@@ -153,14 +158,14 @@ class HostedSynthesizer(Synthesizer):
         has_died = False
         while True:
             for host in self._by_load():
-                if not _listens(host):
+                if not listens(host):
                     continue
                 try:
                     return host, self._asked(host, path, body)
                 except (httpx2.ConnectError, httpx2.ConnectTimeout):
                     continue
                 except httpx2.ReadTimeout as error:
-                    raise SpeechError("engine_host_silent", host=host.name, seconds=round(SILENCE_S)) from error
+                    raise SpeechError("engine_host_silent", host=host.name, seconds=round(self._silence_s)) from error
                 except httpx2.TransportError as error:
                     if has_died or not host.is_own:
                         raise SpeechError("engine_host_died", host=host.name) from error
@@ -188,7 +193,7 @@ class HostedSynthesizer(Synthesizer):
     def _state(self, host: HostAddress) -> HostState:
         import httpx2
 
-        if not _listens(host):
+        if not listens(host):
             return HostState(host.name)
         try:
             response = self._client(host).get("/state", timeout=STATE_S)
@@ -211,7 +216,7 @@ class HostedSynthesizer(Synthesizer):
                 transport = httpx2.HTTPTransport(
                     uds=host.socket_path or None, limits=httpx2.Limits(max_connections=None)
                 )
-                timeout = httpx2.Timeout(SILENCE_S, connect=CONNECT_S)
+                timeout = httpx2.Timeout(self._silence_s, connect=CONNECT_S)
                 headers = {"Authorization": f"Bearer {host.secret}"} if host.secret else {}
                 self._clients[host] = httpx2.Client(
                     base_url=host.url or "http://engine-host", transport=transport, timeout=timeout, headers=headers
@@ -219,7 +224,7 @@ class HostedSynthesizer(Synthesizer):
             return self._clients[host]
 
 
-def _listens(host: HostAddress) -> bool:
+def listens(host: HostAddress) -> bool:
     """Whether somebody has the Unix socket: httpx2 leaves its own open when nobody has. True of every URL."""
     if not host.socket_path:
         return True

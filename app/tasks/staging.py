@@ -1,8 +1,8 @@
 """Packages put where Python finds them whole or not at all.
 
 pip unpacks into a folder beside the packages: what fails there, for want of space too, is dropped with it. Then a plan
-is written and carried out, by renames, which need no space; a plan that was begun and not ended, since the process or
-the machine died, is carried out by whoever comes next.
+is written and carried out, by renames, which need no space; a plan that was begun and not ended, since the process
+died, is carried out by whoever comes next.
 """
 
 from __future__ import annotations
@@ -58,7 +58,6 @@ def put_in_place(packages: Path) -> None:
     replaced = [found for found in distributions(path=[str(packages)]) if _plain(found.metadata["Name"]) in names]
     inside = {str(path) for found in replaced for path in found.files or () if not _leaves(str(path))}
     kept = {str(path.relative_to(staged)) for path in staged.rglob("*") if not path.is_dir()}
-    os.sync()  # what the plan counts on is on the disk
     write_whole(packages / PLAN, json.dumps({"remove": sorted(inside - kept)}))
     _carry_out(packages)
 

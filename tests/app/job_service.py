@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from app.errors import Problem
 from app.jobs.context import Cancelled, JobContext
 from app.jobs.embedded import EmbeddedDriver
 from app.settings import Settings
@@ -21,7 +22,7 @@ from speech.synthesis import Synthesizer
 def tasks(
     settings: Settings, synthesizer: Synthesizer
 ) -> dict[str, Callable[[JobContext, Mapping[str, Any]], Mapping[str, Any]]]:
-    return {"write": write, "wait": wait, "ignore": ignore, "die": die}
+    return {"write": write, "wait": wait, "ignore": ignore, "die": die, "install": install}
 
 
 def write(context: JobContext, params: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -55,6 +56,13 @@ def ignore(context: JobContext, params: Mapping[str, Any]) -> Mapping[str, Any]:
 def die(context: JobContext, params: Mapping[str, Any]) -> Mapping[str, Any]:
     """Takes its process along, as a crash in native code does."""
     os.kill(os.getpid(), signal.SIGKILL)
+    return {}
+
+
+def install(context: JobContext, params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Brings nothing, or fails at that."""
+    if params["fails"]:
+        raise Problem("component_failed", name="x", reason="-")
     return {}
 
 

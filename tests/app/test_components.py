@@ -21,6 +21,7 @@ from api_service import Service, running
 
 from app.jobs.runner import Worker
 from app.tasks import table
+from speech.engines import records
 from speech.engines.records import EngineRecord, Installation
 from speech.engines.silence import Silence
 
@@ -87,6 +88,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
     monkeypatch.setenv("PYTHONPATH", str(target))
     for variable, value in (("NO_INDEX", "1"), ("FIND_LINKS", str(wheels)), ("TARGET", str(target))):
         monkeypatch.setenv(f"PIP_{variable}", value)
+    monkeypatch.setattr(records, "_seen", {})  # what a test before saw
     import tiny_records  # type: ignore[import-not-found]
 
     tiny_records.RECORD = record

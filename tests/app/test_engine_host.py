@@ -19,6 +19,7 @@ from fastapi.testclient import TestClient
 from waiting import wait_for
 
 from app.api.services import Services
+from app.commands import doctor
 from app.errors import Problem
 from app.host import client as host_client
 from app.host import wire
@@ -27,6 +28,7 @@ from app.host.server import serving, tcp_socket, unix_socket
 from app.main import create_app
 from app.settings import Settings
 from app.tasks import options_of, synthesizer_of
+from app.texts import render
 from app.worker import work_alone
 from speech.audio import join
 from speech.engines.base import Chunk
@@ -106,6 +108,19 @@ def test_streams_and_jobs_share_one_set_of_weights(client: TestClient, services:
     assert host.memory_bytes is None or host.memory_bytes > 1 << 20
     health = client.get("/health/engines").json()
     assert [one["name"] for one in health["hosts"]] == [host.name] and health["hosts"][0]["loaded"] == ["slow"]
+
+
+def test_the_doctor_says_which_host_holds_what(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert isinstance(services.synthesizer, HostedSynthesizer)
+    spoken(services.synthesizer, "Bom dia.")
+    [host] = services.synthesizer.hosts()
+    monkeypatch.setenv("PAPAGAIO_DATA_DIR", str(services.settings.data_dir))
+    lines = [f"{one.what}: {one.state}" for one in doctor._hosts(lambda code, **values: render(code, "en", values))]
+    assert len(lines) == 1 and host.name in lines[0] and "slow (cpu); " in lines[0]
+    assert f"process {host.pid}" in lines[0] and " MB of weights" in lines[0]
+    monkeypatch.setenv("PAPAGAIO_DATA_DIR", str(services.settings.data_dir / "other"))
+    [none] = doctor._hosts(lambda code, **values: render(code, "en", values))
+    assert not none.is_good and not none.needed and none.remedy == "papagaio serve"
 
 
 def test_what_fails_in_the_host_is_said_with_its_own_code(client: TestClient, services: Services) -> None:

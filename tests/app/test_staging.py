@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from test_components import NAME, Place, place, wheel  # noqa: F401 (a fixture)
 
+from app.tasks import staging as install_staging
 from app.tasks.staging import finish_installs, put_in_place, staging
 
 OTHER = "papagaio_other_part"
@@ -63,49 +64,45 @@ def test_a_package_that_cannot_be_unpacked_leaves_none_of_the_others(place: Plac
     assert place.worker().run_next() and place.component()["is_installed"]
 
 
-@contextmanager
-def files_of_at_most(size: int) -> Iterator[None]:
-    """What a full disk does to who writes: an error in the middle of a file. Children have it too."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+def test_a_full_disk_leaves_nothing(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+    """pip gets an error in the middle of a file, as a disk that fills up gives it."""
+    start = subprocess.Popen
 
+    def on_a_small_disk(command: list[str], **more: Any) -> Any:
+        hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+        limit = (lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, hard))) if "--target" in command else None
+        return start(command, preexec_fn=limit, **more)
 
-def test_a_full_disk_leaves_nothing(place: Place) -> None:  # noqa: F811
     wheel(place.wheels, NAME, needs=OTHER)
-    wheel(place.wheels, OTHER, more={f"{OTHER}_data.txt": "0" * (32 << 20)})  # a few kilobytes, packed
-    with files_of_at_most(16 << 20):
-        assert failed(place)["code"] == "component_failed"
+    wheel(place.wheels, OTHER, more={f"{OTHER}_data.txt": "0" * (2 << 20)})  # a few kilobytes, packed
+    monkeypatch.setattr(subprocess, "Popen", on_a_small_disk)
+    assert failed(place)["code"] == "component_failed"
+    assert [path.name for path in place.target.iterdir()] == [".papagaio-install.lock"]
 
 
 def killed_at(packages: Path, step: str, number: int) -> bool:
     """Whether a process that puts packages in place died before the step of that number; it goes through otherwise."""
-    code = (
-        "import os, signal, sys; from pathlib import Path\n"
-        "from app.tasks import staging\n"
-        "left = int(sys.argv[3])\n"
-        "def dying(real):\n"
-        "    def call(*words, **names):\n"
-        "        global left\n"
-        "        left -= 1\n"
-        "        if left < 0: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "        return real(*words, **names)\n"
-        "    return call\n"
-        "def put(folder):\n"
-        "    carry_out = staging._carry_out\n"
-        "    def watched(packages):\n"
-        "        setattr(os, sys.argv[2], dying(getattr(os, sys.argv[2])))\n"
-        "        return carry_out(packages)\n"
-        "    staging._carry_out = watched\n"
-        "    staging.put_in_place(folder)\n"
-        "put(Path(sys.argv[1]))\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code, str(packages), step, str(number)], capture_output=True)
-    assert done.returncode in (0, -signal.SIGKILL), done.stderr.decode()
-    return done.returncode != 0
+    child = os.fork()
+    if child:
+        return os.WIFSIGNALED(os.waitpid(child, 0)[1])
+    left, real, carry_out = number, getattr(os, step), install_staging._carry_out
+
+    def dying(*words: Any, **names: Any) -> Any:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(*words, **names)
+
+    def watched(folder: Path) -> bool:
+        setattr(os, step, dying)
+        return carry_out(folder)
+
+    try:
+        setattr(install_staging, "_carry_out", watched)
+        put_in_place(packages)
+    finally:
+        os._exit(0)
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -113,16 +110,14 @@ def test_killed_anywhere_the_new_packages_are_whole_at_the_next_start(tmp_path: 
     old = wheel(tmp_path, NAME, "1.0", more={f"{NAME}_old.py": "", "shared/one.py": "1", "shared/gone.py": ""})
     new = wheel(tmp_path, NAME, "2.0", more={"shared/one.py": "2", "shared/new.py": ""})
     beside = wheel(tmp_path, OTHER, more={"shared/other.py": ""})
-    installed(wanted := tmp_path / "wanted", new, beside)
+    wanted, before, unpacked = (tmp_path / name for name in ("wanted", "before", "unpacked"))
+    installed(wanted, new, beside)
+    installed(before, old, beside)
+    installed(unpacked, new)
     for number in range(100):
         packages = tmp_path / f"packages-{number}"
-        installed(packages, old, beside)
-        with staging(packages) as staged:
-            installed(staged, new)
-            copied = tmp_path / "copied"
-            os.rename(staged, copied)
-            staged.mkdir()
-        os.rename(copied, packages / ".papagaio-staged")
+        shutil.copytree(before, packages)
+        shutil.copytree(unpacked, packages / ".papagaio-staged")
         was_killed = killed_at(packages, step, number)
         assert finish_installs(packages) or not was_killed or tree(packages) == tree(wanted)
         assert tree(packages) == tree(wanted) and not list(packages.glob(".papagaio-[ps]*"))
