@@ -1,7 +1,6 @@
-"""Our RVC against infer-rvc-python on the same seeded weights: `./run bench parity_rvc --python P [--size tiny|full]`.
+"""Our RVC against infer-rvc-python on the same seeded weights: `./run parity rvc [--size tiny|full] [--golden]`.
 
-`P` is the Python of an environment with torch, transformers, faiss-cpu, pyworld, praat-parselmouth and, without their
-own requirements, infer-rvc-python 1.3.1 and torchcrepe. `--golden` writes what it makes of the tiny weights to
+The reference runs in an environment of its own (`--python`). `--golden` writes what it makes of the tiny weights to
 `tests/speech/golden/rvc`, which `./run test` compares with.
 """
 
