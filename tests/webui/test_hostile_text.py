@@ -57,6 +57,7 @@ def test_the_name_and_the_tags_of_a_voice_are_text(watched: Page, tmp_path: Path
     labelled = watched.request.post("/voices/hostile/tags", data={"tags": [NAME]})
     assert labelled.ok, labelled.text()
     watched.click("a[href='#/voices']")
+    watched.reload()  # it came by no page
     expect(watched.locator("[data-voice-id=hostile]")).to_contain_text(NAME)
     watched.request.delete("/voices/hostile")
 

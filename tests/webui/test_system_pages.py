@@ -18,6 +18,8 @@ def test_components_say_what_they_need(page: Page, service: str) -> None:
     page.goto(f"{service}/webui#/components")
     xtts = page.locator("[data-component=xtts]")
     expect(xtts).to_contain_text("MB")
+    expect(xtts.locator("[data-purpose]")).to_have_text(PT["components.purpose.xtts"])
+    expect(page.locator("[data-hosts] li").first).to_contain_text("MB")
     bring = xtts.get_by_role("button", name=PT["page.components.bring"])
     expect(bring).to_be_disabled()
     xtts.get_by_label(PT["page.components.agree"]).check()

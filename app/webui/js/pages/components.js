@@ -29,16 +29,40 @@ import { watchJob } from "./job-watch.js";
 /** @type {import("../pages.js").PageModule["mount"]} */
 export function mount(root, app) {
   const { texts } = app;
-  return loadPage(root, app, () => app.api.get("/components"), (found) => {
+  const ask = async () => ({ found: await app.api.get("/components"), engines: await app.api.get("/health/engines") });
+  return loadPage(root, app, ask, ({ found, engines }) => {
     const list = new ComponentList(app, found, () => view.redraw());
     const view = createView(
       root,
       () => html`<div class="page-head"><h1>${texts.t("page.nav.components")}</h1></div>
         <p>${texts.t("page.components.lead")}</p>
-        ${list.draw()}`,
+        ${list.draw()} ${drawHosts(app, engines.hosts)}`,
     );
     return all(() => list.close(), view.close);
   }).close;
+}
+
+/**
+ * Which process holds which engine, as it was when the page was opened.
+ * @param {import("../app.js").App} app @param {any[]} hosts
+ */
+function drawHosts({ texts }, hosts) {
+  const megabytes = (/** @type {number | null} */ bytes) => (bytes === null ? "–" : texts.number(Math.round(bytes / 1e6)));
+  const told = (/** @type {any} */ host) =>
+    host.answers
+      ? texts.t("page.components.host_holds", {
+          engines: host.loaded.join(", ") || texts.t("page.components.host_empty"),
+          weights: megabytes(host.weights_bytes),
+          memory: megabytes(host.memory_bytes),
+        })
+      : texts.t("page.components.host_silent");
+  return html`<section class="card p-3 mb-3" aria-labelledby="engine-hosts" data-hosts>
+    <h2 class="h5" id="engine-hosts">${texts.t("page.components.hosts")}</h2>
+    <p class="fine">${texts.t("page.components.hosts_lead")}</p>
+    <ul class="mb-0">
+      ${hosts.map((host) => html`<li class="text-break"><code>${host.name}</code>: ${told(host)}</li>`)}
+    </ul>
+  </section>`;
 }
 
 /** Components with what brings them: all of them, or the one that a page lacks. */
