@@ -7,6 +7,7 @@ from urllib.parse import unquote
 
 import pytest
 from playwright.sync_api import Page, Route, expect
+from waiting import wait_for
 
 from app.texts import catalogue
 
@@ -15,6 +16,7 @@ pytestmark = pytest.mark.browser
 
 
 def test_components_say_what_they_need(page: Page, service: str) -> None:
+    wait_for(lambda: page.request.get("/health/engines").json()["hosts"][0]["answers"], 60)
     page.goto(f"{service}/webui#/components")
     xtts = page.locator("[data-component=xtts]")
     expect(xtts).to_contain_text("MB")
