@@ -13,6 +13,7 @@ from app.api.services import Services
 from app.api.times import iso
 from app.jobs.kinds import KINDS
 from app.storage.usage import STREAM, UNUSED, UsageStore, VoiceUse
+from speech.errors import SpeechError
 
 if TYPE_CHECKING:
     from speech.voice_files import VoiceDocument, VoiceMeta
@@ -27,9 +28,9 @@ class ConsentView(BaseModel):
 
 
 def facts_of(services: Services, voices: Sequence[Voice]) -> Mapping[str, dict[str, Any]]:
-    """By voice: fields of a VoiceProfile."""
-    library = services.cloning.library()
-    documents = {voice.voice_id: library.document(voice.voice_id) for voice in voices if not voice.is_stock}
+    """By voice: fields of a VoiceProfile. A voice that was deleted meanwhile is left out."""
+    documents = _documents(services, [voice.voice_id for voice in voices if not voice.is_stock])
+    voices = [voice for voice in voices if voice.is_stock or voice.voice_id in documents]
     uses = uses_of(services, [voice.voice_id for voice in voices], [one.meta for one in documents.values()])
     facts: dict[str, dict[str, Any]] = {}
     for voice in voices:
@@ -38,6 +39,18 @@ def facts_of(services: Services, voices: Sequence[Voice]) -> Mapping[str, dict[s
         if voice.voice_id in documents:
             facts[voice.voice_id] |= _of_cloned(services, documents[voice.voice_id])
     return facts
+
+
+def _documents(services: Services, voice_ids: Sequence[str]) -> dict[str, VoiceDocument]:
+    library = services.cloning.library()
+    found = {}
+    for voice_id in voice_ids:
+        try:
+            found[voice_id] = library.document(voice_id)
+        except SpeechError as error:
+            if error.code != "unknown_voice":
+                raise
+    return found
 
 
 def uses_of(services: Services, voice_ids: Sequence[str], cloned: Sequence[VoiceMeta]) -> Mapping[str, VoiceUse]:

@@ -23,6 +23,7 @@ from app.api.voice_json import unpack_document, voice_document
 from app.api.wav_file import WavFile
 from app.errors import Problem
 from speech.audio import join, to_bytes
+from speech.errors import SpeechError
 from speech.plan import tags_of
 from speech.voices import MANY_LANGUAGES, Voice
 
@@ -157,7 +158,8 @@ def voices(
     found = [
         voice
         for voice in services.synthesizer.voices()
-        if (language is None or matches(language, _own_languages(services, voice)))
+        if voice.voice_id in engines  # one that has just been made comes with the next list
+        and (language is None or matches(language, _own_languages(services, voice)))
         and gender in (None, voice.gender)
         and (engine is None or engine.lower() in engines[voice.voice_id])
         and (tag is None or tag.casefold() in {one.casefold() for one in labels.get(voice.voice_id, NONE).tags})
@@ -168,6 +170,7 @@ def voices(
     views = [
         _profile(services, voice, engines, converters, labels.get(voice.voice_id, NONE), facts[voice.voice_id])
         for voice in shown
+        if voice.voice_id in facts
     ]
     return Voices(total=len(found), voices=views)
 
@@ -321,7 +324,10 @@ def profile_of(services: Services, voice: Voice) -> VoiceProfile:
 
     labels = LabelStore(services.database, services.caller).get(voice.voice_id)
     engines, converters = services.synthesizer.engines_by_voice(), services.synthesizer.converters_by_voice()
-    return _profile(services, voice, engines, converters, labels, facts_of(services, [voice])[voice.voice_id])
+    facts = facts_of(services, [voice])
+    if voice.voice_id not in facts or voice.voice_id not in engines:
+        raise SpeechError("unknown_voice", voice=voice.voice_id, engine=voice.engine, choices=sorted(engines))
+    return _profile(services, voice, engines, converters, labels, facts[voice.voice_id])
 
 
 def _profile(

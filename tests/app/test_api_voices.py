@@ -13,8 +13,11 @@ from api_service import Service, running
 from clone_service import STYLE
 from fitted_voices import meta
 
+from app.api.voice_facts import facts_of
+from app.api.voices import find_voice, profile_of
 from app.storage.usage import record
 from speech.audio import Audio
+from speech.errors import SpeechError
 from speech.voice_folder import SpokenClip
 from speech.voice_library import VoiceLibrary
 
@@ -128,3 +131,14 @@ def test_of_voices_is_told_how_often_they_spoke_and_what_is_known(tmp_path: Path
         assert [voice["quality_score"] for voice in (ana, bea, old, stock)] == [0.6, None, None, None]
         stats = service.client.get("/admin/stats").json()["voices"]
         assert stats == {"total": 3, "active": 2, "expired": 1, "usage": 3}
+
+
+def test_a_voice_that_is_deleted_while_voices_are_listed_is_left_out(service: Service) -> None:
+    services = service.services
+    library = VoiceLibrary(services.settings.voices_path, services.synthesizer.registry)
+    library.add(meta(), STYLE, {})
+    kept, gone = (find_voice(services, name) for name in ("pf_dora", "ana"))
+    assert service.client.delete("/voices/ana").status_code == 200
+    assert set(facts_of(services, [kept, gone])) == {"pf_dora"}
+    with pytest.raises(SpeechError, match="unknown_voice"):
+        profile_of(services, gone)

@@ -134,7 +134,7 @@ def test_it_is_listed_with_its_licence(studio: Service) -> None:
         ({"source_language": "sw"}, 422, "language_not_spoken"),
         ({"seed": 2**32}, 400, "invalid_request"),
         ({"voice_id": "pf_dora"}, 404, "unknown_voice"),
-        ({"voice_preset": "female_generic"}, 400, "unknown_preset"),
+        ({"voice_preset": "male_deep"}, 400, "unknown_preset"),
         ({"quality_profile_id": "kokoro_brisk"}, 404, "profile_not_found"),
         ({"text": "你好"}, 422, "text_not_in_language"),
     ],

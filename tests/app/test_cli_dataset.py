@@ -83,7 +83,7 @@ def commands(start: str) -> list[list[str]]:
 
 def test_the_commands_of_the_guide_exist(capsys: pytest.CaptureFixture[str]) -> None:
     found = commands("./run dataset")
-    assert {words[0] for words in found} == {"new", "add", "run", "report", "export", "check"}
+    assert {words[0] for words in found} == {"list", "new", "add", "run", "report", "export", "check"}
     for words in found:
         assert callable(parse(Console("en"), ["dataset", *words]).command)
     for line in re.findall(r"^python -m (train\.scripts\.\w+)(.*)$", GUIDE.read_text(encoding="utf-8"), re.M):

@@ -5,15 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from api_service import Service
 from job_rows import add_job
 
 from app.api.job_views import views_of
 from app.jobs.context import JobContext
-from app.jobs.events import EventLog
 from app.jobs.pace import Pace
 from app.jobs.runner import Worker
-from app.jobs.store import JobStore
-from app.storage.database import Database
 from app.storage.files import Files
 
 
@@ -42,20 +40,21 @@ def test_a_resumed_attempt_is_measured_from_where_it_began() -> None:
     assert pace.left_s(60, 10) == 40
 
 
-def test_a_running_job_tells_its_stage_and_what_is_left(database: Database, tmp_path: Path) -> None:
-    store, events = JobStore(database), EventLog(database)
-    job = add_job(database, "write", {"estimate_s": 80}, queue="cpu", max_attempts=2, ttl_s=60)
+def test_a_running_job_tells_its_stage_and_what_is_left(service: Service, tmp_path: Path) -> None:
+    services = service.services
+    job = add_job(services.database, "write", {"estimate_s": 80}, queue="cpu", max_attempts=2, ttl_s=60)
     seen: list[tuple[str | None, float | None]] = []
 
     def task(context: JobContext, params: Mapping[str, Any]) -> Mapping[str, Any]:
         for done in (1, 4):
             context.progress(done, 4, "clone.stage.aligning")
-            [view] = views_of(events, [store.get(job.id)], "en")
+            [view] = views_of(services, [services.jobs.get(job.id)], "en")
             seen.append((view.stage, view.left_s))
         return {}
 
-    Worker(database, Files(tmp_path), {"write": task}, worker_id="w1", lease_s=30, poll_s=0.01).run_next()
+    files = Files(tmp_path / "files")
+    Worker(services.database, files, {"write": task}, worker_id="w1", lease_s=30, poll_s=0.01).run_next()
     assert seen == [("clone.stage.aligning", 60.0), ("clone.stage.aligning", 0.0)]
-    [ended] = views_of(events, [store.get(job.id)], "en")
+    [ended] = views_of(services, [services.jobs.get(job.id)], "en")
     assert (ended.stage, ended.left_s) == (None, None)
-    assert events.newest_progress([]) == {}
+    assert services.events.newest_progress([]) == {}

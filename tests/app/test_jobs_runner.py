@@ -99,7 +99,7 @@ def test_a_known_error_fails_at_once_with_its_code_and_values(
     job = JobStore(database).get(job_id)
     assert (job.status, job.attempt) == ("failed", 1)
     assert job.error == {"code": "unknown_voice", "values": {"voice": "x", "choices": ["a", "b"], "path": "/p"}}
-    assert events(database, job_id)[-1] == ("job.failed", {"error": job.error})
+    assert events(database, job_id)[-1] == ("job.failed", {"kind": "write", "error": job.error})
 
 
 def test_an_unknown_kind_fails_and_names_the_choices(database: Database, files: Files) -> None:

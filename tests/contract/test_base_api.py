@@ -17,7 +17,7 @@ ROUTES: list[tuple[str, str, dict[str, Any]]] = [
     ("GET", "/jobs/{job_id}", {}),
     ("DELETE", "/jobs/{job_id}", {}),
     ("GET", "/jobs/{job_id}/formats", {}),
-    ("GET", "/jobs/{job_id}/download", {"format": "wav", "timeout": None}),
+    ("GET", "/jobs/{job_id}/download", {"format": "wav", "timeout": None, "name": None}),
     ("GET", "/jobs/{job_id}/log", {"format": "text"}),
     ("GET", "/jobs/{job_id}/stream", {}),
     ("POST", "/jobs/{job_id}/cancel", {}),
