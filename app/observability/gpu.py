@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
 from dataclasses import dataclass
 
 
@@ -18,6 +20,8 @@ class Gpu:
 
 def gpus() -> list[Gpu]:
     """Every card; none where there is no driver, or it does not answer."""
+    if not has_driver():
+        return []
     import pynvml
 
     try:
@@ -30,6 +34,17 @@ def gpus() -> list[Gpu]:
         return []
     finally:
         pynvml.nvmlShutdown()
+
+
+def has_driver() -> bool:
+    """Whether NVML's library is there. pynvml looks for the same one, and takes 18 MB to say that it is not."""
+    if sys.platform != "linux":
+        return True  # it has another name there, which pynvml knows
+    try:
+        ctypes.CDLL("libnvidia-ml.so.1")
+    except OSError:
+        return False
+    return True
 
 
 def _gpu(index: int) -> Gpu:

@@ -115,6 +115,7 @@ def test_the_card_is_told_where_there_is_one(trainings: Trainings, monkeypatch: 
     without = trainings.get("/status")
     assert without["gpu"] is None and without["gpu_memory_bytes"] is None
     monkeypatch.setitem(sys.modules, "pynvml", nvml_rehearsal)
+    monkeypatch.setattr("app.observability.gpu.has_driver", lambda: True)
     card = trainings.get("/status")
     assert (card["gpu"], card["gpu_temperature_c"]) == ("NVIDIA H200", 61)
     assert (card["gpu_memory_used_bytes"], card["gpu_memory_bytes"]) == (10 << 30, 140 << 30)
