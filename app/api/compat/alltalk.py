@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from app.api.bodies import MULTIPART, URLENCODED, Body, body_of, documented
 from app.api.compat.narrator import with_narrator
-from app.api.compat.speaking import WAV_RATE, engine_of, fitting, message_of, plan_of, usable_engine
+from app.api.compat.speaking import WAV_RATE, engine_of, message_of, plan_of, switched_engine, usable_engine
 from app.api.compat.spoken_files import SUFFIX, add_job, made
 from app.api.queries import known_query
 from app.api.rvc import models_of
@@ -24,6 +24,7 @@ from app.api.voices import find_voice
 from app.errors import FieldError, Problem
 from app.jobs.job import Job
 from app.jobs.kinds import SPEECH
+from speech.engines.base import EngineInfo
 from speech.errors import SpeechError
 from speech.voices import MANY_LANGUAGES
 
@@ -174,7 +175,7 @@ def generate_streaming(
 ) -> SoundResponse:
     spoken = "" if language == "auto" else language
     voice_id = voice.removesuffix(SUFFIX)
-    plan = plan_of(services, text, voice_id, engine=_engine_for(services, voice_id), language=spoken)
+    plan = plan_of(services, text, voice_id, engine=switched_engine(services, voice_id), language=spoken)
     return SoundResponse(Sound(services, plan, "wav", sample_rate=WAV_RATE, is_tagged=False))
 
 
@@ -237,17 +238,18 @@ def envelope(problem: Problem, document: Mapping[str, Any]) -> dict[str, Any]:
 def _added(services: Services, body: Generate) -> Job:
     _refuse_inapplicable(body)
     voice_id = body.character_voice_gen.removesuffix(SUFFIX)
+    engine = switched_engine(services, voice_id)
     fields: dict[str, Any] = {
         "text": _text(services, body),
         "source_language": _language(services, body.language, voice_id),
         "voice_id": voice_id,
-        "tts_engine": _engine_for(services, voice_id),
+        "tts_engine": engine,
         "speed": body.speed,
     }
     if body.rvccharacter_voice_gen != DISABLED:
         converted = {"rvc_model_id": body.rvccharacter_voice_gen, "rvc_pitch": body.rvccharacter_pitch}
         fields |= {"enable_rvc": True, **converted}
-    return add_job(services, CLIENT, fields, _tuned(services, body, voice_id))
+    return add_job(services, CLIENT, fields, _tuned(body, engine_of(services, engine, voice_id)))
 
 
 async def _made(services: Services, body: Generate) -> str:
@@ -258,22 +260,22 @@ def _text(services: Services, body: Generate) -> str:
     """With turns for the narrator. Raises Problem `nothing_to_say` where all of it is silent, `unknown_voice`."""
     if body.narrator_enabled == "false":
         return body.text_input
-    narrator = body.narrator_voice_gen.removesuffix(SUFFIX) if body.narrator_enabled == "true" else ""
+    narrator = ""
     if body.narrator_enabled == "true":
-        find_voice(services, narrator)
+        narrator = find_voice(services, body.narrator_voice_gen.removesuffix(SUFFIX)).voice_id
     text = with_narrator(body.text_input, narrator, body.text_not_inside)
     if not text:
         raise SpeechError("nothing_to_say")
     return text
 
 
-def _tuned(services: Services, body: Generate, voice_id: str) -> dict[str, float | bool]:
+def _tuned(body: Generate, info: EngineInfo) -> dict[str, float]:
     """Raises Problem `invalid_request` for what the engine has not."""
     asked = {"temperature": body.temperature, "repetition_penalty": body.repetition_penalty}
     given = {name: value for name, value in asked.items() if value is not None}
-    used = fitting(engine_of(services, _engine_for(services, voice_id), voice_id), given)
-    _refuse(name for name in given if name not in used)
-    return used
+    known = {parameter.name for parameter in info.parameters}
+    _refuse(name for name in given if name not in known)
+    return given
 
 
 def _refuse_inapplicable(body: Generate) -> None:
@@ -305,12 +307,6 @@ def _language(services: Services, asked: str, voice_id: str) -> str:
 
 def _engine(services: Services) -> str | None:
     return services.client_settings.of(services.caller.user_id).engine
-
-
-def _engine_for(services: Services, voice_id: str) -> str | None:
-    """The engine that the caller has switched to, where it can speak with the voice."""
-    engine = _engine(services)
-    return engine if engine in services.synthesizer.engines_by_voice().get(voice_id, ()) else None
 
 
 def _switch(services: Services, name: str) -> None:

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
 from app.api.bodies import JSON, Body, body_of, documented
-from app.api.compat.speaking import engine_of, fitting, message_of, plan_of, told_changes, usable_engine
+from app.api.compat.speaking import message_of, plan_of, told_changes, usable_engine
 from app.api.services import Services, Wired
 from app.api.streaming import Sound, SoundResponse
 from app.api.voices import find_voice
@@ -152,14 +152,13 @@ def speak(
     engine = None if body.model_id.startswith(ALIAS) else usable_engine(services, body.model_id)
     settings = body.voice_settings or VoiceSettings()
     asked = {"speed": settings.speed} if settings.speed is not None else {}
-    info = engine_of(services, engine, voice_id)
     plan = plan_of(
         services,
         body.text,
         voice_id,
-        engine=info.name,
+        engine=engine,
         language=body.language_code or "",
-        values=fitting(info, asked),
+        values=asked,
         seed=body.seed,
     )
     sound = Sound(services, plan, wanted.format_name, sample_rate=wanted.sample_rate, bit_rate=wanted.bit_rate)

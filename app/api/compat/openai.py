@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse
 
 from app.api.bodies import JSON, Body, body_of, documented
 from app.api.compat import elevenlabs
-from app.api.compat.speaking import engine_of, fitting, message_of, plan_of, told_changes
+from app.api.compat.speaking import message_of, plan_of, told_changes
 from app.api.compat.webui_params import WebuiParams
 from app.api.services import Services, Wired
 from app.api.streaming import Sound, SoundResponse
@@ -224,15 +224,14 @@ def _plan(services: Services, body: SpeechBody, asked: Mapping[str, float]) -> P
         raise Problem("unknown_model_name", model=body.model, choices=_model_names(services))
     name = body.voice if isinstance(body.voice, str) else body.voice.id
     voice = VOICE_ALIASES.get(name, name)
-    info = engine_of(services, None if body.model in MODEL_ALIASES else body.model, voice)
     seed = body.params.seed_asked if body.params and body.seed is None else body.seed
     return plan_of(
         services,
         body.input,
         voice,
-        engine=info.name,
+        engine=None if body.model in MODEL_ALIASES else body.model,
         language=body.language,
-        values=fitting(info, asked),
+        values=asked,
         seed=seed,
         wrapping=body.wrapping,
     )

@@ -24,7 +24,8 @@ def plan_of(
     seed: int | None = None,
     wrapping: str = "auto",
 ) -> Plan:
-    """`engine` None: the voice's, or the default one. A seed is passed over where the same text sounds the same anyway.
+    """`engine` None: the voice's, or the default one. Of `values` those count that the engine has (`fitting`). A seed is
+    passed over where the same text sounds the same anyway.
 
     Raises what `Synthesizer.check` and `Synthesizer.plan` raise.
     """
@@ -35,7 +36,7 @@ def plan_of(
         engine=info.name,
         language=language,
         voice=voice,
-        parameters=values or {},
+        parameters=fitting(info, values or {}),
         seed=seed if info.is_seeded else None,
         reading=services.reading(wrapping),
     )
@@ -47,6 +48,12 @@ def engine_of(services: Services, engine: str | None, voice: str) -> EngineInfo:
     chosen = synthesizer.choose_engine(engine, voice).engine
     synthesizer.registry.engine(chosen)
     return synthesizer.engines()[chosen]
+
+
+def switched_engine(services: Services, voice: str) -> str | None:
+    """The engine that the caller has switched to, where it can speak with the voice."""
+    engine = services.client_settings.of(services.caller.user_id).engine
+    return engine if engine and engine in services.synthesizer.engines_by_voice().get(voice, ()) else None
 
 
 def told_changes(asked: Mapping[str, float | bool], plan: Plan) -> dict[str, str]:

@@ -15,7 +15,7 @@ from starlette.responses import FileResponse
 
 from app.api.bodies import JSON, Body, body_of, documented
 from app.api.client_settings import Wanted
-from app.api.compat.speaking import WAV_RATE, engine_of, fitting, plan_of, usable_engine
+from app.api.compat.speaking import WAV_RATE, fitting, plan_of, switched_engine, usable_engine
 from app.api.compat.spoken_files import SUFFIX, add_job, made
 from app.api.languages import NAMES
 from app.api.queries import known_query
@@ -257,19 +257,17 @@ def _streamed(services: Services, text: str, voice: str, language: str) -> Sound
 
 
 def _plan(services: Services, text: str, voice: str, language: str) -> Plan:
-    wanted, voice = _wanted(services), voice.removesuffix(SUFFIX)
-    engine = wanted.engine if wanted.engine in services.synthesizer.engines_by_voice().get(voice, ()) else None
-    info = engine_of(services, engine, voice)
-    values = fitting(info, _without_none(wanted.values))
-    return plan_of(services, text, voice, engine=info.name, language=language, values=values)
+    voice = voice.removesuffix(SUFFIX)
+    values = _without_none(_wanted(services).values)
+    return plan_of(services, text, voice, engine=switched_engine(services, voice), language=language, values=values)
 
 
 def _added(services: Services, body: Speak) -> Job:
     voice = body.speaker_wav.removesuffix(SUFFIX)
     fields = {"text": body.text, "source_language": body.language, "voice_id": voice}
-    wanted = _wanted(services)
-    engine = wanted.engine if wanted.engine in services.synthesizer.engines_by_voice().get(voice, ()) else None
-    return add_job(services, "xtts-api-server", {**fields, "tts_engine": engine}, _without_none(wanted.values))
+    engine = switched_engine(services, voice)
+    values = _without_none(_wanted(services).values)
+    return add_job(services, "xtts-api-server", {**fields, "tts_engine": engine}, values)
 
 
 def _without_none(values: Mapping[str, float | bool]) -> dict[str, float | bool]:
