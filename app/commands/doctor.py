@@ -45,7 +45,7 @@ class Finding:
 
 def doctor(options: argparse.Namespace, console: Console) -> int:
     text = console.text
-    findings = [*_machine(text), *_modules(text), *_engines(text), _training(text), *_tests(text)]
+    findings = [*_machine(text), *_modules(text), *_engines(text), *_hosts(text), _training(text), *_tests(text)]
     for finding in findings:
         mark = "ok" if finding.is_good else "--"
         console.line(f"{mark}  {finding.what}: {finding.state}")

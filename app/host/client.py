@@ -66,12 +66,10 @@ class HostedSynthesizer(Synthesizer):
     """Plans like any Synthesizer, and speaks through `hosts`: the one with the fewest streams of ours, of those that
     answer."""
 
-    def __init__(
-        self, options: SynthesizerOptions, hosts: Sequence[HostAddress], silence_s: float | None = None
-    ) -> None:
-        """`silence_s`: without a byte, after which a host is taken for hanging; None: SILENCE_S."""
+    def __init__(self, options: SynthesizerOptions, hosts: Sequence[HostAddress], silence_s: float = SILENCE_S) -> None:
+        """`silence_s`: without a byte, after which a host is taken for hanging."""
         super().__init__(options)
-        self._silence_s = SILENCE_S if silence_s is None else silence_s
+        self._silence_s = silence_s
         self._hosts = tuple(hosts)
         self._streams = {host: 0 for host in self._hosts}
         self._clients: dict[HostAddress, httpx2.Client] = {}

@@ -19,9 +19,9 @@ from fastapi.testclient import TestClient
 from waiting import wait_for
 
 from app.api.services import Services
+from app.cli import main
 from app.commands import doctor
 from app.errors import Problem
-from app.host import client as host_client
 from app.host import wire
 from app.host.client import HostAddress, HostedSynthesizer
 from app.host.server import serving, tcp_socket, unix_socket
@@ -110,7 +110,9 @@ def test_streams_and_jobs_share_one_set_of_weights(client: TestClient, services:
     assert [one["name"] for one in health["hosts"]] == [host.name] and health["hosts"][0]["loaded"] == ["slow"]
 
 
-def test_the_doctor_says_which_host_holds_what(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_doctor_says_which_host_holds_what(
+    services: Services, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert isinstance(services.synthesizer, HostedSynthesizer)
     spoken(services.synthesizer, "Bom dia.")
     [host] = services.synthesizer.hosts()
@@ -118,6 +120,8 @@ def test_the_doctor_says_which_host_holds_what(services: Services, monkeypatch: 
     lines = [f"{one.what}: {one.state}" for one in doctor._hosts(lambda code, **values: render(code, "en", values))]
     assert len(lines) == 1 and host.name in lines[0] and "slow (cpu); " in lines[0]
     assert f"process {host.pid}" in lines[0] and " MB of weights" in lines[0]
+    main(["doctor"])
+    assert f"process {host.pid}" in capsys.readouterr().out
     monkeypatch.setenv("PAPAGAIO_DATA_DIR", str(services.settings.data_dir / "other"))
     [none] = doctor._hosts(lambda code, **values: render(code, "en", values))
     assert not none.is_good and not none.needed and none.remedy == "papagaio serve"
@@ -239,13 +243,12 @@ def test_a_host_on_the_network_asks_for_its_secret(tmp_path: Path) -> None:
             tcp_socket(address)
 
 
-def test_no_host_and_a_host_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_host_and_a_host_that_hangs(tmp_path: Path) -> None:
     settings = settings_in(tmp_path)
     listening = tcp_socket("127.0.0.1:0")
     address = address_of(listening)
-    monkeypatch.setattr(host_client, "SILENCE_S", 0.6)
     with serving(synthesizer_of(settings), listening):
-        hosted = HostedSynthesizer(options_of(settings), [address])
+        hosted = HostedSynthesizer(options_of(settings), [address], silence_s=0.6)
         with pytest.raises(SpeechError, match="engine_host_silent"):
             spoken(hosted, "Bom dia. Isto hang.")
     with pytest.raises(SpeechError, match="engine_host_(absent|died)"):
