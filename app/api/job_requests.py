@@ -10,6 +10,8 @@ from pydantic import BeforeValidator, Field
 from app.api.bodies import Body
 from app.api.services import Services
 from app.errors import FieldError, Problem
+from app.jobs.job import Job
+from app.jobs.kinds import SPEECH
 from app.tasks.checking_service import CheckingService
 from speech.plan import ConversionAsked, ConversionStep, EngineChoice
 from speech.profiles import QualityProfile
@@ -128,6 +130,12 @@ def params_of(services: Services, body: NewJob) -> dict[str, Any]:
         "engines_passed_over": dict(choice.passed_over),
         "quality_profile_id": profile.profile_id,
     }
+
+
+def add_speech(services: Services, params: dict[str, Any]) -> Job:
+    """A job of what `params_of` gave. Raises Problem `too_many_requests`, and what `JobStore.add` raises."""
+    services.submit(len(params["text"]))
+    return services.jobs.add(SPEECH, params, warm_key=params["engine"])
 
 
 def _check_tries(body: NewJob) -> int:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, Field
 from starlette.responses import PlainTextResponse
 
 from app.api.bodies import JSON, Body, body_of, documented
-from app.api.job_requests import NewJob, params_of
+from app.api.job_requests import NewJob, add_speech, params_of
 from app.api.job_views import AnyJob, JobList, view_of, views_of
 from app.api.languages import Language
 from app.api.queries import known_query
@@ -21,7 +21,6 @@ from app.api.services import Services, Wired
 from app.api.times import iso
 from app.errors import Problem
 from app.jobs.job import Job
-from app.jobs.kinds import SPEECH
 from speech.text.csv_text import csv_lines
 
 if TYPE_CHECKING:
@@ -56,9 +55,7 @@ class Deleted(BaseModel):
 
 @router.post("", status_code=202, summary="Have a text spoken", openapi_extra=documented(NewJob))
 def add_job(services: Wired, language: Language, body: Annotated[NewJob, Depends(body_of(NewJob))]) -> AnyJob:
-    params = params_of(services, body)
-    services.submit(len(params["text"]))
-    return view_of(services.jobs.add(SPEECH, params, warm_key=params["engine"]), language)
+    return view_of(add_speech(services, params_of(services, body)), language)
 
 
 @router.get("", summary="Jobs, newest first")

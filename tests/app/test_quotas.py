@@ -109,11 +109,14 @@ def test_texts_and_downloads_have_limits_of_their_own(tmp_path: Path) -> None:
         assert (over.status_code, over.json()["code"]) == (429, "too_many_requests")
         assert int(over.headers["Retry-After"]) >= 1 and '"submit"' in over.headers["RateLimit-Policy"]
         assert bea.post("/jobs/batch", json={"texts": ["a" * 41], "language": "pt-BR"}).status_code == 429
+        spoken = {"text": "a" * 41, "speaker_wav": "silence_male", "language": "pt", "file_name_or_path": "a"}
+        assert bea.post("/tts_to_file", json=spoken).status_code == 429
         assert root.post("/jobs/batch", json={"texts": ["a" * 300], "language": "pt-BR"}).status_code == 202  # at once
         service.work()
         address = f"/jobs/{made.json()['id']}/download"
         fetched = [bea.get(address) for _ in range(3)]
         assert [one.status_code for one in fetched] == [200, 200, 429]
+        assert bea.get(f"/audio/a_{made.json()['id']}.wav").status_code == 429
         assert limits_of(fetched[0])["download"] == 1 and bea.get("/jobs").status_code == 200
 
 

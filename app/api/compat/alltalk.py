@@ -17,7 +17,7 @@ from app.api.compat.speaking import WAV_RATE, engine_of, message_of, plan_of, sw
 from app.api.compat.spoken_files import SUFFIX, add_job, made
 from app.api.queries import known_query
 from app.api.rvc import models_of
-from app.api.services import Services, Wired
+from app.api.services import Fetching, Services, Wired
 from app.api.sound import download
 from app.api.streaming import Sound, SoundResponse
 from app.api.voices import find_voice
@@ -153,7 +153,7 @@ async def generate(services: Wired, body: Annotated[Generate, Depends(body_of(Ge
 
 @router.get("/audio/{file}", summary="The sound of a text", response_class=Response)
 @router.get("/audiocache/{file}", summary="The same", response_class=Response)
-async def audio(services: Wired, file: str) -> Response:
+async def audio(services: Fetching, file: str) -> Response:
     found = FILE.fullmatch(file)
     if found is None:
         raise Problem("job_not_found", job_id=file[:80])

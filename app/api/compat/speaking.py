@@ -24,8 +24,8 @@ def plan_of(
     seed: int | None = None,
     wrapping: str = "auto",
 ) -> Plan:
-    """`engine` None: the voice's, or the default one. Of `values` those count that the engine has (`fitting`). A seed is
-    passed over where the same text sounds the same anyway.
+    """`engine` None: the voice's, or the default one. Of `values` count those that the engine has, by `fitting`. A seed
+    is passed over where the same text sounds the same anyway.
 
     Raises what `Synthesizer.check` and `Synthesizer.plan` raise.
     """

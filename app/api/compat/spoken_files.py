@@ -7,13 +7,12 @@ from typing import Any
 
 from app.api.bodies import validated
 from app.api.compat.speaking import fitting
-from app.api.job_requests import NewJob, params_of
+from app.api.job_requests import NewJob, add_speech, params_of
 from app.api.services import Services
 from app.api.sound import ended
 from app.api.uploads import plain_name
 from app.errors import Problem
 from app.jobs.job import Job
-from app.jobs.kinds import SPEECH
 
 LONGEST_S = 600.0  # that a request waits for its sound
 SUFFIX = ".wav"
@@ -21,12 +20,11 @@ SUFFIX = ".wav"
 
 def add_job(services: Services, client: str, fields: Mapping[str, Any], values: Mapping[str, float | bool]) -> Job:
     """A job of `fields` (`NewJob`) that is marked with the client it came from; `values` go over the profile's, each
-    moved into the engine's range. Raises what `params_of` raises.
+    moved into the engine's range. Raises what `params_of` and `add_speech` raise.
     """
     params = params_of(services, validated(NewJob, {"mode": "dubbing", **fields}, strict=False))
     used = fitting(services.synthesizer.engines()[params["engine"]], values)
-    params |= {"parameters": params["parameters"] | used, "client": client}
-    return services.jobs.add(SPEECH, params, warm_key=params["engine"])
+    return add_speech(services, {**params, "parameters": params["parameters"] | used, "client": client})
 
 
 async def made(services: Services, job: Job, name: str) -> str:
