@@ -59,7 +59,7 @@ def _finetuned(run: Run, reporter: Reporter, after: After) -> dict[str, Any]:
     run.folder.mkdir(parents=True, exist_ok=True)
     examples, refused = prepare(run.dataset, manifest.clips, run.checkpoint_dir, checkpoint, run.cache_dir, reporter)
     _keep_facts(run, manifest, checkpoint, refused)
-    train, held = split(examples, run.held_out())
+    train, held = split(examples, run.held_out(manifest.clips))
     trainable = XttsFit(checkpoint, train, held, run.options.model, run.options.run.device)
     loop = run.options.loop(trainable.steps_per_epoch)
     snapshots = Snapshots(

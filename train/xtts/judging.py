@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -34,18 +35,13 @@ def judge_run(run: Run, judges: Judges, reporter: Reporter) -> dict[str, Any]:
     Where held-out clips are too short to imitate, nothing is measured. Raises SpeechError as the engine does,
     `engine_no_memory`, Stopped.
     """
-    held_out = run.held_out()
+    held_out = run.held_out(run.clips().clips)
     reference = _reference(run.dataset, held_out)
     found: list[Evidence] = []
     for folder, meta in snapshots_in(run.folder / CHECKPOINTS):
         evidence = Evidence.load(folder)
         if evidence is None and reference is not None:
-            try:
-                evidence = _judged(run, folder, meta, held_out, reference, judges, reporter)
-            except (MemoryError, RuntimeError) as error:
-                if not is_out_of_memory(error):
-                    raise
-                raise SpeechError("engine_no_memory", engine=ENGINE, reason=reason_of(error)) from error
+            evidence = _judged(run, folder, meta, held_out, reference, judges, reporter)
         found += [evidence] if evidence else []
     told = {"checkpoints": [asdict(one) for one in ranked(found)], "hint": asdict(hint(found))}
     (run.folder / RANKING).write_text(json.dumps(told, indent=2), encoding="utf-8")
@@ -56,12 +52,12 @@ def judge_checkpoint(run: Run, name: str, judges: Judges, reporter: Reporter) ->
     """One checkpoint of the run, such as `step-000120`, heard and measured anew; its `evidence.json` says the same.
 
     Raises SpeechError `unknown_checkpoint`, `reference_too_short` where held-out clips are too short to imitate, and as
-    the engine does; Stopped.
+    the engine does, `engine_no_memory`; Stopped.
     """
     found = {folder.name: meta for folder, meta in snapshots_in(run.folder / CHECKPOINTS)}
     if name not in found:
         raise SpeechError("unknown_checkpoint", name=name[:80], choices=sorted(found) or ["–"])
-    held_out = run.held_out()
+    held_out = run.held_out(run.clips().clips)
     reference = _reference(run.dataset, held_out)
     if reference is None:
         raise SpeechError(
@@ -101,22 +97,33 @@ def _judged(
     options, language = run.options.evidence, run.options.data.language
     own = [Prompt(clip.text, clip.duration_s) for clip in held_out if clip.text.strip()]
     prompts = [Prompt(text) for text in options.prompts] or own
-    checkpoint_dir = materialized(run.checkpoint_dir, [(folder, 1.0)], run.folder / MERGED)
-    inference = Inference(checkpoint_dir, run.cache_dir, run.options.run.device)
     try:
-        sounds = [load(run.dataset / clip.audio_path, SAMPLE_RATE) for clip in held_out]
-        return judge(
-            folder,
-            meta,
-            lambda text: inference.speak(
-                text, language, reference=reference, seed=run.options.run.seed, most_s=options.most_s
-            ),
-            prompts[: options.most_prompts],
-            sounds,
-            language,
-            judges,
-            reporter,
-        )
+        with _speaking(run, folder) as inference:
+            sounds = [load(run.dataset / clip.audio_path, SAMPLE_RATE) for clip in held_out]
+            return judge(
+                folder,
+                meta,
+                lambda text: inference.speak(
+                    text, language, reference=reference, seed=run.options.run.seed, most_s=options.most_s
+                ),
+                prompts[: options.most_prompts],
+                sounds,
+                language,
+                judges,
+                reporter,
+            )
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise SpeechError("engine_no_memory", engine=ENGINE, reason=reason_of(error)) from error
+
+
+@contextmanager
+def _speaking(run: Run, folder: Path) -> Iterator[Inference]:
+    """A checkpoint that speaks; what was merged for it goes, also where there was no room to load it."""
+    try:
+        checkpoint_dir = materialized(run.checkpoint_dir, [(folder, 1.0)], run.folder / MERGED)
+        with closing(Inference(checkpoint_dir, run.cache_dir, run.options.run.device)) as inference:
+            yield inference
     finally:
-        inference.close()
         shutil.rmtree(run.folder / MERGED, ignore_errors=True)

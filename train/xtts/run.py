@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,9 +38,9 @@ class Run:
             raise SpeechError("nothing_to_train_on", clips=len(manifest.clips), reasons="-")
         return Manifest(usable)
 
-    def held_out(self) -> tuple[Clip, ...]:
-        """Clips that the run does not learn from, once `finetune` has told which it refuses. Raises as `clips`."""
+    def held_out(self, clips: Sequence[Clip]) -> tuple[Clip, ...]:
+        """Of the run's `clips` those that it does not learn from, once `finetune` has told which it refuses."""
         path = self.folder / REFUSED
         refused = {one["clip_id"] for one in json.loads(path.read_text(encoding="utf-8"))} if path.is_file() else set()
-        usable = [clip for clip in self.clips().clips if clip.clip_id not in refused]
+        usable = [clip for clip in clips if clip.clip_id not in refused]
         return held_out(usable, self.options.data.validation_share)
