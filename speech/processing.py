@@ -42,7 +42,8 @@ SWITCHES = {
 
 # Of every engine: what a voice or a request changes of how it sounds.
 SHAPE = tuple(Parameter(name, 0.0, *SHAPE_RANGES[name]) for name in ("pitch_semitones", "tone_db"))
-STEP_NAMES = frozenset(parameter.name for parameter in (*PARAMETERS, *SHAPE))
+STEPS = (*PARAMETERS, *SHAPE)
+STEP_NAMES = frozenset(parameter.name for parameter in STEPS)
 
 
 @dataclass(frozen=True)
@@ -80,15 +81,18 @@ class ProcessingOptions:
 
 def with_steps(table: Sequence[Parameter], given: Mapping[str, object]) -> tuple[Parameter, ...]:
     """An engine's parameters, and the steps among `given` that are not its own."""
-    own = {parameter.name for parameter in table}
-    return (*table, *(one for one in (*PARAMETERS, *SHAPE) if one.name in given and one.name not in own))
+    return (*table, *(one for one in _others(table) if one.name in given))
 
 
 def offered(table: Sequence[Parameter]) -> tuple[Parameter, ...]:
     """An engine's parameters, and all steps that are not its own, off where nobody asks for them."""
+    return (*table, *(replace(one, default=False) if one.is_switch else one for one in _others(table)))
+
+
+def _others(table: Sequence[Parameter]) -> list[Parameter]:
+    """Steps that are not an engine's own."""
     own = {parameter.name for parameter in table}
-    others = (one for one in (*PARAMETERS, *SHAPE) if one.name not in own)
-    return (*table, *(replace(one, default=False) if one.is_switch else one for one in others))
+    return [one for one in STEPS if one.name not in own]
 
 
 def process(audio: Audio, options: ProcessingOptions) -> Audio:

@@ -243,16 +243,15 @@ def _scores(services: Services) -> Mapping[str, Score]:
 
 
 def _parameter(info: EngineInfo, one: Parameter) -> ParameterView:
-    is_step = one.name in STEP_NAMES
     return ParameterView(
         name=one.name,
         kind="switch" if one.is_switch else "integer" if isinstance(one.default, int) else "number",
-        group="processing" if is_step else "engine",
+        group="processing" if one.name in STEP_NAMES else "engine",
         default=one.default,
         minimum=one.minimum,
         maximum=one.maximum,
         step=one.step,
-        switch=SWITCHES.get(one.name) if is_step else None,
+        switch=SWITCHES.get(one.name),
         has_effect=one.name not in info.without_effect,
     )
 

@@ -58,10 +58,6 @@ class SecretsFile:
         return self._read[1]
 
     @property
-    def token_key(self) -> str:
-        return self.now().token_key
-
-    @property
     def share_key(self) -> str:
         return self.now().share_key
 

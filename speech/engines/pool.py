@@ -137,19 +137,19 @@ class EnginePool:
         slot.engine.check()
         used = device.choose(self.asked_device, slot.engine.info)
         self._reserve(name, slot, used)
-        slot.device = used
         try:
             device.use_full_precision(used)
             slot.engine.load(used)
+            slot.device = used
             with self._lock:
                 slot.is_loaded = True
                 self._loads += 1
                 self._make_room(name)
         except BaseException as error:
-            short = _short(name, slot.reserved_bytes, used) if device.is_out_of_memory(error) else None
+            is_short = device.is_out_of_memory(error)
+            short = _short(name, slot.reserved_bytes, used, _free_bytes(used)) if is_short else None
             if not slot.is_loaded:  # half of it may be there, and the error's frames hold it
                 slot.engine.unload()
-                slot.device = ""
                 traceback.clear_frames(error.__traceback__)
                 memory.give_back()
             if short:
@@ -171,7 +171,7 @@ class EnginePool:
         free = _free_bytes(used)
         if free is not None and needed > free:
             slot.reserved_bytes = 0
-            raise _short(name, needed, used)
+            raise _short(name, needed, used, free)
 
     def _make_room(self, name: str) -> None:
         """Evict the least recently used until the budget holds; the newcomer goes when nothing else can."""
@@ -224,9 +224,9 @@ def _free_bytes(used: str) -> int | None:
     return memory.available_bytes() if on_device is None else on_device
 
 
-def _short(name: str, needed: int, used: str) -> SpeechError:
+def _short(name: str, needed: int, used: str, free: int | None) -> SpeechError:
     code = "machine_memory_short" if used == "cpu" else "device_memory_short"
-    return SpeechError(code, engine=name, needed_mb=needed >> 20, free_mb=(_free_bytes(used) or 0) >> 20)
+    return SpeechError(code, engine=name, needed_mb=needed >> 20, free_mb=(free or 0) >> 20)
 
 
 def _told(slot: _Slot, error: Exception) -> SpeechError | None:
