@@ -80,6 +80,17 @@ def opened(browser: Browser, address: str, faults: Faults, path: str) -> Iterato
     assert faults.found == [], faults.found
 
 
+def add_job(page: Page, text: str) -> str:
+    """A text given to the engine of silence by another client; the job's id."""
+    form: dict[str, str | float | bool] = {
+        "text": text,
+        "source_language": "pt-BR",
+        "mode": "dubbing",
+        "tts_engine": "silence",
+    }
+    return str(page.request.post("/jobs", form=form).json()["id"])
+
+
 def open_from_menu(page: Page, name: str) -> None:
     """A page whose link stands in one of the bar's menus."""
     link = f"nav .dropdown-menu a[href='#/{name}']"

@@ -188,10 +188,10 @@ def test_an_intake_that_failed_is_shown_once(clone_page: Page, tmp_path: Path) -
     page.click("form.clone-record [type=submit]")
     page.wait_for_selector("[data-status=failed]", timeout=JOB_MS)
     page.goto("/webui#/clone")
-    page.wait_for_selector("[data-status=failed]")
+    expect(page.locator("[data-status=failed]")).to_be_visible()
     page.goto("/webui#/speak")
     page.goto("/webui#/clone")
-    page.wait_for_selector("[data-record]")
+    expect(page.locator("[data-record]")).to_be_visible()
 
 
 def test_files_are_dropped_and_their_length_is_told(clone_page: Page) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+from browsing import add_job
 from playwright.sync_api import Page, expect
 
 from app.texts import catalogue
@@ -28,13 +29,7 @@ LOOK = """(state) => {
 
 def end_job(page: Page, text: str) -> str:
     """A text that another client gave, spoken to its end."""
-    form: dict[str, str | float | bool] = {
-        "text": text,
-        "source_language": "pt-BR",
-        "mode": "dubbing",
-        "tts_engine": "silence",
-    }
-    job_id = str(page.request.post("/jobs", form=form).json()["id"])
+    job_id = add_job(page, text)
     assert page.request.get(f"/jobs/{job_id}/download?timeout=60").ok
     return job_id
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ContextManager, Literal
 
 import pytest
-from browsing import AXE
+from browsing import AXE, add_job
 from page_faults import Faults
 from playwright.sync_api import Browser, Page, Response, expect
 
@@ -20,17 +20,6 @@ pytestmark = pytest.mark.browser
 PT = catalogue("pt-BR")
 ROOT = Path(__file__).parents[2]
 FIRST_VIEW_BYTES, SECOND_VIEW_BYTES = 250_000, 30_000
-
-
-def add_job(page: Page, text: str) -> str:
-    """A text given to the engine of silence by another client; the job's id."""
-    form: dict[str, str | float | bool] = {
-        "text": text,
-        "source_language": "pt-BR",
-        "mode": "dubbing",
-        "tts_engine": "silence",
-    }
-    return str(page.request.post("/jobs", form=form).json()["id"])
 
 
 def test_focus_and_scroll_survive_a_list_that_changes(page: Page) -> None:

@@ -79,33 +79,32 @@ export function createApi({ language, unreachable, fetch = globalThis.fetch.bind
     return response.status === 204 ? null : response.json();
   };
 
+  /** A request with a JSON body. @param {"POST" | "PUT" | "PATCH"} method @param {Record<string, unknown>} body @returns {RequestInit} */
+  const sent = (method, body) => ({ method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+
   /** @param {string} path @param {FormData | Record<string, unknown>} [body] @returns {Promise<any>} */
   const post = (path, body) => {
     if (body === undefined) return json(path, { method: "POST" });
-    if (body instanceof FormData) return json(path, { method: "POST", body });
-    const headers = { "Content-Type": "application/json" };
-    return json(path, { method: "POST", headers, body: JSON.stringify(body) });
+    return json(path, body instanceof FormData ? { method: "POST", body } : sent("POST", body));
   };
 
-  /** @param {string} path @param {Record<string, unknown>} body @param {"PATCH" | "PUT"} method @returns {Promise<any>} */
-  const change = (path, body, method) => json(path, { method, headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+  /** @param {string} path @param {Record<string, unknown>} body @returns {Promise<any>} */
+  const put = (path, body) => json(path, sent("PUT", body));
 
   /** What a request is answered with as sound, with what its headers say. @param {string} path @param {Record<string, unknown>} body @param {AbortSignal} [signal] @returns {Promise<Response>} */
-  const speak = (path, body, signal) => {
-    const headers = { "Content-Type": "application/json" };
-    return send(path, { method: "POST", headers, body: JSON.stringify(body), signal });
-  };
+  const speak = (path, body, signal) => send(path, { ...sent("POST", body), signal });
 
   return {
     get: json,
     post,
+    put,
     /** What a request is answered with as sound. @param {string} path @param {Record<string, unknown>} body @returns {Promise<Blob>} */
     sound: async (path, body) => (await speak(path, body)).blob(),
     speak,
     /** An answer that is no JSON. @param {string} path @param {RequestInit} [init] @returns {Promise<Response>} */
     send,
     /** @param {string} path @param {Record<string, unknown>} body @returns {Promise<any>} */
-    patch: (path, body) => change(path, body, "PATCH"),
+    patch: (path, body) => json(path, sent("PATCH", body)),
     /** @param {string} path @returns {Promise<any>} */
     remove: (path) => json(path, { method: "DELETE" }),
     /**
@@ -139,7 +138,7 @@ export function createApi({ language, unreachable, fetch = globalThis.fetch.bind
     /** @param {string} jobId @returns {Promise<Job>} */
     job: (jobId) => json(job(jobId)),
     /** A vote, 1 to 5, in the place of an earlier one. @param {string} jobId @param {number} stars @returns {Promise<Job>} */
-    rateJob: (jobId, stars) => change(`${job(jobId)}/rating`, { stars }, "PUT"),
+    rateJob: (jobId, stars) => put(`${job(jobId)}/rating`, { stars }),
     /** @param {string} jobId @returns {Promise<Job>} */
     cancelJob: (jobId) => post(`${job(jobId)}/cancel`),
     /** @param {string} jobId @returns {Promise<Job>} */

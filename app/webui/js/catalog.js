@@ -37,6 +37,14 @@ export const MANY = "mul";
 const OLD_MS = 30_000;
 const FIRST = ["pt-BR", "en-US", "en", "en-GB"];
 
+/** `pt` of `pt-BR`. @param {string | null | undefined} tag */
+export const baseOf = (tag) => (tag ?? "").split("-")[0];
+
+/** The voice of a language, or the first. @param {readonly Voice[]} voices @param {string} language */
+export function firstVoice(voices, language) {
+  return voices.find((voice) => baseOf(voice.language) === baseOf(language)) ?? voices[0];
+}
+
 /** @param {string[]} tags @returns {string[]} each once, the first ones first, the rest by tag */
 export function sortLanguages(tags) {
   const rank = (/** @type {string} */ tag) => (FIRST.includes(tag) ? FIRST.indexOf(tag) : FIRST.length);
@@ -45,8 +53,7 @@ export function sortLanguages(tags) {
 
 /** The offered language nearest to the reader's own, or the first. @param {string[]} offered @param {string} own */
 export function nearestLanguage(offered, own) {
-  const base = own.split("-")[0];
-  return offered.find((tag) => tag === own) ?? offered.find((tag) => tag.split("-")[0] === base) ?? offered[0];
+  return offered.find((tag) => tag === own) ?? offered.find((tag) => baseOf(tag) === baseOf(own)) ?? offered[0];
 }
 
 /**
@@ -60,7 +67,7 @@ export function speaks(voice, language) {
 }
 
 /** The voice that a preset is in a language, by its id. @param {Preset} preset @param {string | null} language */
-export const presetVoice = ({ voices }, language) => voices[(language ?? "").split("-")[0]] ?? null;
+export const presetVoice = ({ voices }, language) => voices[baseOf(language)] ?? null;
 
 /**
  * The answers of the service as the page wants them. A voice is offered when its engine speaks its own language:

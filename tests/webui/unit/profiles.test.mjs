@@ -3,7 +3,7 @@ import test from "node:test";
 
 import { changed, completed } from "../../../app/webui/js/pages/profile-words.js";
 import { changesOf, isEdited, newProfileOf, editOf } from "../../../app/webui/js/pages/profiles-editor.js";
-import { firstVoice } from "../../../app/webui/js/pages/profiles-hearing.js";
+import { firstVoice } from "../../../app/webui/js/catalog.js";
 
 const PARAMETERS = [
   { name: "speed", default: 1 },

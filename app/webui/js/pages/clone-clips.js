@@ -112,18 +112,19 @@ export function changesOf({ store }, job) {
 function clipsView(app, wizard, job) {
   const { store, texts } = app;
   const { clips } = job.result;
+  const shared = sharedFindings(clips);
   const { count, seconds } = usedOf(clips, store.state().clone.clips);
   const values = { used: count, clips: clips.length, time: texts.clock(seconds) };
   const short = html`<p class="finding" data-severity="warning">${texts.t("page.clone.short")}</p>`;
   return html`<section class="clips-view" data-job-id=${job.id} data-status=${job.status}>
     <h2>${texts.t("page.clone.check")}</h2>
     <p>${texts.t("page.clone.check_how")}</p>
-    ${[...sharedFindings(clips)].filter(([code]) => texts.has(`clone.hint.${code}`)).map(
+    ${[...shared].filter(([code]) => texts.has(`clone.hint.${code}`)).map(
       ([code, count]) => html`<p class="finding" data-shared=${code}>
         ${texts.t("page.clone.shared", { count, clips: clips.length })} ${texts.t(`clone.hint.${code}`)}
       </p>`,
     )}
-    <div class="card table-card">${clipTable(app, job)}</div>
+    <div class="card table-card">${clipTable(app, job, shared)}</div>
     <div class="wizard-foot">
       <div class="clip-totals" role="status"><strong>${texts.t("page.clone.totals", values)}</strong>${seconds < GOOD_S ? short : nothing}</div>
       <button type="button" class="btn btn-quiet" @click=${() => wizard.go({ new: "1" })}>${texts.t("page.clone.back_to_takes")}</button>
@@ -132,10 +133,9 @@ function clipsView(app, wizard, job) {
   </section>`;
 }
 
-/** @param {import("../app.js").App} app @param {import("./job-view.js").Job} job */
-function clipTable(app, job) {
+/** @param {import("../app.js").App} app @param {import("./job-view.js").Job} job @param {Map<string, number>} shared */
+function clipTable(app, job, shared) {
   const heads = ["use", "hear", "said", "measured", "findings"];
-  const shared = sharedFindings(job.result.clips);
   return html`<table class="table jobs clips">
     <thead>
       <tr>${heads.map((name) => html`<th scope="col">${app.texts.t(`page.clone.column.${name}`)}</th>`)}</tr>

@@ -29,8 +29,8 @@ import { watchJob } from "./job-watch.js";
 /** @type {import("../pages.js").PageModule["mount"]} */
 export function mount(root, app) {
   const { texts } = app;
-  const ask = async () => ({ found: await app.api.get("/components"), engines: await app.api.get("/health/engines") });
-  return loadPage(root, app, ask, ({ found, engines }) => {
+  const ask = () => Promise.all([app.api.get("/components"), app.api.engines()]);
+  return loadPage(root, app, ask, ([found, engines]) => {
     const list = new ComponentList(app, found, () => view.redraw());
     const view = createView(
       root,
@@ -44,11 +44,11 @@ export function mount(root, app) {
 
 /**
  * Which process holds which engine, as it was when the page was opened.
- * @param {import("../app.js").App} app @param {any[]} hosts
+ * @param {import("../app.js").App} app @param {readonly import("../api-types.js").HostView[]} hosts
  */
 function drawHosts({ texts }, hosts) {
   const megabytes = (/** @type {number | null} */ bytes) => (bytes === null ? "–" : texts.number(Math.round(bytes / 1e6)));
-  const told = (/** @type {any} */ host) =>
+  const told = (/** @type {import("../api-types.js").HostView} */ host) =>
     host.answers
       ? texts.t("page.components.host_holds", {
           engines: host.loaded.join(", ") || texts.t("page.components.host_empty"),

@@ -21,7 +21,12 @@ const BEGINNINGS = [
 
 /** @type {import("../pages.js").PageModule["mount"]} */
 export function mount(root, app) {
-  return loadPage(root, app, () => figures(app.api), (data) => show(root, app, data)).close;
+  // What ends between the answer and the first event would be told by nothing.
+  let isMissed = false;
+  const unlisten = app.events.listen(({ kind }) => void (isMissed ||= hasEnded(kind)));
+  const isLate = () => isMissed || app.store.state().live !== "open";
+  const page = loadPage(root, app, () => figures(app.api), (data) => show(root, app, data, isLate()));
+  return all(page.close, unlisten);
 }
 
 /** @param {ReturnType<typeof import("../api.js").createApi>} api */
@@ -74,8 +79,11 @@ function updateCharts(texts, charts, data) {
   charts.rvc.update([{ label: t("uses"), points: uses(data.rvc.models, ({ name }) => name, "total") }]);
 }
 
-/** @param {HTMLElement} root @param {import("../app.js").App} app @param {Figures} first */
-function show(root, { api, events, texts }, first) {
+/** An event that changes the figures. @param {string} kind */
+const hasEnded = (kind) => STATUSES.includes(kind.replace("job.", ""));
+
+/** @param {HTMLElement} root @param {import("../app.js").App} app @param {Figures} first @param {boolean} isLate whether it may have changed since it was asked for */
+function show(root, { api, events, texts }, first, isLate) {
   const t = (/** @type {string} */ name) => texts.t(`page.dashboard.${name}`);
   const charts = createCharts(texts);
   let data = first;
@@ -95,7 +103,7 @@ function show(root, { api, events, texts }, first) {
     updateCharts(texts, charts, data);
     view.redraw();
   };
-  const hear = (/** @type {{ kind: string }} */ { kind }) => STATUSES.includes(kind.replace("job.", "")) && void load();
+  const hear = (/** @type {{ kind: string }} */ { kind }) => hasEnded(kind) && void load();
   const view = createView(
     root,
     () => html`<div class="page-head">
@@ -113,8 +121,7 @@ function show(root, { api, events, texts }, first) {
       </div>`,
   );
   const unlisten = events.listen(hear);
-  // What happened between the answer and now told us nothing.
-  void load();
+  if (isLate) void load();
   const forget = () => void (asked += 1);
   return all(unlisten, forget, view.close, ...Object.values(charts).map(({ close }) => close));
 }

@@ -1,5 +1,6 @@
 /** The pronunciation dictionary: its entries in a table, heard, added, brought in and taken out as CSV. */
 
+import { firstVoice } from "../catalog.js";
 import { icon } from "../icons.js";
 import { html, nothing } from "../lit.js";
 import { loadPage } from "../load.js";
@@ -141,10 +142,7 @@ function addForm(texts, studio, add) {
 
 /** The word of an entry, spoken with it. @param {import("../catalog.js").Catalog} studio @param {string} reader @param {any} entry @returns {Promise<string>} an object URL */
 async function spoken(studio, reader, entry) {
-  const base = (/** @type {string} */ tag) => tag.split("-")[0];
-  const wanted = base(entry.language || reader);
-  const voices = studio.voices;
-  const voice = voices.find(({ id }) => id === entry.voice) ?? voices.find(({ language }) => base(language) === wanted) ?? voices[0];
+  const voice = studio.voices.find(({ id }) => id === entry.voice) ?? firstVoice(studio.voices, entry.language || reader);
   const body = { input: entry.written, model: voice.engine, voice: voice.id, response_format: "wav" };
   const response = await fetch("/v1/audio/speech", {
     method: "POST",

@@ -35,6 +35,9 @@ export function completed(parameters, given) {
   return Object.fromEntries(parameters.map(({ name, default: usual }) => [name, /** @type {Value} */ (given[name] ?? usual)]));
 }
 
+/** Those of `values` that are not a profile's. @param {readonly Parameter[]} parameters @param {Profile} profile @param {Readonly<Record<string, Value>>} values @returns {Record<string, Value>} */
+export const ownValues = (parameters, profile, values) => changed(values, completed(parameters, profile.parameters));
+
 /** Those of `values` that are not as in `stored`. @param {Readonly<Record<string, Value>>} values @param {Readonly<Record<string, Value>>} stored @returns {Record<string, Value>} */
 export function changed(values, stored) {
   return Object.fromEntries(Object.entries(values).filter(([name, value]) => value !== stored[name]));

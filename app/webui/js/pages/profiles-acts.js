@@ -1,5 +1,6 @@
 /** What is done with a quality profile: saved, copied, made the default, deleted, brought in from a file. */
 
+import { url } from "../api.js";
 import { confirm } from "../widgets/confirm.js";
 import { toast } from "../widgets/toast.js";
 import { profileName } from "./profile-words.js";
@@ -72,7 +73,7 @@ export function createActs(app, { engines, engine, parameters, profile, edit, fo
     duplicate: () =>
       act(async () => {
         const name = texts.t("page.profiles.copy_name", { name: profileName(texts, profile()) });
-        const copy = await api.post(`${path(`/${profile().id}/duplicate`)}?${new URLSearchParams({ new_name: name })}`);
+        const copy = await api.post(url(path(`/${profile().id}/duplicate`), { new_name: name }));
         await load(copy.id);
         say("saved", copy.name);
       }),

@@ -3,7 +3,7 @@
 import { icon } from "../icons.js";
 import { html, live, nothing } from "../lit.js";
 import { field, slider } from "../widgets/field.js";
-import { changed, completed, parameterName, profileAbout, profileName, valueText } from "./profile-words.js";
+import { changed, completed, ownValues, parameterName, profileAbout, profileName, valueText } from "./profile-words.js";
 
 /**
  * @typedef {import("./profile-words.js").Profile} Profile
@@ -35,7 +35,7 @@ export function isEdited(texts, parameters, profile, edit) {
  * @returns {Record<string, unknown>}
  */
 export function changesOf(parameters, profile, { name, description, values }) {
-  const parametersChanged = changed(values, completed(parameters, profile.parameters));
+  const parametersChanged = ownValues(parameters, profile, values);
   return {
     ...(name === profile.name ? {} : { name }),
     ...(description === profile.description ? {} : { description }),
@@ -48,8 +48,7 @@ export function changesOf(parameters, profile, { name, description, values }) {
  * @param {readonly Parameter[]} parameters @param {Profile} profile @param {Edit} edit
  */
 export function newProfileOf(parameters, profile, { name, description, values }) {
-  const own = changed(values, completed(parameters, profile.parameters));
-  return { name, description, parameters: { ...profile.parameters, ...own } };
+  return { name, description, parameters: { ...profile.parameters, ...ownValues(parameters, profile, values) } };
 }
 
 /**

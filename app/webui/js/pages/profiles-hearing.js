@@ -1,6 +1,6 @@
 /** What a profile is heard with: a sentence and a voice, spoken with the values in the form, a moment after they change. */
 
-import { MANY, nearestLanguage } from "../catalog.js";
+import { firstVoice, MANY, nearestLanguage } from "../catalog.js";
 import { icon } from "../icons.js";
 import { html, live, nothing } from "../lit.js";
 import { options } from "../widgets/field.js";
@@ -16,15 +16,6 @@ export const PROFILES = {
   initial: { text: /** @type {string | null} */ (null), voices: /** @type {Record<string, string>} */ ({}), isLive: false },
   keep: /** @type {const} */ (["text", "voices", "isLive"]),
 };
-
-/**
- * The voice that speaks first: one of the reader's language where there is one.
- * @param {readonly import("../catalog.js").Voice[]} voices @param {string} reader
- */
-export function firstVoice(voices, reader) {
-  const base = (/** @type {string} */ tag) => tag.split("-")[0];
-  return voices.find(({ language }) => base(language) === base(reader)) ?? voices[0];
-}
 
 /**
  * @param {import("../app.js").App} app

@@ -7,7 +7,7 @@ import { all, createView } from "../view.js";
 import { createErrors } from "../widgets/field.js";
 import { alert } from "../widgets/states.js";
 import { tabs } from "../widgets/tabs.js";
-import { changed, completed, profileAbout, profileName } from "./profile-words.js";
+import { ownValues, profileAbout, profileName } from "./profile-words.js";
 import { createActs } from "./profiles-acts.js";
 import { createCompare } from "./profiles-compare.js";
 import { editOf, isEdited, profileForm } from "./profiles-editor.js";
@@ -54,7 +54,7 @@ function show(root, app, { engines, engine, found: first, uses: counted, voices 
   const redraw = () => view.redraw();
   const errors = createErrors(app, redraw);
   const edit = () => edits.get(profile.id) ?? editOf(texts, found.parameters, profile);
-  const values = () => changed(edit().values, completed(found.parameters, profile.parameters));
+  const values = () => ownValues(found.parameters, profile, edit().values);
   const hearing = createHearing(
     app,
     { engine: engine.name, voices: canHear ? voices : [], values: () => ({ profile_id: profile.id, parameters: values() }), title: () => edit().name },

@@ -11,9 +11,7 @@ const STARS = [1, 2, 3, 4, 5];
 
 /** Over what was there. @param {import("../app.js").App} app @param {string} route of what is rated @param {number} stars @param {string} review */
 export function sendRating({ api }, route, stars, review) {
-  const headers = { "Content-Type": "application/json" };
-  const body = JSON.stringify({ stars, ...(review ? { review } : {}) });
-  return api.send(`${route}/rating`, { method: "PUT", headers, body });
+  return api.put(`${route}/rating`, { stars, ...(review ? { review } : {}) });
 }
 
 /**

@@ -1,6 +1,6 @@
 /** The voice chooser: the presets as cards, and every voice of the language in a list. */
 
-import { MANY, presetVoice, speaks } from "../catalog.js";
+import { baseOf, MANY, presetVoice, speaks } from "../catalog.js";
 import { icon } from "../icons.js";
 import { html, live, nothing } from "../lit.js";
 import { errorLine, options } from "../widgets/field.js";
@@ -29,7 +29,7 @@ export function voiceChooser(app, studio, set, errors) {
     ${errorLine("voice_preset", errors)}
     <label for="voice_id">${texts.t("page.speak.all_voices")}</label>
     <div class="voice-list">
-      ${voiceList(texts, studio, draft, choose, errors)} ${chosen ? hear(app, chosen, draft.language) : nothing}
+      ${voiceList(texts, studio, draft, { first: presets[0]?.id ?? null, choose }, errors)} ${chosen ? hear(app, chosen, draft.language) : nothing}
     </div>
     ${errorLine("voice_id", errors)} ${accentLine(texts, chosen, draft.language)} ${consentLine(texts, chosen?.consent)}
     ${licenceLine(texts, chosen)}
@@ -44,8 +44,7 @@ function hear(app, voice, language) {
 
 /** A voice that reads another language than its own. @param {import("../texts.js").Texts} texts @param {import("../catalog.js").Voice | undefined} voice @param {string | null} language */
 function accentLine(texts, voice, language) {
-  const base = (/** @type {string | null} */ tag) => (tag ?? "").split("-")[0];
-  if (!voice || voice.language === MANY || base(voice.language) === base(language)) return nothing;
+  if (!voice || voice.language === MANY || baseOf(voice.language) === baseOf(language)) return nothing;
   const values = { voice: voice.title, own: texts.languageName(voice.language), language: texts.languageName(language ?? "") };
   return html`<p class="fine" data-accent>${texts.t("page.speak.accent", values)}</p>`;
 }
@@ -84,10 +83,10 @@ function presetCard(app, studio, preset, choose) {
  * @param {import("../texts.js").Texts} texts
  * @param {import("../catalog.js").Catalog} studio
  * @param {import("../drafts.js").Draft} draft
- * @param {(voice: { presetId: string | null, voiceId: string | null }) => void} choose
+ * @param {{ first: string | null, choose: (voice: { presetId: string | null, voiceId: string | null }) => void }} chooser `first`: the preset that stands for no voice of the list
  * @param {import("../widgets/field.js").Errors} errors
  */
-function voiceList(texts, studio, draft, choose, errors) {
+function voiceList(texts, studio, draft, { first, choose }, errors) {
   const hasMany = new Set(studio.voices.map((voice) => voice.engine)).size > 1;
   const nameOf = (/** @type {import("../catalog.js").Voice} */ voice) =>
     [
@@ -96,7 +95,6 @@ function voiceList(texts, studio, draft, choose, errors) {
       ...(hasMany ? [voice.engine] : []),
       ...(voice.is_stock === false ? [texts.t("page.voices.cloned")] : []),
     ].join(" · ");
-  const first = studio.presets.find(({ languages }) => languages.includes(draft.language ?? ""))?.id ?? null;
   const changed = (/** @type {any} */ event) => {
     const voiceId = event.target.value;
     choose(voiceId ? { voiceId, presetId: null } : { voiceId: null, presetId: first });

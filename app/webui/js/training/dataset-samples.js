@@ -136,9 +136,8 @@ export function createSamples(app, dataset, { changed, failed, redraw }) {
 
   const save = (/** @type {any} */ row, /** @type {string} */ text) => {
     if (text.trim() === row.text) return void unsaved.delete(row.id);
-    const body = JSON.stringify({ dataset: dataset(), text });
     void act(async () => {
-      await api.get(`${BASE}/samples/${encodeURIComponent(row.id)}`, { method: "PATCH", headers: { "Content-Type": "application/json" }, body });
+      await api.patch(`${BASE}/samples/${encodeURIComponent(row.id)}`, { dataset: dataset(), text });
       unsaved.delete(row.id);
     });
   };
