@@ -5,8 +5,10 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 
 from fastapi import FastAPI
+from starlette.routing import BaseRoute
 
 from app import VERSION
 from app.api import (
@@ -124,11 +126,20 @@ def create_app(settings: Settings, *, supervised: bool = False) -> FastAPI:
         max_body_bytes=int(settings.max_body_mb * 1e6),
         allowed_origins=settings.allowed_origins,
     )
-    for router in ROUTERS:
-        app.include_router(router)
+    app.router.routes.extend(_routes())
     app.state.sockets = Sockets(services)
     app.mount(SOCKETS_PATH, app.state.sockets)
     return app
+
+
+@cache
+def _routes() -> tuple[BaseRoute, ...]:
+    """Those of `ROUTERS`, which all services of a process share: FastAPI works out the parameters of each one anew for
+    every application that includes its router, when it is first asked."""
+    shared = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, responses=RESPONSES)
+    for router in ROUTERS:
+        shared.include_router(router)
+    return tuple(shared.routes)
 
 
 def serve(settings: Settings) -> None:

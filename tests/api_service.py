@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi.testclient import TestClient
+from migrated import lay_schema
 
 from app.api.services import Services
 from app.jobs.runner import Worker
@@ -65,6 +66,7 @@ class Service:
 
 @contextmanager
 def running(folder: Path, **changes: Any) -> Iterator[Service]:
-    app = create_app(settings_in(folder, **changes))
-    with TestClient(app, base_url=BASE_URL, raise_server_exceptions=False) as client:
-        yield Service(client, app.state.services)
+    settings = settings_in(folder, **changes)
+    lay_schema(settings.data_dir)
+    with TestClient(create_app(settings), base_url=BASE_URL, raise_server_exceptions=False) as client:
+        yield Service(client, client.app.state.services)

@@ -2,6 +2,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from migrated import lay_schema
 
 from app.storage.database import Database
 from app.storage.files import Files
@@ -10,8 +11,7 @@ from app.storage.files import Files
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
     """A migrated SQLite file of its own."""
-    database = Database(f"sqlite:///{tmp_path / 'papagaio.db'}")
-    database.migrate()
+    database = Database(f"sqlite:///{lay_schema(tmp_path)}")
     yield database
     database.close()
 
