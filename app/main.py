@@ -113,7 +113,7 @@ def create_app(settings: Settings, *, supervised: bool = False) -> FastAPI:
     # /v1/finetune is ours in the base API; the rest of /v1 is other people's.
     install(
         app,
-        {prefix: openai.envelope for prefix in ("/v1/audio/", "/v1/models")}
+        {openai.PREFIX: openai.envelope, "/v1/finetune": None}
         | {prefix: elevenlabs.envelope for prefix in elevenlabs.PREFIXES}
         | {prefix: alltalk.envelope for prefix in alltalk.PREFIXES}
         | {prefix: detail_envelope for prefix in xtts_server.PREFIXES},

@@ -28,7 +28,24 @@ FULL_S = 60  # when to ask again where the disk is full
 AWAY_S = 5  # when to ask again where the database is away
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})  # RFC 9110 §9.2.1
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-EXPOSED = ("X-Request-ID", "X-Sample-Rate", "X-Papagaio-Engine", "X-Papagaio-Voice", "X-Papagaio-Language")
+# Beside those that a page may always read (https://fetch.spec.whatwg.org/#cors-safelisted-response-header-name).
+EXPOSED = (
+    "X-Request-ID",
+    "X-Sample-Rate",
+    "X-Papagaio-Engine",
+    "X-Papagaio-Voice",
+    "X-Papagaio-Language",
+    "X-Papagaio-Seed",
+    "X-Papagaio-Licence",
+    "X-Papagaio-Fitted",
+    "X-Papagaio-Without-Effect",
+    "Content-Disposition",
+    "Content-Location",
+    "Link",
+    "Retry-After",
+    "RateLimit",
+    "RateLimit-Policy",
+)
 HEADER_NAMES = re.compile(r"[A-Za-z0-9, _-]{1,1000}")
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # Bootstrap draws its icons from data: images; sound made in the page is a blob. The hash is of the one style sheet
@@ -139,10 +156,8 @@ class Guards:
         host = headers.get("host", "")
         if not self._is_known(host, scope):
             return Problem("host_not_allowed", host=host[:80], choices=sorted(self.allowed_hosts))
-        origin = headers.get("origin")
-        is_own = origin is None or origin in self.allowed_origins or _same_site(origin, host, scope["scheme"])
-        if scope["method"] not in SAFE_METHODS and not is_own:
-            return Problem("cross_site_refused", origin=str(origin)[:80], host=host)
+        if scope["method"] not in SAFE_METHODS and is_of_other_site(headers, scope["scheme"], self.allowed_origins):
+            return Problem("cross_site_refused", origin=headers["origin"][:80], host=host)
         if exchange.declared_bytes > self.max_body_bytes:
             return self._too_large()
         return None
@@ -156,10 +171,9 @@ class Guards:
     def _is_foreign(self, scope: Scope) -> bool:
         """Whether a WebSocket has a foreign Host, or comes from a page of another site."""
         headers = Headers(scope=scope)
-        host, origin = headers.get("host", ""), headers.get("origin")
-        if not self._is_known(host, scope):
-            return True
-        return origin is not None and not _same_site(origin, host, {"ws": "http", "wss": "https"}[scope["scheme"]])
+        scheme = {"ws": "http", "wss": "https"}[scope["scheme"]]
+        is_known = self._is_known(headers.get("host", ""), scope)
+        return not is_known or is_of_other_site(headers, scheme, self.allowed_origins)
 
     def _too_large(self) -> Problem:
         limit = f"{self.max_body_bytes / 1e6:g}"
@@ -229,6 +243,14 @@ def _name(host: str) -> str:
     """The host without its port: `[::1]:8005` is `[::1]`."""
     name, _, port = host.lower().rpartition(":")
     return name if name and port.isdigit() else host.lower()
+
+
+def is_of_other_site(headers: Headers, scheme: str, allowed_origins: Collection[str]) -> bool:
+    """Whether a page asks that is neither ours nor of an origin that the operator has allowed."""
+    origin = headers.get("origin")
+    if origin is None or origin in allowed_origins:
+        return False
+    return not _same_site(origin, headers.get("host", ""), scheme)
 
 
 def _same_site(origin: str, host: str, scheme: str) -> bool:

@@ -23,8 +23,10 @@ from speech.errors import SpeechError
 MEDIA_TYPE = "application/problem+json"
 QUOTED = re.compile(r"'([^']*)'")  # a choice in pydantic's list of them
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-# What another contract puts around an error, by the start of the path it holds for: problem, document -> body.
+# What another contract puts around an error, by the start of the path it holds for: problem, document -> body. The
+# longest start that fits decides; None: ours.
 Envelope = Callable[[Problem, Mapping[str, Any]], Mapping[str, Any]]
+Envelopes = Mapping[str, Envelope | None]
 # How OpenAPI shows it, for every route.
 RESPONSES: dict[int | str, dict[str, Any]] = {
     "default": {
@@ -50,7 +52,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 
-def install(app: FastAPI, envelopes: Mapping[str, Envelope]) -> None:
+def install(app: FastAPI, envelopes: Envelopes) -> None:
     """Give `app` the handlers; paths under a key of `envelopes` get that contract's error body instead of ours."""
     app.state.envelopes = dict(envelopes)
     for kind, handler in (
@@ -67,13 +69,17 @@ def answer(scope: Scope, problem: Problem) -> Response:
     language = negotiate(Headers(scope=scope).get("accept-language"))
     body: Mapping[str, Any] = document(problem, language, scope.get("state", {}).get("request_id", ""))
     media_type = MEDIA_TYPE
-    for prefix, envelope in scope["app"].state.envelopes.items():
-        if scope["path"].startswith(prefix):
-            body, media_type = envelope(problem, body), "application/json"
+    if envelope := _envelope(scope["app"].state.envelopes, scope["path"]):
+        body, media_type = envelope(problem, body), "application/json"
     headers = {"Content-Language": language, "Vary": "Accept-Language", **problem.headers}
     # A client may have sent half a surrogate pair, which UTF-8 cannot say back.
     data = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
     return Response(data, problem.status, headers, media_type)
+
+
+def _envelope(envelopes: Envelopes, path: str) -> Envelope | None:
+    fitting = [prefix for prefix in envelopes if path.startswith(prefix)]
+    return envelopes[max(fitting, key=len)] if fitting else None
 
 
 def field_errors(errors: Sequence[Mapping[str, Any]], fields: Sequence[str], skip: int = 0) -> list[FieldError]:

@@ -14,9 +14,12 @@ from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING, Any
 
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.api.events import data_of
+from app.api.guards import is_of_other_site
+from app.api.problems import answer
 from app.callers import Caller
 from app.errors import Problem
 from app.jobs.wake import Wake
@@ -50,6 +53,7 @@ class Sockets:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._origins = frozenset(services.settings.allowed_origins)
         self._app: ASGIApp | None = None
         self._server: Any = None
         self._clients: dict[str, Client] = {}
@@ -60,6 +64,12 @@ class Sockets:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._app is None:
             self._app = self._made()
+        headers = Headers(scope=scope)
+        # Polling begins with a GET, which a page of any site may send.
+        if scope["type"] == "http" and is_of_other_site(headers, scope["scheme"], self._origins):
+            problem = Problem("cross_site_refused", origin=headers["origin"][:80], host=headers.get("host", "")[:80])
+            await answer(scope, problem)(scope, receive, send)
+            return
         await self._app(scope, receive, send)
 
     async def close(self) -> None:
@@ -73,7 +83,11 @@ class Sockets:
         import socketio
 
         self._turn = asyncio.Lock()
-        self._server = socketio.AsyncServer(async_mode="asgi", max_http_buffer_size=MOST_BYTES)
+        self._server = socketio.AsyncServer(
+            async_mode="asgi",
+            max_http_buffer_size=MOST_BYTES,
+            cors_allowed_origins=[],  # app.api.guards tells pages of elsewhere what they may, and refuses WebSockets
+        )
         for name, handler in (
             ("connect", self._connect),
             ("disconnect", self._disconnect),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 import uvicorn
 from api_service import settings_in
@@ -65,9 +67,15 @@ def served(folder: Path, **changes: Any) -> Iterator[Live]:
 class Listener:
     """A client that keeps what it hears, in order."""
 
-    def __init__(self, live: Live, auth: dict[str, Any] | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        live: Live,
+        auth: dict[str, Any] | None = None,
+        made_with: dict[str, Any] | None = None,
+        **options: Any,
+    ) -> None:
         self.heard: list[tuple[str, dict[str, Any]]] = []
-        self.client = socketio.Client(reconnection=False, request_timeout=DEADLINE_S)
+        self.client = socketio.Client(reconnection=False, request_timeout=DEADLINE_S, **made_with or {})
         self.client.on("*", lambda kind, data: self.heard.append((kind, data)))
         self.client.connect(live.url, auth=auth or {}, wait_timeout=DEADLINE_S, **options)
 
@@ -200,3 +208,53 @@ def test_while_the_database_is_away_clients_are_told_so_and_hear_again_after_it(
             postgresql.start()
         job_id = live.add()
         wait_for(lambda: [data["job_id"] for _, data in before.heard] == [job_id], DEADLINE_S)
+
+
+ORIGIN = "http://studio.example"
+
+
+@pytest.fixture
+def shared_live(tmp_path: Path) -> Iterator[Live]:
+    """A service that a page of `ORIGIN` may ask."""
+    with served(tmp_path, allowed_origins=(ORIGIN,)) as live:
+        yield live
+
+
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+def test_a_page_of_an_allowed_origin_hears_events(shared_live: Live, transport: str) -> None:
+    live = shared_live
+    listener = Listener(live, transports=[transport], **said_origin(transport, ORIGIN))
+    entered(live, 1)
+    job_id = live.add()
+    wait_for(lambda: len(listener.heard) == 1, DEADLINE_S)
+    assert listener.heard[0][1]["job_id"] == job_id
+    listener.close()
+
+
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+def test_pages_of_our_own_origin_connect_and_those_of_others_do_not(shared_live: Live, transport: str) -> None:
+    Listener(shared_live, transports=[transport], **said_origin(transport, shared_live.url)).close()
+    for origin in ("http://evil.example", f"{ORIGIN}.evil.example", "null"):
+        with pytest.raises(socketio.exceptions.ConnectionError):
+            Listener(shared_live, transports=[transport], **said_origin(transport, origin))
+
+
+def test_what_a_browser_looks_at_before_it_polls(shared_live: Live) -> None:
+    path = "/socket.io/?EIO=4&transport=polling"
+    with httpx2.Client(base_url=shared_live.url, timeout=DEADLINE_S) as client:
+        opened = client.get(path, headers={"Origin": ORIGIN})
+        assert opened.status_code == 200 and opened.headers.get_list("access-control-allow-origin") == [ORIGIN]
+        assert "access-control-allow-credentials" not in opened.headers  # no cookie goes with it
+        sid = json.loads(opened.text[1:])["sid"]
+        sent = client.post(f"{path}&sid={sid}", content="40{}", headers={"Origin": ORIGIN})
+        assert sent.status_code == 200 and sent.headers["access-control-allow-origin"] == ORIGIN
+        refused = client.post(f"{path}&sid={sid}", content="40{}", headers={"Origin": "http://evil.example"})
+        assert refused.status_code == 403 and "access-control-allow-origin" not in refused.headers
+        assert client.get(path, headers={"Origin": "http://evil.example"}).status_code == 403
+
+
+def said_origin(transport: str, origin: str) -> dict[str, Any]:
+    """As a browser says it, by either transport: once."""
+    if transport == "polling":
+        return {"headers": {"Origin": origin}}
+    return {"made_with": {"websocket_extra_options": {"origin": origin}}}

@@ -36,6 +36,14 @@ CHATTERBOX: dict[str, Any] = {
     **{"cache_voice": False, "tokens_per_slice": 1000, "remove_milliseconds": 45, "remove_milliseconds_start": 25},
     **{"chunk_overlap_method": "zero", "seed": -1},
 }
+# What SillyTavern's provider for AllTalk sends.
+ALLTALK = {
+    **{"text_input": "Bom dia.", "text_filtering": "standard", "character_voice_gen": "silence_male.wav"},
+    **{"rvccharacter_voice_gen": "Disabled", "rvccharacter_pitch": "0", "rvcnarrator_voice_gen": "Disabled"},
+    **{"rvcnarrator_pitch": "0", "narrator_enabled": "false", "narrator_voice_gen": "", "language": "pt"},
+    **{"text_not_inside": "character", "output_file_name": "st_output", "output_file_timestamp": "true"},
+    **{"autoplay": "false", "autoplay_volume": "0.8"},
+}
 SPOKEN = {"text": "Bom dia. Tudo bem?", "speaker_wav": "silence_male", "language": "pt"}
 
 
@@ -90,6 +98,34 @@ class TestOpenWebUI:
     def test_an_error_has_what_it_shows(self, service: Service) -> None:
         response = service.client.post("/v1/audio/speech", json={"model": "tts-1", "input": "", "voice": "alloy"})
         assert response.status_code == 422 and response.json()["error"]["message"]
+
+    def test_instructions_are_taken_and_named(self, service: Service) -> None:
+        body = {"model": "gpt-4o-mini-tts", "input": "Bom dia.", "voice": "silence_male", "instructions": "Whisper."}
+        response = service.client.post("/v1/audio/speech", json=body)
+        assert response.status_code == 200 and response.headers["x-papagaio-without-effect"] == "instructions"
+
+    @pytest.mark.parametrize(
+        ("method", "path", "status", "code"),
+        [
+            ("POST", "/v1/chat/completions", 404, "route_not_found"),
+            ("GET", "/v1/files/x", 404, "route_not_found"),
+            ("POST", "/v1/audio/nothing", 404, "route_not_found"),
+            ("DELETE", "/v1/models", 405, "method_not_allowed"),
+            ("GET", "/v1/audio/speech", 405, "method_not_allowed"),
+        ],
+    )
+    def test_every_unknown_path_has_openais_error(
+        self, service: Service, method: str, path: str, status: int, code: str
+    ) -> None:
+        refused = service.client.request(method, path)
+        assert refused.status_code == status and refused.headers["content-type"] == "application/json"
+        error = refused.json()["error"]
+        assert set(error) == {"message", "type", "param", "code"} and error["message"] and error["code"] == code
+
+    def test_paths_of_others_below_v1_keep_their_own_errors(self, service: Service) -> None:
+        ours = service.client.get("/v1/finetune/checkpoints/none")
+        assert ours.headers["content-type"] == "application/problem+json"
+        assert set(service.client.get("/v1/voices/nobody").json()) == {"detail"}
 
     def test_as_elevenlabs(self, service: Service) -> None:
         headers = {"xi-api-key": "none", "Content-Type": "application/json"}
@@ -248,11 +284,38 @@ class TestAllTalk:
         assert service.client.post("/api/reload?tts_method=piper").json()["status"] == "error"
         assert service.client.post("/api/deepspeed?new_deepspeed_value=True").status_code == 400
         body = {"text_input": "Bom dia.", "character_voice_gen": "silence_male"}
-        for change in ({"temperature": "0.7"}, {"pitch": "2"}, {"autoplay": "true"}):
+        narrated = {"narrator_enabled": "true", "narrator_voice_gen": "silence_male", "rvcnarrator_voice_gen": "ana"}
+        for change in ({"streaming": "true"}, narrated, {"speed": "3"}, {"rvccharacter_pitch": "25"}):
             refused = service.client.post("/api/tts-generate", data=body | change)
-            assert refused.status_code == 422 and next(iter(change)) in refused.json()["message"]
+            assert refused.status_code == 422 and list(change)[-1] in refused.json()["message"]
         assert not service.client.get("/api/currentsettings").json()["temperature_capable"]
         assert service.is_empty()
+
+    def test_what_sillytavern_sends_is_spoken_and_what_is_idle_is_named(self, service: Service) -> None:
+        sent = ALLTALK | {"temperature": "0.75", "repetition_penalty": "10", "pitch": "2", "autoplay": "true"}
+        with at_work(service):
+            made = service.client.post("/api/tts-generate", data=sent)
+            plain = service.client.post("/api/tts-generate", data=ALLTALK)
+        assert made.json()["status"] == "generate-success" and plain.status_code == 200
+        assert made.headers["x-papagaio-without-effect"] == "temperature, repetition_penalty, pitch, autoplay"
+        assert "x-papagaio-without-effect" not in plain.headers
+        sound = service.client.get(made.json()["output_file_url"])
+        assert load(BytesIO(sound.content)).duration_s > 0.3
+
+    def test_filtering_and_names(self, service: Service) -> None:
+        asked = {"text_input": "Um &amp; dois &lt;tr&ecirc;s&gt;.", "output_file_timestamp": "false", "speed": "0.25"}
+        with at_work(service):
+            made = {
+                kind: service.client.post("/api/tts-generate", data=ALLTALK | asked | {"text_filtering": kind})
+                for kind in ("html", "none")
+            }
+        read, written = (
+            service.client.get(f"/jobs/{one.json()['output_file_url'][-20:-4]}").json() for one in made.values()
+        )
+        assert read["text"] == "Um & dois <três>." and written["text"] == asked["text_input"]
+        assert read["parameters"]["speed"] == 0.5 and made["html"].headers["x-papagaio-fitted"] == "speed=0.5"
+        assert made["html"].headers["x-papagaio-without-effect"] == "output_file_timestamp"
+        assert made["none"].headers["x-papagaio-without-effect"] == "text_filtering, output_file_timestamp"
 
     def test_a_narrator_tells_what_stands_between_asterisks(self, service: Service) -> None:
         body = {"text_input": '*Ela entra.* "Bom dia!" disse ela.', "character_voice_gen": "silence_female"}

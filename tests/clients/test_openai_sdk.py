@@ -95,6 +95,13 @@ def test_captions(client: openai.OpenAI, recording: Path, form: Any, time: str) 
     assert re.search(rf"^{time} --> {time}\n.*parrots", found, re.M)
 
 
+def test_probabilities_are_asked_for_and_named_as_absent(client: openai.OpenAI, recording: Path) -> None:
+    asked: dict[str, Any] = {"model": "gpt-4o-transcribe", "file": recording, "include": ["logprobs"]}
+    for more in ({}, {"stream": True}):
+        answer = client.audio.transcriptions.with_raw_response.create(**asked | more)
+        assert answer.headers["x-papagaio-without-effect"] == "include[]"
+
+
 def test_a_transcription_comes_as_events(client: openai.OpenAI, recording: Path) -> None:
     events = list(client.audio.transcriptions.create(model="whisper-1", file=recording, stream=True))
     *deltas, done = events
@@ -145,7 +152,7 @@ HEARING_FAILURES: list[tuple[str, dict[str, Any], int, str | None]] = [
     ("unknown language", {"language": "klingon"}, 422, None),
     ("words without their form", {"timestamp_granularities": ["word"]}, 422, "timestamp_granularities[]"),
     ("speakers", {"known_speaker_names": ["Ana"]}, 422, "known_speaker_names[]"),
-    ("probabilities", {"include": ["logprobs"]}, 422, "include[]"),
+    ("other things to include", {"include": ["item"]}, 422, "include[].0"),
     ("events of captions", {"stream": True, "response_format": "srt"}, 422, "stream"),
 ]
 

@@ -141,6 +141,13 @@ def clone_page(rehearsing: str, browser: Browser, faults: Faults) -> Iterator[Pa
 
 
 @pytest.fixture
+def sharing(style_dir: Path, tmp_path: Path) -> Callable[[str], ContextManager[str]]:
+    """Starts `papagaio serve` for pages of an origin."""
+    command = ["-m", "app.cli", "serve"]
+    return lambda origin: _serving(command, style_dir, tmp_path, PAPAGAIO_ALLOWED_ORIGINS=f'["{origin}"]')
+
+
+@pytest.fixture
 def reaching_page(style_dir: Path, tmp_path: Path, browser: Browser, faults: Faults) -> Iterator[Page]:
     """The Speak page of a service whose links may lead to this machine."""
     more = {"PAPAGAIO_FETCH_PRIVATE_HOSTS": '["127.0.0.1"]'}

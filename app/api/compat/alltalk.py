@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal
@@ -13,7 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from app.api.bodies import MULTIPART, URLENCODED, Body, body_of, documented
 from app.api.compat.narrator import with_narrator
-from app.api.compat.speaking import WAV_RATE, engine_of, message_of, plan_of, switched_engine, usable_engine
+from app.api.compat.speaking import WAV_RATE, engine_of, message_of, plan_of, switched_engine, told_changes, told_idle, usable_engine
 from app.api.compat.spoken_files import SUFFIX, add_job, made
 from app.api.queries import known_query
 from app.api.rvc import models_of
@@ -37,14 +38,16 @@ router = APIRouter(tags=["alltalk"], dependencies=[Depends(known_query)])
 
 
 class Generate(Body):
-    """What the voice's engine has not (temperature, repetition penalty) and RVC for the narrator are refused. The text
-    is always read as `POST /text/preview` shows, the file is always new, and nothing is played here."""
+    """What changes nothing is named in `X-Papagaio-Without-Effect`: `pitch`, `autoplay`, what the voice's engine has
+    not (`temperature`, `repetition_penalty`), `text_filtering` = `none` (the text is always read as
+    `POST /text/preview` shows) and `output_file_timestamp` = false (the file is always new). RVC for the narrator is
+    refused."""
 
     text_input: Annotated[str, Field(min_length=1, max_length=10_000)]
     text_filtering: Literal["none", "standard", "html"] = "standard"
     character_voice_gen: Annotated[str, Field(min_length=1, max_length=200)]
     rvccharacter_voice_gen: str = DISABLED
-    rvccharacter_pitch: Annotated[int, Field(ge=-12, le=12)] = 0
+    rvccharacter_pitch: Annotated[int, Field(ge=-24, le=24)] = 0
     narrator_enabled: Literal["false", "true", "silent"] = "false"
     narrator_voice_gen: str = ""
     rvcnarrator_voice_gen: str = DISABLED
@@ -55,7 +58,7 @@ class Generate(Body):
     output_file_timestamp: bool = True
     autoplay: bool = False
     autoplay_volume: Annotated[float, Field(ge=0, le=1)] = 0.8
-    speed: Annotated[float | None, Field(ge=0.5, le=2)] = None
+    speed: Annotated[float | None, Field(ge=0.25, le=2)] = None
     temperature: float | None = None
     repetition_penalty: float | None = None
     pitch: float | None = None
@@ -145,8 +148,10 @@ def current_settings(services: Wired) -> dict[str, Any]:
 @router.post(
     "/api/tts-generate", summary="Have a text spoken, and wait for it", openapi_extra=documented(Generate, *FORMS)
 )
-async def generate(services: Wired, body: Annotated[Generate, Depends(body_of(Generate, *FORMS))]) -> Generated:
-    path = await _made(services, body)
+async def generate(
+    services: Wired, response: Response, body: Annotated[Generate, Depends(body_of(Generate, *FORMS))]
+) -> Generated:
+    path = await _made(services, response, body)
     cached = path.replace("/audio/", "/audiocache/", 1)
     return Generated(output_file_path=path, output_file_url=path, output_cache_url=cached)
 
@@ -181,7 +186,7 @@ def generate_streaming(
 
 @router.post("/api/tts-generate-streaming", summary="The same into a file", openapi_extra=documented(Streamed, *FORMS))
 async def generate_into_file(
-    services: Wired, body: Annotated[Streamed, Depends(body_of(Streamed, *FORMS))]
+    services: Wired, response: Response, body: Annotated[Streamed, Depends(body_of(Streamed, *FORMS))]
 ) -> StreamedInto:
     asked = Generate(
         text_input=body.text,
@@ -189,7 +194,7 @@ async def generate_into_file(
         language=body.language,
         output_file_name=body.output_file,
     )
-    return StreamedInto(output_file_path=await _made(services, asked))
+    return StreamedInto(output_file_path=await _made(services, response, asked))
 
 
 @router.put("/api/stop-generation", summary="Stop what was asked for here and is not done")
@@ -235,7 +240,8 @@ def envelope(problem: Problem, document: Mapping[str, Any]) -> dict[str, Any]:
     return {"status": "error", "message": message_of(document)}
 
 
-def _added(services: Services, body: Generate) -> Job:
+def _added(services: Services, body: Generate) -> tuple[Job, dict[str, str]]:
+    """The job, and the headers that tell what of `body` does not count as it was sent."""
     _refuse_inapplicable(body)
     voice_id = body.character_voice_gen.removesuffix(SUFFIX)
     engine = switched_engine(services, voice_id)
@@ -244,52 +250,64 @@ def _added(services: Services, body: Generate) -> Job:
         "source_language": _language(services, body.language, voice_id),
         "voice_id": voice_id,
         "tts_engine": engine,
-        "speed": body.speed,
     }
     if body.rvccharacter_voice_gen != DISABLED:
         converted = {"rvc_model_id": body.rvccharacter_voice_gen, "rvc_pitch": body.rvccharacter_pitch}
         fields |= {"enable_rvc": True, **converted}
-    return add_job(services, CLIENT, fields, _tuned(body, engine_of(services, engine, voice_id)))
+    info, asked = engine_of(services, engine, voice_id), _tuning(body)
+    job = add_job(services, CLIENT, fields, asked)
+    return job, told_changes(asked, job.params["parameters"]) | told_idle(info, _idle(body, asked, info))
 
 
-async def _made(services: Services, body: Generate) -> str:
-    return await made(services, await run_in_threadpool(_added, services, body), body.output_file_name)
+async def _made(services: Services, response: Response, body: Generate) -> str:
+    job, told = await run_in_threadpool(_added, services, body)
+    response.headers.update(told)
+    return await made(services, job, body.output_file_name)
 
 
 def _text(services: Services, body: Generate) -> str:
     """With turns for the narrator. Raises Problem `nothing_to_say` where all of it is silent, `unknown_voice`."""
+    written = html.unescape(body.text_input) if body.text_filtering == "html" else body.text_input
     if body.narrator_enabled == "false":
-        return body.text_input
+        return written
     narrator = ""
     if body.narrator_enabled == "true":
         narrator = find_voice(services, body.narrator_voice_gen.removesuffix(SUFFIX)).voice_id
-    text = with_narrator(body.text_input, narrator, body.text_not_inside)
+    text = with_narrator(written, narrator, body.text_not_inside)
     if not text:
         raise SpeechError("nothing_to_say")
     return text
 
 
-def _tuned(body: Generate, info: EngineInfo) -> dict[str, float]:
-    """Raises Problem `invalid_request` for what the engine has not."""
-    asked = {"temperature": body.temperature, "repetition_penalty": body.repetition_penalty}
-    given = {name: value for name, value in asked.items() if value is not None}
+def _tuning(body: Generate) -> dict[str, float]:
+    asked = {name: getattr(body, name) for name in ("speed", "temperature", "repetition_penalty")}
+    return {name: value for name, value in asked.items() if value is not None}
+
+
+def _idle(body: Generate, asked: Iterable[str], info: EngineInfo) -> list[str]:
+    """What was sent and changes nothing."""
     known = {parameter.name for parameter in info.parameters}
-    _refuse(name for name in given if name not in known)
-    return given
+    sent = {
+        "pitch": bool(body.pitch),
+        "autoplay": body.autoplay,
+        "text_filtering": body.text_filtering == "none",
+        "output_file_timestamp": not body.output_file_timestamp,
+    }
+    return [*(name for name in asked if name not in known), *(name for name, is_sent in sent.items() if is_sent)]
 
 
 def _refuse_inapplicable(body: Generate) -> None:
+    """Raises Problem `invalid_request` for what would be another answer, or another voice, than was asked for."""
     asked = {
         "rvcnarrator_voice_gen": body.narrator_enabled == "true" and body.rvcnarrator_voice_gen != DISABLED,
-        "pitch": bool(body.pitch),
-        "autoplay": body.autoplay,
         "streaming": body.streaming,
     }
-    _refuse(name for name, is_asked in asked.items() if is_asked)
-
-
-def _refuse(names: Iterable[str]) -> None:
-    errors = [FieldError(name, "field_not_applicable", {"reason": "GET /api/currentsettings"}) for name in names]
+    reasons = {"rvcnarrator_voice_gen": "narrator_enabled = true", "streaming": "GET /api/tts-generate-streaming"}
+    errors = [
+        FieldError(name, "field_not_applicable", {"reason": reasons[name]})
+        for name, is_asked in asked.items()
+        if is_asked
+    ]
     if errors:
         raise Problem("invalid_request", errors=errors)
 

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field
 
 from app.api.bodies import JSON, Body, body_of, documented
-from app.api.compat.speaking import message_of, plan_of, told_changes, usable_engine
+from app.api.compat.speaking import message_of, plan_of, told_changes, told_idle, usable_engine
 from app.api.services import Services, Wired
 from app.api.streaming import Sound, SoundResponse
 from app.api.voices import find_voice
@@ -26,6 +26,15 @@ KEY_HEADER = "xi-api-key"
 ALIAS = "eleven_"  # models of theirs, which stand for the voice's engine
 # Of what a client always sends and no engine here knows.
 IDLE_SETTINGS = ("stability", "similarity_boost", "style", "use_speaker_boost", "clone_strength")
+IDLE_FIELDS = (
+    "previous_text",
+    "next_text",
+    "previous_request_ids",
+    "next_request_ids",
+    "apply_text_normalization",
+    "apply_language_text_normalization",
+    "use_pvc_as_ivc",
+)
 MP3_RATES = {22050: (32,), 24000: (48,), 44100: (32, 64, 96, 128, 192)}  # kbit/s by Hz
 OPUS_RATES = (32, 64, 96, 128, 192)
 SAMPLE_RATES = (8000, 16000, 22050, 24000, 32000, 44100, 48000)
@@ -63,7 +72,7 @@ class VoiceSettings(Body):
 
 
 class SpeechBody(Body):
-    """Of `voice_settings` only `speed` counts. What was said before and after changes nothing."""
+    """Of `voice_settings` only `speed` counts; `X-Papagaio-Without-Effect` names what else was sent for nothing."""
 
     text: Annotated[str, Field(min_length=1, max_length=10_000)]
     model_id: str = "eleven_multilingual_v2"
@@ -162,9 +171,9 @@ def speak(
         seed=body.seed,
     )
     sound = Sound(services, plan, wanted.format_name, sample_rate=wanted.sample_rate, bit_rate=wanted.bit_rate)
-    sound.headers |= told_changes(asked, plan)
-    if idle := [name for name in IDLE_SETTINGS if getattr(settings, name) is not None]:
-        sound.headers["X-Papagaio-Without-Effect"] = ", ".join(idle)
+    idle = [name for name in IDLE_SETTINGS if getattr(settings, name) is not None]
+    idle += [name for name in IDLE_FIELDS if getattr(body, name) is not None]
+    sound.headers |= told_changes(asked, plan.parameters) | told_idle(plan.info, idle)
     return SoundResponse(sound)
 
 

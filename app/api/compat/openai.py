@@ -13,11 +13,11 @@ from starlette.responses import JSONResponse
 
 from app.api.bodies import JSON, Body, body_of, documented
 from app.api.compat import elevenlabs
-from app.api.compat.speaking import message_of, plan_of, told_changes
+from app.api.compat.speaking import message_of, plan_of, told_changes, told_idle
 from app.api.compat.webui_params import WebuiParams
 from app.api.services import Services, Wired
 from app.api.streaming import Sound, SoundResponse
-from app.errors import FieldError, Problem
+from app.errors import Problem
 from speech.errors import SpeechError
 from speech.listening import NAME as LISTENER
 from speech.plan import Plan
@@ -52,7 +52,8 @@ class VoiceName(BaseModel):
 class SpeechBody(Body):
     """`language` (BCP 47), `seed` and `wrapping` are ours: without them the voice's own language and a drawn seed are
     used, and the lines of one paragraph are joined. `speed` is moved into the engine's range, which
-    `X-Papagaio-Fitted` tells. `stream` and `params` are what SillyTavern's provider for TTS WebUI sends."""
+    `X-Papagaio-Fitted` tells. No engine follows `instructions`, which `X-Papagaio-Without-Effect` tells. `stream` and
+    `params` are what SillyTavern's provider for TTS WebUI sends."""
 
     input: Annotated[str, Field(min_length=1, max_length=10_000)]
     model: str
@@ -119,7 +120,8 @@ def speech(services: Wired, body: Annotated[SpeechBody, Depends(body_of(SpeechBo
     plan = _plan(services, body, asked)
     rate = PCM_RATE if body.response_format == "pcm" else 0
     sound = Sound(services, plan, body.response_format, sample_rate=rate, is_tagged=body.stream is None)
-    sound.headers |= told_changes(asked, plan) | params.told_idle(plan)
+    idle = [*params.idle(plan), *(("instructions",) if body.instructions else ())]
+    sound.headers |= told_changes(asked, plan.parameters) | told_idle(plan.info, idle)
     if body.stream_format == "sse":
         sound.headers.pop("Content-Length", None)
         sound.blocks = _events(sound.blocks, sound, len(body.input))
@@ -217,7 +219,6 @@ def is_listening(services: Services) -> bool:
 
 
 def _plan(services: Services, body: SpeechBody, asked: Mapping[str, float]) -> Plan:
-    _refuse_inapplicable(body)
     if body.model in services.synthesizer.engines() and body.model not in services.synthesizer.usable_engines():
         services.synthesizer.check(body.model)
     if body.model not in _model_names(services):
@@ -235,10 +236,3 @@ def _plan(services: Services, body: SpeechBody, asked: Mapping[str, float]) -> P
         seed=seed,
         wrapping=body.wrapping,
     )
-
-
-def _refuse_inapplicable(body: SpeechBody) -> None:
-    """Raises Problem `invalid_request` for what the contract has and the engines have not."""
-    if body.instructions:
-        error = FieldError("instructions", "field_not_applicable", {"reason": f"model = {body.model}"})
-        raise Problem("invalid_request", errors=[error])

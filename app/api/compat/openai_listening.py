@@ -62,7 +62,8 @@ class ToHear(Body):
 
 class Transcribe(ToHear):
     """`languages[]`: those it may be in, `keywords[]`: words that are likely. `chunking_strategy`, a word or an object,
-    changes nothing: whisper's windows of 30 s are cut where nobody speaks in any case."""
+    changes nothing: whisper's windows of 30 s are cut where nobody speaks in any case. Nor does `include[]`, since
+    there are no probabilities of tokens; `X-Papagaio-Without-Effect` names it."""
 
     language: Tag | None = None
     languages: Annotated[list[Tag], Field(alias="languages[]", max_length=20)] = []
@@ -71,6 +72,7 @@ class Transcribe(ToHear):
     timestamp_granularities: Annotated[
         list[Literal["word", "segment"]], Field(alias="timestamp_granularities[]", max_length=2)
     ] = []
+    include: Annotated[list[Literal["logprobs"]], Field(alias="include[]", max_length=10)] = []
     stream: bool = False
     chunking_strategy: Literal["auto"] | None = None
     strategy_type: Annotated[Literal["server_vad"] | None, Field(alias="chunking_strategy[type]")] = None
@@ -99,13 +101,16 @@ def transcriptions(services: Wired, body: Annotated[Transcribe, Depends(body_of(
         temperature=body.temperature,
         with_words="word" in body.timestamp_granularities,
     )
+    told = {"X-Papagaio-Without-Effect": "include[]"} if body.include else {}
     with ExitStack() as stack:
         heard, duration_s = _heard(services, body, options, stack)
         if body.stream:
-            return MadeResponse(_events(heard), stack.pop_all(), EVENTS)
+            return MadeResponse(_events(heard), stack.pop_all(), EVENTS, told)
         segments = list(heard.segments)
     kinds = body.timestamp_granularities or ["segment"]
-    return _answer(body.response_format, "transcribe", heard.language, duration_s, segments, kinds)
+    response = _answer(body.response_format, "transcribe", heard.language, duration_s, segments, kinds)
+    response.headers.update(told)
+    return response
 
 
 @router.post(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from app.api.services import Services
@@ -56,11 +56,16 @@ def switched_engine(services: Services, voice: str) -> str | None:
     return engine if engine and engine in services.synthesizer.engines_by_voice().get(voice, ()) else None
 
 
-def told_changes(asked: Mapping[str, float | bool], plan: Plan) -> dict[str, str]:
+def told_changes(asked: Mapping[str, float | bool], used: Mapping[str, float | bool]) -> dict[str, str]:
     """The header that names what was moved into the engine's range, with the value that is used."""
-    used = plan.parameters
     moved = [f"{name}={used[name]:g}" for name, value in asked.items() if name in used and used[name] != value]
     return {"X-Papagaio-Fitted": ", ".join(moved)} if moved else {}
+
+
+def told_idle(info: EngineInfo, names: Iterable[str]) -> dict[str, str]:
+    """The header that names what was sent and changes nothing, beside what the engine names so itself."""
+    idle = list(names)
+    return {"X-Papagaio-Without-Effect": ", ".join([*info.without_effect, *idle])} if idle else {}
 
 
 def fitting(info: EngineInfo, values: Mapping[str, float | bool]) -> dict[str, float | bool]:

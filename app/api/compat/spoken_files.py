@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from app.api.bodies import validated
 from app.api.compat.speaking import fitting
@@ -18,11 +20,17 @@ LONGEST_S = 600.0  # that a request waits for its sound
 SUFFIX = ".wav"
 
 
+class SpokenJob(NewJob):
+    """With the bounds that other contracts have."""
+
+    rvc_pitch: Annotated[int | None, Field(ge=-24, le=24)] = None
+
+
 def add_job(services: Services, client: str, fields: Mapping[str, Any], values: Mapping[str, float | bool]) -> Job:
-    """A job of `fields` (`NewJob`) that is marked with the client it came from; `values` go over the profile's, each
+    """A job of `fields` (`SpokenJob`) that is marked with the client it came from; `values` go over the profile's, each
     moved into the engine's range. Raises what `params_of` and `add_speech` raise.
     """
-    params = params_of(services, validated(NewJob, {"mode": "dubbing", **fields}, strict=False))
+    params = params_of(services, validated(SpokenJob, {"mode": "dubbing", **fields}, strict=False))
     used = fitting(services.synthesizer.engines()[params["engine"]], values)
     return add_speech(services, {**params, "parameters": params["parameters"] | used, "client": client})
 

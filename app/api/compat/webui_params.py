@@ -39,10 +39,7 @@ class WebuiParams(Body):
     def seed_asked(self) -> int | None:
         return None if self.seed == -1 else self.seed
 
-    def told_idle(self, plan: Plan) -> dict[str, str]:
-        """The header that names what was sent and changes nothing, beside what the engine names so itself."""
+    def idle(self, plan: Plan) -> list[str]:
+        """What was sent and changes nothing."""
         counting = {*plan.parameters, *(("seed",) if plan.seed is not None else ())}
-        idle = [name for name in self.model_dump(exclude_none=True) if name not in counting]
-        if not idle:
-            return {}
-        return {"X-Papagaio-Without-Effect": ", ".join([*plan.info.without_effect, *idle])}
+        return [name for name in self.model_dump(exclude_none=True) if name not in counting]

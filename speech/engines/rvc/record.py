@@ -18,7 +18,7 @@ RECORD = ConverterRecord(
         sample_rate=48000,  # models make 32, 40 or 48 kHz; the lower ones are resampled
         licence="MIT",  # of ContentVec; each voice has one of its own
         parameters=(
-            Parameter("pitch", 0.0, -12.0, 12.0),  # semitones up
+            Parameter("pitch", 0.0, -24.0, 24.0),  # semitones up
             Parameter("index_rate", 0.75, 0.0, 1.0),
             Parameter("filter_radius", 3.0, 0.0, 7.0),  # of harvest and dio only
             Parameter("rms_mix_rate", 0.25, 0.0, 1.0),
