@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 # look; have texts spoken; make and change voices; make and revoke one's API keys; accounts
@@ -20,7 +21,7 @@ ROLES: dict[Role, tuple[Scope, ...]] = {
 class Caller:
     """Who asks. An admin sees and changes what belongs to anybody; what they make is their own.
 
-    `scopes`: what this request may do; those of an API key can be fewer than its owner's. `key_id`: the API key that
+    `scopes`: what this request may do; those of an API key or a token can be fewer than its owner's. `key_id`: the API key that
     asks, empty for the person; `key_ends_at`: when it ends (seconds of the epoch).
     """
 
@@ -30,6 +31,11 @@ class Caller:
     scopes: tuple[Scope, ...] = SCOPES
     key_id: str = ""
     key_ends_at: float | None = None
+
+    def narrowed(self, scopes: Collection[str]) -> Caller:
+        """The same, who may do no more than `scopes`."""
+        kept = tuple(scope for scope in self.scopes if scope in scopes)
+        return replace(self, is_admin=self.is_admin and "admin" in kept, scopes=kept)
 
     def may_see(self, owner_id: str) -> bool:
         return self.is_admin or owner_id == self.user_id

@@ -100,6 +100,12 @@ class Settings(BaseSettings):
         ge=0,
         description="characters that one account may have spoken in a minute, by jobs, batches and streams; 0: any",
     )
+    starts_per_minute: int = Field(
+        120,
+        ge=0,
+        description="conversions, transcriptions, fits, trainings, comparisons and stages of datasets that one account "
+        "may begin in a minute; 0: any",
+    )
     downloads_per_minute: int = Field(
         600,
         ge=0,

@@ -17,8 +17,8 @@ from app.callers import Role, Scope
 from app.errors import Problem
 from app.security import tokens
 from app.security.identity import COOKIE
-from app.security.keys import SESSION_S
-from app.security.limits import SIGN_IN
+from app.security.keys import SESSION_S, asked_scopes
+from app.security.limits import SIGN_IN, SIGN_IN_ADDRESS
 from app.security.setup import check_setup_token, end_setup
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ class SignIn(Body):
 
 
 class TokenRequest(Body):
-    """The OAuth 2 password form (RFC 6749 §4.3), as Swagger's Authorize sends it; or a refresh token."""
+    """The OAuth 2 password form (RFC 6749 §4.3), as Swagger's Authorize sends it; or a refresh token. `scope`: what the
+    tokens may do, of what the account may, or the refresh token; left out: all of it."""
 
     grant_type: Literal["password", "refresh_token"] = "password"
     username: str = ""
@@ -60,6 +61,7 @@ class Tokens(BaseModel):
     refresh_token: str
     token_type: Literal["bearer"] = "bearer"
     expires_in: int
+    scope: str
 
 
 class UserView(BaseModel):
@@ -160,14 +162,16 @@ def token(
     """The access token lasts 15 minutes; the refresh token is used once, and its second use ends the session."""
     identity = services.identity
     if body.grant_type == "refresh_token":
-        user_id, refresh = identity.sessions.rotate(body.refresh_token)
+        user_id, refresh, scopes = identity.sessions.rotate(body.refresh_token, body.scope)
         user = identity.accounts.get(user_id)
     else:
         user = _signed_in(services, request, body.username, body.password)
-        refresh = identity.sessions.start(user.id, "refresh")
+        scopes = asked_scopes(body.scope, user.caller().scopes)
+        refresh = identity.sessions.start(user.id, "refresh", scopes=scopes)
     signing = identity.secrets.now()
-    access = tokens.access_token(user.id, user.version, signing.token_key, signing.token_key_id)
-    return Tokens(access_token=access, refresh_token=refresh, expires_in=tokens.ACCESS_S)
+    access = tokens.access_token(user.id, user.version, signing.token_key, signing.token_key_id, scopes=scopes)
+    told = " ".join(scopes or user.caller().scopes)
+    return Tokens(access_token=access, refresh_token=refresh, expires_in=tokens.ACCESS_S, scope=told)
 
 
 @router.post("/auth/logout", summary="Sign out of the page", status_code=204)
@@ -266,6 +270,7 @@ def _signed_in(services: Services, request: Request, name: str, password: str) -
     """Raises Problem `sign_in_failed`, `too_many_requests` before anything is hashed."""
     address = request.client.host if request.client else "-"
     services.limits.hit(SIGN_IN, f"{address}:{name.casefold()}")
+    services.limits.hit(SIGN_IN_ADDRESS, address)
     return services.identity.accounts.signed_in(name, password)
 
 

@@ -20,7 +20,7 @@ from app.api.job_views import AnyJob, view_of
 from app.api.jobs import find_job
 from app.api.languages import Language
 from app.api.queries import known_query
-from app.api.services import Services, Wired
+from app.api.services import Services, Wired, Working
 from app.api.uploads import add_with_files, add_with_recordings
 from app.api.wav_file import WavFile
 from app.errors import FieldError, Problem
@@ -136,7 +136,7 @@ def efforts(services: Wired, reader: Language, speech_s: SpeechSeconds = None) -
     summary="Take recordings in: clips, their text, and what is wrong with each",
     openapi_extra=documented(Intake, MULTIPART),
 )
-def intake(services: Wired, reader: Language, body: Annotated[Intake, Depends(body_of(Intake, MULTIPART))]) -> AnyJob:
+def intake(services: Working, reader: Language, body: Annotated[Intake, Depends(body_of(Intake, MULTIPART))]) -> AnyJob:
     engine = _engine(services, body.tts_engine)
     language = _language(services, body.language, engine)
     params = {"mode": "intake", "engine": engine, "language": language, "ref_text": body.text or None}
@@ -144,7 +144,7 @@ def intake(services: Wired, reader: Language, body: Annotated[Intake, Depends(bo
 
 
 @router.post("/voices/fit", status_code=202, summary="Fit a voice to clips", openapi_extra=documented(Fit, JSON))
-def fit(services: Wired, reader: Language, body: Annotated[Fit, Depends(body_of(Fit, JSON))]) -> AnyJob:
+def fit(services: Working, reader: Language, body: Annotated[Fit, Depends(body_of(Fit, JSON))]) -> AnyJob:
     consented(services, body.consent)
     engine = _engine(services, body.tts_engine)
     job, manifest = _taken_in(services, body.intake_job_id)
@@ -161,7 +161,7 @@ def fit(services: Wired, reader: Language, body: Annotated[Fit, Depends(body_of(
     openapi_extra=documented(Clone, MULTIPART),
 )
 def clone(
-    services: Wired, reader: Language, body: Annotated[Clone, Depends(body_of(Clone, MULTIPART))]
+    services: Working, reader: Language, body: Annotated[Clone, Depends(body_of(Clone, MULTIPART))]
 ) -> CloneStarted:
     consented(services, body.consent)
     engine = _engine(services, body.tts_engine)

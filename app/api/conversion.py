@@ -14,7 +14,7 @@ from app.api.job_views import AnyJob, view_of
 from app.api.languages import Language
 from app.api.queries import known_query
 from app.api.rvc import CONVERTER, models_of
-from app.api.services import Wired
+from app.api.services import Working
 from app.api.uploads import add_with_recordings
 from app.jobs.kinds import CONVERSION
 from speech.engines.base import Value
@@ -52,7 +52,7 @@ class ToConvert(Body):
     openapi_extra=documented(ToConvert, MULTIPART),
 )
 def convert(
-    services: Wired, reader: Language, body: Annotated[ToConvert, Depends(body_of(ToConvert, MULTIPART))]
+    services: Working, reader: Language, body: Annotated[ToConvert, Depends(body_of(ToConvert, MULTIPART))]
 ) -> AnyJob:
     """Raises Problem `conversion_not_installed`, `conversion_models_missing`; SpeechError for what cannot be asked."""
     from app.tasks.conversion_service import ConversionService, parameter_value

@@ -17,7 +17,7 @@ from app.api.job_requests import NewJob, add_speech, params_of
 from app.api.job_views import AnyJob, JobList, view_of, views_of
 from app.api.languages import Language
 from app.api.queries import known_query
-from app.api.services import Services, Wired
+from app.api.services import Services, Wired, Working
 from app.api.times import iso
 from app.errors import Problem
 from app.jobs.job import Job
@@ -132,7 +132,7 @@ def pause_job(services: Wired, language: Language, job_id: str) -> AnyJob:
 
 
 @router.post("/{job_id}/resume", status_code=202, summary="Go on with a paused job from where it was")
-def resume_job(services: Wired, language: Language, job_id: str) -> AnyJob:
+def resume_job(services: Working, language: Language, job_id: str) -> AnyJob:
     return view_of(services.jobs.resume(job_id), language)
 
 

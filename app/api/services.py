@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # the database layer is a third of the import of app.main, an
     from app.observability.metrics import Metrics
     from app.security.clamav import ClamAv
     from app.security.identity import Identity
-    from app.security.quotas import Quotas
+    from app.security.quotas import AccountMeter, Quotas
     from app.security.urls import UrlGuard
     from app.storage.database import Database
     from app.storage.files import Files
@@ -68,11 +68,10 @@ class Services:
 
     def of(self, caller: Caller, pace: Pace | None = None) -> Services:
         """The same service as `caller` sees it."""
-        from app.security.quotas import AccountMeter
         from app.storage.voice_owners import VoiceScope
 
         may_see = VoiceScope(self.settings.voices_path, self.database, caller)
-        synthesizer = self.synthesizer.seen_by(may_see, AccountMeter(self.quotas, self.database, caller))
+        synthesizer = self.synthesizer.seen_by(may_see, replace(self, caller=caller).meter)
         jobs, events, profiles = self.jobs.of(caller), self.events.of(caller), self.profiles.of(caller)
         pronunciations = self.pronunciations.of(caller)
         seen = replace(self, caller=caller, jobs=jobs, events=events, profiles=profiles, synthesizer=synthesizer)
@@ -86,6 +85,13 @@ class Services:
         """Before texts of so many characters become jobs or sound. Raises Problem `too_many_requests`."""
         if self.pace is not None:
             self.pace.submit(characters)
+
+    @property
+    def meter(self) -> AccountMeter:
+        """What keeps account of the caller's work that is no job."""
+        from app.security.quotas import AccountMeter
+
+        return AccountMeter(self.quotas, self.database, self.caller)
 
     def reading(self, wrapping: str = "auto") -> ReadingOptions:
         """How the caller's texts are read: with their dictionary."""
@@ -131,3 +137,14 @@ def fetching_services(services: Wired) -> Services:
 
 
 Fetching = Annotated[Services, Depends(fetching_services)]
+
+
+def working_services(services: Wired) -> Services:
+    """Of a route that begins work which no text measures. Raises Problem `quota_exceeded`, `too_many_requests`."""
+    services.admit(0)
+    if services.pace is not None:
+        services.pace.start()
+    return services
+
+
+Working = Annotated[Services, Depends(working_services)]

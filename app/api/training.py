@@ -12,7 +12,7 @@ from app.api.bodies import JSON, Body, body_of, documented
 from app.api.job_views import AnyJob, view_of
 from app.api.languages import Language
 from app.api.queries import known_query
-from app.api.services import Fetching, Services, Wired
+from app.api.services import Fetching, Services, Wired, Working
 from app.api.training_log import Level, LogLine, log_lines
 from app.api.wav_file import WavFile
 from app.errors import Problem
@@ -112,7 +112,7 @@ class CheckpointDeleted(BaseModel):
 
 @router.post("/start", status_code=202, summary="Fine-tune on a dataset", openapi_extra=documented(NewTraining, JSON))
 def start(
-    services: Wired, language: Language, body: Annotated[NewTraining, Depends(body_of(NewTraining, JSON))]
+    services: Working, language: Language, body: Annotated[NewTraining, Depends(body_of(NewTraining, JSON))]
 ) -> AnyJob:
     """One training at a time holds the device. Raises Problem `training_running` with the job that does."""
     from app.jobs.job import new_job_id
@@ -141,7 +141,7 @@ def pause(services: Wired, language: Language, body: Annotated[OneJob, Depends(b
 
 
 @router.post("/resume", status_code=202, summary="Go on where it was", openapi_extra=documented(OneJob, JSON))
-def resume(services: Wired, language: Language, body: Annotated[OneJob, Depends(body_of(OneJob, JSON))]) -> AnyJob:
+def resume(services: Working, language: Language, body: Annotated[OneJob, Depends(body_of(OneJob, JSON))]) -> AnyJob:
     return view_of(services.jobs.resume(_training(services, body.job_id).id), language)
 
 

@@ -14,7 +14,7 @@ from app.api.dataset_stats import DatasetStats, DatasetVersion
 from app.api.job_views import AnyJob, view_of
 from app.api.languages import Language
 from app.api.queries import known_query
-from app.api.services import Services, Wired
+from app.api.services import Services, Wired, Working
 from app.api.uploads import add_with_recordings
 from app.errors import Problem
 from app.jobs.kinds import DATASET
@@ -167,7 +167,9 @@ def dequeue(services: Wired, source_id: str, dataset: Dataset = DEFAULT) -> dict
     summary="Take recordings, a zip or a videos.csv in",
     openapi_extra=documented(Uploads, MULTIPART),
 )
-def upload(services: Wired, reader: Language, body: Annotated[Uploads, Depends(body_of(Uploads, MULTIPART))]) -> AnyJob:
+def upload(
+    services: Working, reader: Language, body: Annotated[Uploads, Depends(body_of(Uploads, MULTIPART))]
+) -> AnyJob:
     opened(services, body.dataset)
     params = _params(services, body.dataset, "add", "add") | {"speaker": body.speaker}
     with _alone(body.dataset):
@@ -179,7 +181,7 @@ def upload(services: Wired, reader: Language, body: Annotated[Uploads, Depends(b
 
 @router.post("/download", status_code=202, summary="Fetch what waits", openapi_extra=documented(DownloadRequest, JSON))
 def download(
-    services: Wired, reader: Language, body: Annotated[DownloadRequest, Depends(body_of(DownloadRequest, JSON))]
+    services: Working, reader: Language, body: Annotated[DownloadRequest, Depends(body_of(DownloadRequest, JSON))]
 ) -> AnyJob:
     folder = opened(services, body.dataset)
     for video in body.videos:
@@ -194,7 +196,7 @@ def download(
     openapi_extra=documented(StageRequest, JSON),
 )
 def segment(
-    services: Wired, reader: Language, body: Annotated[StageRequest, Depends(body_of(StageRequest, JSON))]
+    services: Working, reader: Language, body: Annotated[StageRequest, Depends(body_of(StageRequest, JSON))]
 ) -> AnyJob:
     return view_of(_add(services, body, "clean", "segment"), reader)
 
@@ -206,7 +208,7 @@ def segment(
     openapi_extra=documented(StageRequest, JSON),
 )
 def transcribe(
-    services: Wired, reader: Language, body: Annotated[StageRequest, Depends(body_of(StageRequest, JSON))]
+    services: Working, reader: Language, body: Annotated[StageRequest, Depends(body_of(StageRequest, JSON))]
 ) -> AnyJob:
     return view_of(_add(services, body, "transcribe", "quality"), reader)
 
@@ -215,7 +217,7 @@ def transcribe(
     "/build", status_code=202, summary="Build the LJSpeech dataset", openapi_extra=documented(StageRequest, JSON)
 )
 def build(
-    services: Wired, reader: Language, body: Annotated[StageRequest, Depends(body_of(StageRequest, JSON))]
+    services: Working, reader: Language, body: Annotated[StageRequest, Depends(body_of(StageRequest, JSON))]
 ) -> AnyJob:
     return view_of(_add(services, body, "build", "build"), reader)
 
@@ -223,7 +225,7 @@ def build(
 @router.post(
     "/run", status_code=202, summary="All stages, from any of them on", openapi_extra=documented(RunRequest, JSON)
 )
-def run(services: Wired, reader: Language, body: Annotated[RunRequest, Depends(body_of(RunRequest, JSON))]) -> AnyJob:
+def run(services: Working, reader: Language, body: Annotated[RunRequest, Depends(body_of(RunRequest, JSON))]) -> AnyJob:
     return view_of(_add(services, body, body.first, "build"), reader)
 
 

@@ -16,7 +16,7 @@ from app.api.cloning import Description, Gender, Name, Statement, consented, sta
 from app.api.job_views import AnyJob, view_of
 from app.api.languages import Language
 from app.api.queries import known_query
-from app.api.services import Services, Wired
+from app.api.services import Services, Wired, Working
 from app.api.streaming import headers_of
 from app.api.voices import VoiceProfile, find_voice, profile_of
 from app.errors import FieldError, Problem
@@ -159,7 +159,9 @@ def synthesize(
     summary="Have two sides say the same texts, to be compared blind",
     openapi_extra=documented(ToCompare, JSON),
 )
-def compare(services: Wired, reader: Language, body: Annotated[ToCompare, Depends(body_of(ToCompare, JSON))]) -> AnyJob:
+def compare(
+    services: Working, reader: Language, body: Annotated[ToCompare, Depends(body_of(ToCompare, JSON))]
+) -> AnyJob:
     """A job; its session is `GET /training/comparisons/{id}` with the job's id. Everything is checked before."""
     from app.jobs.job import new_job_id
     from app.tasks.comparisons import fields_of
@@ -170,8 +172,12 @@ def compare(services: Wired, reader: Language, body: Annotated[ToCompare, Depend
     language = body.language or next((one.language for one in voices if one.language != MANY_LANGUAGES), "")
     for voice, text in ((voice, text) for voice in voices for text in body.texts):
         services.synthesizer.plan(text, engine=voice.engine, language=language, voice=voice)
+    characters = len(voices) * sum(map(len, body.texts))
+    services.admit(characters)
+    services.submit(characters)
     params: dict[str, Any] = {
         "mode": "comparison",
+        "characters": characters,
         "test": body.test,
         "labels": list(labels),
         "voices": [fields_of(voice) for voice in voices],

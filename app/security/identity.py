@@ -75,7 +75,8 @@ class Identity:
             return self.keys.caller(text)
         if text:
             claims = tokens.read_access_token(text, self.secrets.now().token_keys())
-            return self.accounts.caller(claims["sub"], claims["ver"])
+            caller = self.accounts.caller(claims["sub"], claims["ver"])
+            return caller.narrowed(claims["scope"].split()) if "scope" in claims else caller
         if cookie := cookies.get(COOKIE):
             return self.sessions.caller(cookie)
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
@@ -11,7 +11,7 @@ from typing import Literal
 from sqlalchemy import RowMapping, insert, select, update
 
 from app.callers import Caller, Scope
-from app.errors import Problem
+from app.errors import FieldError, Problem
 from app.security import tokens
 from app.security.accounts import AccountStore, note
 from app.storage.database import Database
@@ -88,9 +88,7 @@ class KeyStore:
             with self._database.write() as connection:
                 connection.execute(update(api_keys).where(api_keys.c.id == public).values(last_used_at=time.time()))
         owner = self._accounts.caller(row["user_id"])
-        scopes: tuple[Scope, ...] = tuple(scope for scope in owner.scopes if scope in row["scopes"])
-        is_admin = owner.is_admin and "admin" in scopes
-        return replace(owner, is_admin=is_admin, scopes=scopes, key_id=public, key_ends_at=row["expires_at"])
+        return replace(owner.narrowed(row["scopes"]), key_id=public, key_ends_at=row["expires_at"])
 
     def _get(self, key_id: str) -> ApiKey:
         with self._database.read() as connection:
@@ -107,9 +105,9 @@ class SessionStore:
     def __init__(self, database: Database, accounts: AccountStore) -> None:
         self._database, self._accounts = database, accounts
 
-    def start(self, user_id: str, kind: Kind, family: str = "") -> str:
-        """The text that its owner keeps."""
-        public, text, stored = tokens.new_secret(PREFIXES[kind])
+    def start(self, user_id: str, kind: Kind, family: str = "", scopes: Sequence[str] = ()) -> str:
+        """The text that its owner keeps. `scopes`: that its access tokens have; (): all of the owner's."""
+        public, text, stored = tokens.new_secret(PREFIXES[kind], scopes)
         row = {"id": public, "family": family or public, "user_id": user_id, "kind": kind, "secret": stored}
         with self._database.write() as connection:
             connection.execute(insert(sessions).values(**row, expires_at=time.time() + SESSION_S))
@@ -119,9 +117,13 @@ class SessionStore:
         """Of a page's session. Raises Problem `token_invalid`, `token_expired`."""
         return self._accounts.caller(self._row(text, "page")["user_id"])
 
-    def rotate(self, text: str) -> tuple[str, str]:
-        """The user and the next refresh token; this one is over. Raises as `caller`."""
+    def rotate(self, text: str, asked: str = "") -> tuple[str, str, tuple[str, ...]]:
+        """The user, the next refresh token and its scopes, which are those `asked` for or this one's; this one is
+        over. Raises as `caller` and as `asked_scopes`."""
         row = self._row(text, "refresh", used_too=True)
+        scopes = tokens.scopes_in(text)
+        if asked:
+            scopes = asked_scopes(asked, scopes or self._accounts.caller(row["user_id"]).scopes)
         with self._database.write() as connection:
             unused = (sessions.c.id == row["id"]) & sessions.c.used_at.is_(None)
             if not connection.execute(update(sessions).where(unused).values(used_at=time.time())).rowcount:
@@ -134,7 +136,7 @@ class SessionStore:
         if reused:
             raise Problem("token_invalid")
         self._accounts.caller(row["user_id"])
-        return row["user_id"], self.start(row["user_id"], "refresh", row["family"])
+        return row["user_id"], self.start(row["user_id"], "refresh", row["family"], scopes), scopes
 
     def end(self, text: str, kind: Kind) -> None:
         """Sign out: the family is over. One that is none is over already."""
@@ -160,6 +162,16 @@ class SessionStore:
         if row["expires_at"] <= time.time():
             raise Problem("token_expired")
         return row
+
+
+def asked_scopes(asked: str, held: Sequence[str]) -> tuple[str, ...]:
+    """What `asked` names, with spaces between (RFC 6749 §3.3). Raises Problem `invalid_request` for what is not
+    `held`."""
+    scopes = tuple(dict.fromkeys(asked.split()))
+    if beyond := [scope for scope in scopes if scope not in held]:
+        error = FieldError("scope", "field_choice", {"value": " ".join(beyond)[:80], "choices": list(held)})
+        raise Problem("invalid_request", errors=[error])
+    return scopes
 
 
 def _check_scopes(owner: Caller, scopes: Collection[Scope]) -> None:

@@ -43,7 +43,8 @@ class Standing:
         return {name: ", ".join(filter(None, ((before or {}).get(name), value))) for name, value in own.items()}
 
 
-SIGN_IN = Rule("sign-in", 10, 60)
+SIGN_IN = Rule("sign-in", 10, 60)  # by address and name
+SIGN_IN_ADDRESS = Rule("sign-in-address", 100, 600)  # whatever names are tried from there
 REDIS_S = 1.0  # that Redis may take to answer
 AWAY_S = 5.0  # after which a Redis that was away is asked again
 
@@ -108,6 +109,10 @@ class Pace:
     def submit(self, characters: int) -> None:
         """Texts to be spoken, by their length."""
         self._hit("submit", self._settings.characters_per_minute, characters)
+
+    def start(self) -> None:
+        """Of work that is not counted in characters."""
+        self._hit("start", self._settings.starts_per_minute)
 
     def download(self) -> None:
         self._hit("download", self._settings.downloads_per_minute)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import func, select
 
@@ -12,7 +13,7 @@ from app.errors import Problem
 from app.settings import Settings
 from app.storage.database import Database
 from app.storage.tables import jobs, users
-from app.storage.usage import DAY_S, STREAM, UsageStore, record
+from app.storage.usage import DAY_S, STREAM, TRANSCRIPTION, UsageStore, record
 from speech.metering import Use
 
 WAITING = ("pending", "processing", "paused")
@@ -44,12 +45,13 @@ class Quotas:
         return Standing(characters, self._waiting(caller), compute_s, *bounds, max(1, round(begun + DAY_S - now)))
 
     def admit(self, caller: Caller, characters: int) -> None:
-        """Raises Problem `quota_exceeded` where so many more would be too many, or all work of the day is done."""
+        """`characters` 0: of work that no text measures. Raises Problem `quota_exceeded` where so many more would be
+        too many, or all work of the day is done."""
         if self._bounds(caller) == (None, None):
             return
         now = self.standing(caller)
         used = now.characters + now.waiting
-        if now.characters_per_day is not None and used + characters > now.characters_per_day:
+        if characters and now.characters_per_day is not None and used + characters > now.characters_per_day:
             raise _exceeded(used, now.characters_per_day, "characters", now.reset_s)
         if now.compute_s_per_day is not None and now.compute_s >= now.compute_s_per_day:
             raise _exceeded(round(now.compute_s), round(now.compute_s_per_day), "s", now.reset_s)
@@ -70,8 +72,8 @@ class Quotas:
         )
 
     def _waiting(self, caller: Caller) -> int:
-        length = func.sum(func.length(jobs.c.params["text"].as_string()))
-        query = select(length).where(jobs.c.user_id == caller.user_id, jobs.c.status.in_(WAITING))
+        text, told = jobs.c.params["text"].as_string(), jobs.c.params["characters"].as_integer()
+        query = select(func.sum(func.coalesce(told, func.length(text)))).where(jobs.c.user_id == caller.user_id, jobs.c.status.in_(WAITING))
         with self._database.read() as connection:
             return int(connection.scalar(query) or 0)
 
@@ -91,16 +93,25 @@ class AccountMeter:
     def spoken(self, use: Use) -> None:
         plan = use.plan
         params = {"engine": plan.engine, "voice": plan.voice.voice_id, "language": plan.language}
+        self._keep(STREAM, use.status, params, use.duration_s, use.compute_s, use.characters)
+
+    def written_down(self, status: str, duration_s: float, compute_s: float) -> None:
+        """A recording of `duration_s`, as far as it was listened to."""
+        self._keep(TRANSCRIPTION, status, {}, duration_s, compute_s, 0)
+
+    def _keep(
+        self, kind: str, status: str, params: dict[str, Any], duration_s: float, compute_s: float, characters: int
+    ) -> None:
         with self.database.write() as connection:
             record(
                 connection,
                 user_id=self.caller.user_id,
-                kind=STREAM,
-                status=use.status,
+                kind=kind,
+                status=status,
                 params=params,
-                result={"duration_s": use.duration_s},
-                compute_s=use.compute_s,
-                characters=use.characters,
+                result={"duration_s": duration_s},
+                compute_s=compute_s,
+                characters=characters,
             )
 
 

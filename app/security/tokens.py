@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.errors import Problem
@@ -21,13 +21,16 @@ REFRESH_PREFIX = "rt"
 SESSION_PREFIX = "ws"
 
 
-def access_token(user_id: str, version: int, key: str, key_id: str, now: float | None = None) -> str:
+def access_token(
+    user_id: str, version: int, key: str, key_id: str, now: float | None = None, scopes: Sequence[str] = ()
+) -> str:
     """`key_id`: under which `key` is found again. `version`: of the account; tokens of an older one are refused
-    (a new password, a new role)."""
+    (a new password, a new role). `scopes`: of the account's, those that it may use; (): all."""
     import jwt
 
     issued = int(time.time() if now is None else now)
-    claims = {"sub": user_id, "ver": version, "aud": AUDIENCE, "iat": issued, "exp": issued + ACCESS_S}
+    claims: dict[str, Any] = {"sub": user_id, "ver": version, "aud": AUDIENCE, "iat": issued, "exp": issued + ACCESS_S}
+    claims |= {"scope": " ".join(scopes)} if scopes else {}
     return jwt.encode(claims | {"jti": secrets.token_hex(8)}, key, ALGORITHM, headers={"kid": key_id})
 
 
@@ -47,9 +50,10 @@ def read_access_token(token: str, keys: Mapping[str, str]) -> dict[str, Any]:
         raise Problem("token_invalid") from error
 
 
-def new_secret(prefix: str) -> tuple[str, str, str]:
-    """An id, the whole text that its owner gets once (`prefix_id_secret`), and what is stored of it."""
-    public, private = secrets.token_hex(6), secrets.token_urlsafe(32)
+def new_secret(prefix: str, scopes: Sequence[str] = ()) -> tuple[str, str, str]:
+    """An id, the whole text that its owner gets once (`prefix_id_secret`), and what is stored of it. `scopes` are a
+    part of the secret, so that nobody can add one."""
+    public, private = secrets.token_hex(6), ".".join([secrets.token_urlsafe(32), *scopes])
     return public, f"{prefix}_{public}_{private}", digest(private)
 
 
@@ -60,6 +64,11 @@ def parts(text: str, prefix: str) -> tuple[str, str]:
     if found != prefix or not public or not private:
         raise Problem("token_invalid")
     return public, private
+
+
+def scopes_in(private: str) -> tuple[str, ...]:
+    """The scopes that a secret was made with; (): all of its owner's."""
+    return tuple(private.split(".")[1:])
 
 
 def digest(private: str) -> str:

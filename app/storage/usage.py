@@ -16,6 +16,7 @@ from app.storage.tables import usage
 
 DAY_S = 86400.0
 STREAM = "stream"  # kind of what is spoken without a job
+TRANSCRIPTION = "transcription"  # of what is written down without one
 _RECORD = insert(usage)
 
 
@@ -42,7 +43,7 @@ def record(
     characters: int | None = None,
 ) -> None:
     """One use, in the transaction that ends it; `params` and `result` as a job has them. `characters` None: those of
-    the text in `params`."""
+    the texts in `params`."""
     made = result or {}
     row = {
         "user_id": user_id,
@@ -53,7 +54,7 @@ def record(
         "language": made.get("language", params.get("language")),
         "profile_id": params.get("quality_profile_id"),
         "model_id": params.get("rvc_model_id"),
-        "characters": len(params.get("text") or "") if characters is None else characters,
+        "characters": _characters(params) if characters is None else characters,
         "duration_s": made.get("duration_s"),
         "compute_s": made.get("synthesis_s", compute_s),
         "created_at": time.time(),
@@ -77,7 +78,7 @@ class UsageStore:
         first = today - timedelta(days=days - 1)
         since = datetime(first.year, first.month, first.day, tzinfo=UTC).timestamp()
         day = func.floor((usage.c.created_at - since) / DAY_S)
-        is_job = usage.c.kind != STREAM
+        is_job = usage.c.kind.not_in((STREAM, TRANSCRIPTION))
         query = select(day, usage.c.status, func.count()).where(self._scope(), is_job, usage.c.created_at >= since)
         counts: dict[tuple[int, str], int] = {}
         with self._database.read() as connection:
@@ -137,6 +138,11 @@ class UsageStore:
 
     def _scope(self) -> ColumnElement[bool]:
         return true() if self._caller.is_admin else usage.c.user_id == self._caller.user_id
+
+
+def _characters(params: Mapping[str, Any]) -> int:
+    """Of several texts their number is told in `characters`."""
+    return int(params.get("characters") or len(params.get("text") or ""))
 
 
 def _day(first: date, number: int, counts: Mapping[tuple[int, str], int]) -> dict[str, Any]:

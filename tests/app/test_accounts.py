@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from app.callers import ROLES
 from app.errors import Problem
 from app.main import serve
 from app.security import tokens
-from app.security.limits import Limits, Rule
+from app.security.limits import SIGN_IN_ADDRESS, Limits, Rule
 from app.security.permissions import needed_scope
 from app.security.secrets import load_secrets
 from app.security.setup import setup_token
@@ -120,6 +120,46 @@ def test_guessing_is_slowed_down(service: Service, admin: TestClient) -> None:
     # The window slides by estimate, so a slow machine may be let have a few more than ten.
     assert code(answers[-1]) == refused and len(answers) > 10 and int(answers[-1].headers["Retry-After"]) >= 1
     assert '"sign-in";q=10;w=60' in answers[-1].headers["RateLimit-Policy"]
+
+
+def test_guessing_many_names_is_slowed_down_too(service: Service, admin: TestClient) -> None:
+    service.services.limits.hit(SIGN_IN_ADDRESS, "testclient", SIGN_IN_ADDRESS.count - 2)
+    refused, answers = (429, "too_many_requests"), []
+    while len(answers) < 20 and (not answers or code(answers[-1]) != refused):
+        answers.append(admin.post("/auth/login", json={"name": f"name {len(answers)}", "password": "guess"}))
+    assert code(answers[0]) == (401, "sign_in_failed") and code(answers[-1]) == refused
+    assert '"sign-in-address";q=100;w=600' in answers[-1].headers["RateLimit-Policy"]
+
+
+def test_a_token_may_do_no_more_than_was_asked_for(service: Service, admin: TestClient) -> None:
+    form = {"grant_type": "password", "username": "Ana", "password": PASSWORD}
+    assert admin.post("/auth/token", data=form).json()["scope"] == "read speak make keys admin"
+    admin.cookies.clear()
+    made = admin.post("/auth/token", data=form | {"scope": "read  speak read"}).json()
+    assert made["scope"] == "read speak"
+    again = admin.post("/auth/token", data={"grant_type": "refresh_token", "refresh_token": made["refresh_token"]})
+    for one in (made, again.json()):
+        headers = {"Authorization": f"Bearer {one['access_token']}"}
+        me = admin.get("/auth/me", headers=headers).json()
+        assert me["scopes"] == ["read", "speak"] and not me["is_admin"]
+        assert admin.get("/jobs", headers=headers).status_code == 200
+        assert code(admin.get("/users", headers=headers)) == (403, "not_allowed")
+        assert code(admin.post("/api-keys", headers=headers, json={"name": "k"})) == (403, "not_allowed")
+    narrower = {"grant_type": "refresh_token", "refresh_token": again.json()["refresh_token"]}
+    wider = admin.post("/auth/token", data=narrower | {"scope": "read make"})
+    assert wider.status_code == 422 and wider.json()["errors"][0]["field"] == "scope"
+    assert admin.post("/auth/token", data=narrower | {"scope": "read"}).json()["scope"] == "read"
+    unknown = admin.post("/auth/token", data=form | {"scope": "openid read"})
+    assert unknown.status_code == 422 and "openid" in unknown.json()["detail"] + str(unknown.json()["errors"])
+
+
+@pytest.mark.parametrize("change", [lambda text: f"{text}.admin", lambda text: text.replace(".read", "")])
+def test_nobody_gives_a_refresh_token_more_scopes(
+    service: Service, admin: TestClient, change: Callable[[str], str]
+) -> None:
+    text = service.services.identity.sessions.start("local", "refresh", scopes=("read",))
+    forged = admin.post("/auth/token", data={"grant_type": "refresh_token", "refresh_token": change(text)})
+    assert code(forged) == (401, "token_invalid")
 
 
 def test_a_refresh_token_is_used_once(service: Service, admin: TestClient) -> None:

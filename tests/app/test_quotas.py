@@ -125,3 +125,69 @@ def test_nobody_is_limited_where_there_are_no_accounts(tmp_path: Path) -> None:
         done = service.completed("Bom dia. " * 3)
         answers = [service.client.get(f"/jobs/{done['id']}/download") for _ in range(3)]
         assert all(one.status_code == 200 and "RateLimit" not in one.headers for one in answers)
+
+
+STARTS = [
+    "/voices/intake",
+    "/voices/fit",
+    "/voices/clone",
+    "/voices/convert",
+    "/v1/audio/transcriptions",
+    "/v1/audio/translations",
+    "/training/start",
+    "/training/resume",
+    "/training/inference/compare",
+    "/training/dataset/upload",
+    "/training/dataset/download",
+    "/training/dataset/segment",
+    "/training/dataset/transcribe",
+    "/training/dataset/build",
+    "/training/dataset/run",
+    "/jobs/job_0123456789ab/resume",
+]
+
+
+def test_whose_work_of_the_day_is_done_starts_no_more_of_any_kind(tmp_path: Path) -> None:
+    with running(tmp_path, compute_s_per_day=5) as service:
+        ana = made_maker(service)
+        begun = {path: ana.post(path).status_code for path in STARTS}
+        assert not {status for status in begun.values()} & {429, 500}, begun
+        worked = {"user_id": ana.get("/auth/me").json()["user_id"], "kind": "training", "status": "completed"}
+        with service.services.database.write() as connection:
+            connection.execute(usage.insert().values(**worked, compute_s=5.0, characters=0, created_at=time.time()))
+        for path in STARTS:
+            refused = ana.post(path)
+            told = refused.json()
+            assert (refused.status_code, told.get("error", told)["code"]) == (429, "quota_exceeded"), path
+            assert int(refused.headers["Retry-After"]) >= 1
+        assert service.is_empty() and ana.get("/jobs").status_code == 200
+
+
+def test_beginnings_of_work_have_a_limit(tmp_path: Path) -> None:
+    with running(tmp_path, starts_per_minute=2) as service:
+        ana = made_maker(service)
+        answers = [ana.post(path) for path in ("/voices/fit", "/training/start", "/voices/convert")]
+        assert [one.status_code == 429 for one in answers] == [False, False, True]
+        assert answers[2].json()["code"] == "too_many_requests" and limits_of(answers[0])["start"] == 1
+        assert ana.post("/jobs", json=job("Oi.")).status_code == 202  # texts are counted otherwise
+
+
+def test_all_texts_of_a_comparison_count(tmp_path: Path) -> None:
+    with running(tmp_path, characters_per_day=40, characters_per_minute=1000) as service:
+        ana = made_maker(service)
+        body = {"sides": [{"voice": "silence_male"}, {"voice": "silence_female"}], "texts": ["Bom dia. Tudo bem?"]}
+        over = ana.post("/training/inference/compare", json={**body, "texts": body["texts"] * 2})  # 72, each of 18
+        assert (over.status_code, over.json()["code"]) == (429, "quota_exceeded") and service.is_empty()
+        made = ana.post("/training/inference/compare", json=body)
+        assert made.status_code == 202 and limits_of(made)["submit"] == 964
+        assert ana.get("/analytics/allowance").json()["characters_waiting"] == 36
+        assert ana.post("/jobs", json=job("Bom dia.")).status_code == 429
+        assert ana.post(f"/jobs/{made.json()['id']}/cancel").status_code == 202
+        assert ana.post("/jobs", json=job("Bom dia.")).status_code == 202
+
+
+def made_maker(service: Service) -> TestClient:
+    accounts = service.services.identity.accounts
+    accounts.add("root", PASSWORD, "admin")
+    accounts.add("ana", PASSWORD, "maker")
+    return signed_in(service, "ana")

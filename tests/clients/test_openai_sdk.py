@@ -14,6 +14,8 @@ import numpy as np
 import openai
 import pytest
 
+from app.api.services import Services
+from app.callers import LOCAL
 from speech.audio import load
 from speech.metrics.wer import word_error_rate
 
@@ -93,6 +95,16 @@ def test_captions(client: openai.OpenAI, recording: Path, form: Any, time: str) 
     found = str(client.audio.transcriptions.create(model="whisper-1", file=recording, response_format=form))
     assert found.startswith("WEBVTT\n\n" if form == "vtt" else "1\n")
     assert re.search(rf"^{time} --> {time}\n.*parrots", found, re.M)
+
+
+def test_what_listening_takes_is_kept_account_of(
+    client: openai.OpenAI, recording: Path, live_service: tuple[str, Services]
+) -> None:
+    quotas = live_service[1].quotas
+    before = quotas.standing(LOCAL)
+    client.audio.transcriptions.create(model="whisper-1", file=recording)
+    after = quotas.standing(LOCAL)
+    assert after.compute_s > before.compute_s and after.characters == before.characters
 
 
 def test_probabilities_are_asked_for_and_named_as_absent(client: openai.OpenAI, recording: Path) -> None:

@@ -14,7 +14,16 @@ from starlette.responses import PlainTextResponse, Response
 
 from app.api.bodies import MULTIPART, URLENCODED, Body, body_of, documented
 from app.api.compat.narrator import with_narrator
-from app.api.compat.speaking import WAV_RATE, engine_of, message_of, plan_of, switched_engine, told_changes, told_idle, usable_engine
+from app.api.compat.speaking import (
+    WAV_RATE,
+    engine_of,
+    message_of,
+    plan_of,
+    switched_engine,
+    told_changes,
+    told_idle,
+    usable_engine,
+)
 from app.api.compat.spoken_files import SUFFIX, add_job, made
 from app.api.queries import known_query
 from app.api.rvc import models_of

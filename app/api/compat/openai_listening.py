@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Literal
@@ -15,7 +17,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from app.api.bodies import MULTIPART, Body, Upload, body_of, documented
 from app.api.compat.openai import EVENTS, event, listening_names
-from app.api.services import Services, Wired
+from app.api.services import Services, Working
 from app.api.uploads import plain_name
 from app.errors import FieldError, Problem
 from app.host.responses import MadeResponse
@@ -91,7 +93,7 @@ class Translate(ToHear):
     response_class=Response,
     openapi_extra=documented(Transcribe, MULTIPART),
 )
-def transcriptions(services: Wired, body: Annotated[Transcribe, Depends(body_of(Transcribe, MULTIPART))]) -> Response:
+def transcriptions(services: Working, body: Annotated[Transcribe, Depends(body_of(Transcribe, MULTIPART))]) -> Response:
     _refuse_inapplicable(body)
     options = HearingOptions(
         language=body.language or "",
@@ -119,7 +121,7 @@ def transcriptions(services: Wired, body: Annotated[Transcribe, Depends(body_of(
     response_class=Response,
     openapi_extra=documented(Translate, MULTIPART),
 )
-def translations(services: Wired, body: Annotated[Translate, Depends(body_of(Translate, MULTIPART))]) -> Response:
+def translations(services: Working, body: Annotated[Translate, Depends(body_of(Translate, MULTIPART))]) -> Response:
     with ExitStack() as stack:
         options = HearingOptions(prompt=body.prompt, temperature=body.temperature, to_english=True)
         heard, duration_s = _heard(services, body, options, stack)
@@ -153,8 +155,31 @@ def _heard(services: Services, body: ToHear, options: HearingOptions, stack: Exi
     stack.callback(services.capacity.take().close)
     audio = _read(body.file)
     heard = services.synthesizer.hear(audio, options)
-    stack.callback(heard.segments.close)
-    return heard, audio.duration_s
+    segments = _accounted(services, heard.segments, audio.duration_s)
+    stack.callback(segments.close)
+    return replace(heard, segments=segments), audio.duration_s
+
+
+def _accounted(
+    services: Services, segments: Generator[Segment, None, None], duration_s: float
+) -> Generator[Segment, None, None]:
+    """The same segments; what listening took is the account's, whichever way it ends."""
+    compute_s, status = 0.0, "cancelled"
+    try:
+        while True:
+            started = time.perf_counter()
+            segment = next(segments, None)
+            compute_s += time.perf_counter() - started
+            if segment is None:
+                status = "completed"
+                return
+            yield segment
+    except Exception:
+        status = "failed"
+        raise
+    finally:
+        segments.close()
+        services.meter.written_down(status, duration_s, compute_s)
 
 
 def _read(upload: Upload) -> Audio:
