@@ -21,8 +21,8 @@ ROLES: dict[Role, tuple[Scope, ...]] = {
 class Caller:
     """Who asks. An admin sees and changes what belongs to anybody; what they make is their own.
 
-    `scopes`: what this request may do; those of an API key or a token can be fewer than its owner's. `key_id`: the API key that
-    asks, empty for the person; `key_ends_at`: when it ends (seconds of the epoch).
+    `scopes`: what this request may do; those of an API key or a token can be fewer than its owner's. `key_id`: the API
+    key that asks, empty for the person; `key_ends_at`: when it ends (seconds of the epoch).
     """
 
     user_id: str

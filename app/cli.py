@@ -154,6 +154,7 @@ def build_parser(console: Console) -> Parser:
     spoken_to = parser.command(group, "wyoming", serve_wyoming)
     spoken_to.add_argument("--host", help=console.text("cli.help.wyoming_host"))
     spoken_to.add_argument("--port", type=number(int), help=console.text("cli.help.wyoming_port"))
+    spoken_to.add_argument("--account", help=console.text("cli.help.wyoming_account"))
     parser.command(group, "doctor", diagnose)
     return parser
 

@@ -54,7 +54,7 @@ from app.api.sockets import PATH as SOCKETS_PATH
 from app.api.sockets import Sockets
 from app.errors import Problem
 from app.observability.logging import configure
-from app.settings import Settings
+from app.settings import Settings, is_loopback
 
 SHUTDOWN_S = 3  # what open streams get to end in
 ROUTERS = (
@@ -148,7 +148,7 @@ def serve(settings: Settings) -> None:
     import uvicorn
 
     configure(settings.log_level, settings.log_format)
-    is_open = not _is_loopback(settings.host)
+    is_open = not is_loopback(settings.host)
     if is_open and not settings.data_dir.exists():  # leave none
         raise Problem("host_open_refused", host=settings.host)
     app = create_app(settings, supervised=True)
@@ -182,13 +182,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             services.driver.stop()
         services.synthesizer.close()
         services.database.close()
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _is_any(host: str) -> bool:

@@ -74,13 +74,14 @@ def test_the_compose_file_keeps_the_compose_specification() -> None:
 def test_the_compose_file_names_what_there_is() -> None:
     services = COMPOSE["services"]
     profiles = {profile for service in services.values() for profile in service["profiles"]}
-    assert profiles == {"single", "cluster", "monitoring", "tls", "scan"}
+    assert profiles == {"single", "cluster", "monitoring", "tls", "scan", "wyoming", "wyoming-cluster"}
     fields = {f"PAPAGAIO_{name.upper()}" for name in Settings.model_fields}
     own = {name: service for name, service in services.items() if service["image"].startswith("${IMAGE")}
-    assert {"single", "web", "speech", "train", "intake", "dataset"} == set(own)
+    assert {"single", "web", "speech", "train", "intake", "dataset", "wyoming", "wyoming-cluster"} == set(own)
     for service in own.values():
         assert {name for name in service.get("environment", {}) if name.startswith("PAPAGAIO_")} <= fields
-    kept = {service["command"][2] for service in own.values() if "command" in service}
+    commands = [service["command"] for service in own.values() if "command" in service]
+    kept = {command[2] for command in commands if command[0] == "worker"}
     assert kept == set(QUEUES) - {"install"}  # components come with the image
     assert services["web"]["environment"]["PAPAGAIO_ENGINE_URL"] == "http://speech:8010"
     mounted = [volume for service in services.values() for volume in service.get("volumes", ())]

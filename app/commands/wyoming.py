@@ -7,13 +7,15 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from app import VERSION
 from app.commands.console import Console
+from app.commands.wyoming_caller import BoundCaller, bound_caller
 from app.commands.wyoming_events import LINE_BYTES, BadFrame, Event, frame_of, read_event
 from app.errors import Problem
+from app.settings import is_loopback
 from app.texts import render
 from speech.audio import Audio, from_pcm16, pcm16
 from speech.errors import SpeechError
@@ -22,27 +24,38 @@ from speech.text.sentences import split
 
 if TYPE_CHECKING:
     from app.settings import Settings
+    from speech.asr import Heard, HearingOptions
     from speech.synthesis import Synthesizer
     from speech.text.reading import ReadingOptions
 
 PORT = 10300
 MOST_CHARS = 10_000
 LONGEST_S = 600.0  # of a recording
+MOST_BYTES = 1 << 26  # of one, which is held in memory
 OURS = {"name": "Papagaio", "url": ""}
 WIDTH, CHANNELS = 2, 1
 T = TypeVar("T")
 
 
 def wyoming(options: argparse.Namespace, console: Console) -> int:
-    """Until SIGTERM or Ctrl-C. Raises SpeechError for what the default engine lacks."""
+    """Until SIGTERM or Ctrl-C. Raises SpeechError for what the default engine lacks, Problem as `bound_caller`."""
     from app.settings import load_settings
 
-    settings = load_settings()
-    with closing(_synthesizer(settings)) as synthesizer:
+    settings, host = load_settings(), options.host or "127.0.0.1"
+    with bound_caller(settings, options.account or "", host) as caller, closing(_synthesizer(settings)) as synthesizer:
         synthesizer.check(synthesizer.default_engine().engine)
-        server = WyomingServer(synthesizer, lambda: _reading(settings), settings.max_streams, console.language)
-        asyncio.run(_serve(server, options.host or "127.0.0.1", options.port or PORT, console))
+        server = server_for(settings, synthesizer, caller, console.language)
+        asyncio.run(_serve(server, host, options.port or PORT, console))
     return 0
+
+
+def server_for(
+    settings: Settings, synthesizer: Synthesizer, caller: BoundCaller | None, language: str
+) -> WyomingServer:
+    """Of all that is here, or as `caller` sees it."""
+    if caller is None:
+        return WyomingServer(synthesizer, lambda: _reading(settings), settings.max_streams, language)
+    return WyomingServer(caller.seen(synthesizer), caller.reading, settings.max_streams, language, caller)
 
 
 def _synthesizer(settings: Settings) -> Synthesizer:
@@ -70,28 +83,50 @@ async def _serve(server: WyomingServer, host: str, port: int, console: Console) 
         raise Problem("engine_address_unusable", address=f"{host}:{port}", reason=str(error)) from error
     async with listening:
         console.note(console.text("cli.wyoming.listening", address=f"tcp://{host}:{port}"))
-        if host not in ("127.0.0.1", "::1", "localhost"):
+        if not is_loopback(host):
             console.note(console.text("cli.wyoming.open"))
         await stopped.wait()
 
 
 @dataclass
 class WyomingServer:
-    """`connected` serves one client. `reading` gives the reader's options as they are at each text."""
+    """`connected` serves one client. `reading` gives the reader's options as they are at each text. `caller`: for whom
+    all is done; None: for this machine."""
 
     synthesizer: Synthesizer
     reading: Callable[[], ReadingOptions]
     most: int  # texts spoken and recordings heard at a time
     language: str  # of what is said of errors
+    caller: BoundCaller | None = None
+    most_connections: int = 64
+    idle_s: float = 300.0  # without a whole event, after which a client is sent away
     busy: int = 0
+    open: int = 0
 
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.open += 1
         try:
-            await Connection(self, reader, writer).run()
+            connection = Connection(self, reader, writer)
+            await (connection.run() if self.open <= self.most_connections else connection.refuse(self.most_connections))
         except ConnectionError:
             pass
         finally:
+            self.open -= 1
             writer.close()
+
+    def check(self) -> None:
+        """Before anything is done. Raises as `BoundCaller.check`."""
+        if self.caller is not None:
+            self.caller.check()
+
+    def hear(self, audio: Audio, options: HearingOptions) -> Heard:
+        """Raises as `check` and as `Synthesizer.hear`."""
+        self.check()
+        self.synthesizer.check_listening()
+        heard = self.synthesizer.hear(audio, options)
+        if self.caller is None:
+            return heard
+        return replace(heard, segments=self.caller.meter.listened(heard.segments, audio.duration_s))
 
     def info(self) -> dict[str, Any]:
         """What `describe` is answered with."""
@@ -140,19 +175,33 @@ class Connection:
             "audio-stop": self._audio_stop,
         }
         try:
-            while (event := await read_event(self._reader)) is not None:
+            while (event := await self._next_event()) is not None:
                 if handler := handlers.get(event.type):  # what is not known is passed over, as the protocol says
                     await self._guarded(handler, event)
         except BadFrame as error:
             await self._send("error", {"text": str(error), "code": "bad_frame"})
 
+    async def refuse(self, most: int) -> None:
+        """Of one connection more than there may be."""
+        problem = Problem("too_many_connections", maximum=most)
+        await self._tell(problem.code, problem.values)
+
+    async def _next_event(self) -> Event | None:
+        """None where there is none any more, or none came for long."""
+        try:
+            return await asyncio.wait_for(read_event(self._reader), self._server.idle_s)
+        except TimeoutError:
+            return None
+
     async def _guarded(self, handler: Callable[[Event], Awaitable[None]], event: Event) -> None:
         try:
             await handler(event)
         except (SpeechError, Problem) as error:
-            text = render(f"error.{error.code}", self._server.language, error.values)
             self._text, self._has_begun, self._sound = None, False, bytearray()
-            await self._send("error", {"text": text, "code": error.code})
+            await self._tell(error.code, error.values)
+
+    async def _tell(self, code: str, values: Mapping[str, Any]) -> None:
+        await self._send("error", {"text": render(f"error.{code}", self._server.language, values), "code": code})
 
     async def _send(self, kind: str, data: Mapping[str, Any] | None = None, payload: bytes = b"") -> None:
         self._writer.write(frame_of(Event(kind, data or {}, payload)))
@@ -203,6 +252,7 @@ class Connection:
     def _spoken(self, text: str, wanted: Mapping[str, Any]) -> Generator[Audio, None, None]:
         if len(text) > MOST_CHARS:
             raise SpeechError("text_too_long", length=len(text), maximum=MOST_CHARS)
+        self._server.check()
         synthesizer = self._server.synthesizer
         voice, language = _voice_for(synthesizer, wanted, text)
         engine = synthesizer.choose_engine(None, voice).engine
@@ -223,8 +273,9 @@ class Connection:
     async def _audio_chunk(self, event: Event) -> None:
         self._format = self._format or event.data
         self._sound += event.payload
-        if len(self._sound) > LONGEST_S * _bytes_a_second(self._format):
-            raise SpeechError("transcription_too_long", file="audio-chunk", maximum_s=round(LONGEST_S))
+        longest_s = min(LONGEST_S, MOST_BYTES / (rate := _bytes_a_second(self._format)))
+        if len(self._sound) > longest_s * rate:
+            raise SpeechError("transcription_too_long", file="audio-chunk", maximum_s=round(longest_s))
 
     async def _audio_stop(self, event: Event) -> None:
         from speech.asr import HearingOptions
@@ -233,8 +284,7 @@ class Connection:
         self._sound, self._wanted, self._format = bytearray(), {}, {}
         expected = [*(wanted.get("transcript_names") or ()), *(wanted.get("transcript_terms") or ())]
         options = HearingOptions(language=str(wanted.get("language") or ""), expected=tuple(map(str, expected)))
-        self._server.synthesizer.check_listening()
-        heard = await asyncio.to_thread(self._server.synthesizer.hear, audio, options)
+        heard = await asyncio.to_thread(self._server.hear, audio, options)
         await self._send("transcript-start", {"language": heard.language})
         said: list[str] = []
         async for segment in self._each(heard.segments):

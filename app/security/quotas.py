@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from app.settings import Settings
 from app.storage.database import Database
 from app.storage.tables import jobs, users
 from app.storage.usage import DAY_S, STREAM, TRANSCRIPTION, UsageStore, record
+from speech.asr import Segment
 from speech.metering import Use
 
 WAITING = ("pending", "processing", "paused")
@@ -73,7 +75,9 @@ class Quotas:
 
     def _waiting(self, caller: Caller) -> int:
         text, told = jobs.c.params["text"].as_string(), jobs.c.params["characters"].as_integer()
-        query = select(func.sum(func.coalesce(told, func.length(text)))).where(jobs.c.user_id == caller.user_id, jobs.c.status.in_(WAITING))
+        query = select(func.sum(func.coalesce(told, func.length(text)))).where(
+            jobs.c.user_id == caller.user_id, jobs.c.status.in_(WAITING)
+        )
         with self._database.read() as connection:
             return int(connection.scalar(query) or 0)
 
@@ -95,9 +99,24 @@ class AccountMeter:
         params = {"engine": plan.engine, "voice": plan.voice.voice_id, "language": plan.language}
         self._keep(STREAM, use.status, params, use.duration_s, use.compute_s, use.characters)
 
-    def written_down(self, status: str, duration_s: float, compute_s: float) -> None:
-        """A recording of `duration_s`, as far as it was listened to."""
-        self._keep(TRANSCRIPTION, status, {}, duration_s, compute_s, 0)
+    def listened(self, segments: Generator[Segment, None, None], duration_s: float) -> Generator[Segment, None, None]:
+        """The same segments of a recording; what listening to it takes is kept, whichever way it ends."""
+        compute_s, status = 0.0, "cancelled"
+        try:
+            while True:
+                started = time.perf_counter()
+                segment = next(segments, None)
+                compute_s += time.perf_counter() - started
+                if segment is None:
+                    status = "completed"
+                    return
+                yield segment
+        except Exception:
+            status = "failed"
+            raise
+        finally:
+            segments.close()
+            self._keep(TRANSCRIPTION, status, {}, duration_s, compute_s, 0)
 
     def _keep(
         self, kind: str, status: str, params: dict[str, Any], duration_s: float, compute_s: float, characters: int

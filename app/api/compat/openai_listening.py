@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -155,31 +154,9 @@ def _heard(services: Services, body: ToHear, options: HearingOptions, stack: Exi
     stack.callback(services.capacity.take().close)
     audio = _read(body.file)
     heard = services.synthesizer.hear(audio, options)
-    segments = _accounted(services, heard.segments, audio.duration_s)
+    segments = services.meter.listened(heard.segments, audio.duration_s)
     stack.callback(segments.close)
     return replace(heard, segments=segments), audio.duration_s
-
-
-def _accounted(
-    services: Services, segments: Generator[Segment, None, None], duration_s: float
-) -> Generator[Segment, None, None]:
-    """The same segments; what listening took is the account's, whichever way it ends."""
-    compute_s, status = 0.0, "cancelled"
-    try:
-        while True:
-            started = time.perf_counter()
-            segment = next(segments, None)
-            compute_s += time.perf_counter() - started
-            if segment is None:
-                status = "completed"
-                return
-            yield segment
-    except Exception:
-        status = "failed"
-        raise
-    finally:
-        segments.close()
-        services.meter.written_down(status, duration_s, compute_s)
 
 
 def _read(upload: Upload) -> Audio:
