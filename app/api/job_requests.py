@@ -13,6 +13,7 @@ from app.errors import FieldError, Problem
 from app.jobs.job import Job
 from app.jobs.kinds import SPEECH
 from app.tasks.checking_service import CheckingService
+from speech.engines.f0.choice import check_method, default_method
 from speech.plan import ConversionAsked, ConversionStep, EngineChoice
 from speech.profiles import QualityProfile
 from speech.request_checks import CHECK_TRIES, MAX_SEED, MOST_CHECK_TRIES
@@ -153,8 +154,6 @@ def _conversion(services: Services, body: NewJob) -> ConversionAsked | None:
     services.synthesizer.check_converter(RVC)
     asked = {name.removeprefix("rvc_"): value for name, value in _rvc_fields(body).items() if value is not None}
     if body.rvc_f0_method or model.verdict["about"].get("has_f0", True):
-        from speech.engines.f0.methods import check_method, default_method  # imports PyTorch, which is here by now
-
         asked["f0_method"] = body.rvc_f0_method or default_method(services.models)
         check_method(asked["f0_method"], services.models)
     return ConversionAsked(RVC, str(asked.pop("model_id")), asked)

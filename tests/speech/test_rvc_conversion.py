@@ -140,7 +140,8 @@ def test_an_index_finds_the_nearest(rvc_tiny: Path) -> None:
 
 def test_tones_have_their_f0(models_dir: Path) -> None:
     """Of 110 and 523 Hz by every method that can be had here; a second of silence has none."""
-    from speech.engines.f0.methods import check_method, estimator
+    from speech.engines.f0.choice import check_method
+    from speech.engines.f0.methods import estimator
     from speech.errors import SpeechError
     from speech.models import ModelStore
 
@@ -167,7 +168,7 @@ def test_tones_have_their_f0(models_dir: Path) -> None:
 def test_a_method_that_is_not_here_says_what_brings_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import importlib.util
 
-    from speech.engines.f0.methods import check_method
+    from speech.engines.f0.choice import check_method
     from speech.errors import SpeechError
     from speech.models import ModelStore
 

@@ -7,7 +7,6 @@ Praat is GPL. `harvest` and `dio` are WORLD's, by the optional package pyworld (
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,42 +17,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from speech.engines.f0.autocorrelation import autocorrelation_f0
+from speech.engines.f0.choice import WEIGHTS, WORLD, check_method
 from speech.engines.f0.crepe import crepe_f0, load_crepe
 from speech.engines.f0.fcpe import fcpe_f0, load_fcpe
 from speech.engines.f0.mel import FRAME
 from speech.engines.f0.rmvpe import load_rmvpe, rmvpe_f0
-from speech.errors import SpeechError
 from speech.models import ModelStore
 
-# The model of the catalogue and the file in it, of those that have weights.
-WEIGHTS = {
-    "fcpe": ("pitch-fcpe", "fcpe_c_v001.pt"),
-    "rmvpe": ("pitch-rmvpe", "rmvpe.pt"),
-    "crepe": ("pitch-crepe", "full.pth"),
-}
-BEST, OTHERWISE = "rmvpe", "fcpe"
-WORLD = ("harvest", "dio")  # of pyworld
 LOWEST_HZ, HIGHEST_HZ = 50.0, 1100.0
 LEAST_MEDIAN = 3  # of `filter_radius`, as in the public implementation
-INSTALL_COMMAND = "pip install pyworld"
 
 Estimate = Callable[[Tensor], Tensor]  # (n,) samples at 16 kHz to (frames,) Hz, 0 unvoiced
-
-
-def check_method(method: str, store: ModelStore) -> None:
-    """Whether `estimator` would find what it needs here.
-
-    Raises SpeechError `f0_method_missing` with the command that brings the package, `model_missing`.
-    """
-    if method in WORLD and importlib.util.find_spec("pyworld") is None:
-        raise SpeechError("f0_method_missing", method=method, command=INSTALL_COMMAND)
-    if method in WEIGHTS:
-        store.path(WEIGHTS[method][0])
-
-
-def default_method(store: ModelStore) -> str:
-    """Where nobody names one: RMVPE as in the base API where its weights are here, else FCPE."""
-    return BEST if store.is_installed(WEIGHTS[BEST][0]) else OTHERWISE
 
 
 def estimator(method: str, store: ModelStore, filter_radius: int = 3, device: str = "cpu") -> Estimate:

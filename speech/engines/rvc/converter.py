@@ -126,9 +126,8 @@ class RvcConverter:
             return voice
 
     def _estimator(self, method: str, radius: int) -> Estimate:
-        from speech.engines.f0.methods import check_method, estimator
+        from speech.engines.f0.methods import estimator
 
-        check_method(method, self._options.store)
         with self._lock:
             if (method, radius) not in self._estimators:
                 self._estimators[method, radius] = estimator(method, self._options.store, radius, self._device)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from speech.engines.base import Choice, ConverterInfo, Parameter
+from speech.engines.f0.choice import METHODS
 from speech.engines.records import ConverterRecord, Installation
 
 CONVERTER = "rvc"
 TITLE = "RVC"
 CONTENT_MODEL, CONTENT_FILE = "contentvec", "hubert_base.pt"
-METHODS = ("fcpe", "rmvpe", "crepe", "harvest", "dio", "pm")  # of F0, the first being the default
 COMMAND = "./run rvc"
 
 RECORD = ConverterRecord(
