@@ -54,8 +54,11 @@ class Problem(Exception):
         return problem
 
 
-def document(problem: Problem, language: str, request_id: str) -> dict[str, Any]:
-    """The `application/problem+json` body: detail in the reader's language, and in every language beside it."""
+def document(problem: Problem, language: str, request_id: str, component: str = "") -> dict[str, Any]:
+    """The `application/problem+json` body: detail in the reader's language, and in every language beside it.
+
+    `component`: which brings what is missing, where that is why.
+    """
     messages = {tag: [render(f"error.{e.code}", tag, e.values) for e in problem.errors] for tag in LANGUAGES}
     details = {}
     for tag in LANGUAGES:
@@ -74,4 +77,5 @@ def document(problem: Problem, language: str, request_id: str) -> dict[str, Any]
             {"field": e.field, "code": e.code, "message": message}
             for e, message in zip(problem.errors, messages[language])
         ],
+        **({"component": component} if component else {}),
     }

@@ -25,7 +25,7 @@ from typing import Any
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
-from playwright.sync_api import Locator, Page, sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 from bench.record import write
 from bench.servers import free_port
@@ -37,6 +37,17 @@ OPTIONS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-backgro
 START_S, BRING_S, JOB_S = 1800.0, 2400.0, 600.0
 SAID = "Bom dia, tudo bem com vocês? Esta gravação vai ser dita por outra voz."
 CONVERSION, CLONING = "convert-kokoro", "cloning"
+# Of a component's card in one look: what went wrong, percent, stage, whether it is here or the card has gone.
+SEEN = """(selector) => {
+  const card = document.querySelector(selector), bar = card?.querySelector("progress[value]");
+  const told = (element) => element?.textContent.trim() ?? "";
+  return [told(document.querySelector(".alert-danger")), bar ? Number(bar.getAttribute("value")) : null,
+          told(card?.querySelector(".progress-stage")), !card || card.querySelector("[data-installed]") !== null];
+}"""
+
+
+def card_of(name: str) -> str:
+    return f"[data-component={name}]"
 
 
 class Walk:
@@ -49,26 +60,26 @@ class Walk:
     def components(self) -> None:
         """The Components page brings conversion, and its progress moves."""
         self.page.goto(f"{self.address}/webui#/components")
-        self.figures["conversion"] = self.bring(self.page.locator(f"[data-component={CONVERSION}]"))
+        self.figures["conversion"] = self.bring(CONVERSION)
 
-    def bring(self, card: Locator) -> dict[str, Any]:
-        """By the card's button, until it says that it is here or is gone; the shares and stages that were seen."""
+    def bring(self, name: str) -> dict[str, Any]:
+        """By its card's button, until it says that it is here or is gone; the shares and stages that were seen."""
         started = time.monotonic()
-        card.locator("button.btn-primary").click(timeout=60_000)
+        self.page.click(f"{card_of(name)} button.btn-primary", timeout=60_000)
         shares: list[float] = []
         stages: list[str] = []
         while time.monotonic() < started + BRING_S:
-            bar, stage = card.locator("progress[value]"), card.locator(".progress-stage")
-            if bar.count() and (value := bar.first.get_attribute("value", timeout=1000)) and float(value) not in shares:
-                shares.append(float(value))
-            if stage.count() and (text := stage.first.text_content(timeout=1000)) and text not in stages:
-                stages.append(text)
-            if self.page.locator("[role=alert].alert-danger").count():
-                raise SystemExit(self.page.locator("[role=alert].alert-danger").first.text_content())
-            if card.count() == 0 or card.locator("[data-installed]").count():
+            alert, value, stage, is_done = self.page.evaluate(SEEN, card_of(name))
+            if alert:
+                raise SystemExit(alert)
+            if value is not None and value not in shares:
+                shares.append(value)
+            if stage and stage not in stages:
+                stages.append(stage)
+            if is_done:
                 return {"seconds": round(time.monotonic() - started, 1), "percent_seen": shares, "stages_seen": stages}
             self.page.wait_for_timeout(200)
-        raise SystemExit(f"not brought within {BRING_S:g} s: {card.text_content()}")
+        raise SystemExit(f"{name} was not brought within {BRING_S:g} s")
 
     def convert(self, recording: Path) -> None:
         """The Convert page says `recording` with another voice; the sound is decoded."""
@@ -91,7 +102,7 @@ class Walk:
         """The Clone page offers what it lacks, brings it, and goes on at its first step."""
         self.page.goto(f"{self.address}/webui#/clone")
         self.page.wait_for_selector(".clone[data-step=lacking]", timeout=60_000)
-        self.figures["cloning"] = self.bring(self.page.locator(f"[data-component={CLONING}]"))
+        self.figures["cloning"] = self.bring(CLONING)
         self.page.wait_for_selector(".clone[data-step=record] form", timeout=60_000)
 
 
@@ -112,7 +123,9 @@ def spoken(address: str, path: Path) -> Path:
 def studio(checkout: Path, home: Path) -> Iterator[tuple[str, int]]:
     """The address of `./run studio` and the process id of the service, on a home where there is nothing."""
     port = free_port()
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PAPAGAIO_", "PYTHON", "VIRTUAL"))}
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PAPAGAIO_", "PYTHON", "VIRTUAL"))
+    }
     environment = kept | {"HOME": str(home), "PAPAGAIO_PORT": str(port)}
     with (home / "studio.log").open("wb") as log:
         command = [str(checkout / "run"), "studio"]

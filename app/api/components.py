@@ -33,7 +33,7 @@ class ComponentView(BaseModel):
     """`purpose`: what it is for, in the reader's language; null of an engine that was added. Sizes in bytes of what is
     still missing; `download_bytes` null where that of the packages is not known.
 
-    `job_id`: of the job that brings it now.
+    `can_install`: whether whoever asks may bring it here. `job_id`: of the job that brings it now.
     """
 
     name: str
@@ -58,7 +58,7 @@ class InstallRequest(Body):
 @router.get("", summary="What is here, and what can be brought")
 def list_components(services: Wired, reader: Language) -> list[ComponentView]:
     running = _running(services)
-    return [_view(services, component, reader, running) for component in _known(services).values()]
+    return [_view(services, component, reader, running) for component in known_components(services).values()]
 
 
 @router.post(
@@ -81,7 +81,7 @@ def install(
     if not services.settings.allow_install:
         raise Problem("install_not_allowed")
     store = services.models
-    component = find_component(services.synthesizer.registry, services.settings.engine_precisions, name)
+    component = find_component(known_components(services), name)
     if component.is_installed(store):
         raise Problem("component_installed", name=component.name)
     asked = component.terms(store)
@@ -99,10 +99,12 @@ def install(
     return view_of(job, reader)
 
 
-def _known(services: Services) -> dict[str, Component]:
+def known_components(services: Services) -> dict[str, Component]:
     from app.tasks.components import components
 
-    return components(services.synthesizer.registry, services.settings.engine_precisions)
+    settings = services.settings
+    own_weights = frozenset(settings.engine_checkpoints)
+    return components(services.synthesizer.registry, settings.engine_precisions, own_weights)
 
 
 def _view(services: Services, component: Component, reader: str, running: Mapping[str, str]) -> ComponentView:
@@ -122,9 +124,14 @@ def _view(services: Services, component: Component, reader: str, running: Mappin
         download_bytes=None if packages is None else packages[0] * 10**6 + weights,
         disk_bytes=None if packages is None else packages[1] * 10**6 + weights,
         terms=[TermsView(licence=t.licence, title=t.title, url=t.url) for t in open_terms(store, models)],
-        can_install=services.settings.allow_install and services.driver is not None,
+        can_install=_can_install(services),
         job_id=running.get(component.name),
     )
+
+
+def _can_install(services: Services) -> bool:
+    is_kept = services.settings.allow_install and services.driver is not None
+    return is_kept and "admin" in services.caller.scopes
 
 
 def _purpose(name: str, reader: str) -> str | None:

@@ -23,6 +23,7 @@ from speech.errors import SpeechError
 
 router = APIRouter(tags=["health"], dependencies=[Depends(known_query)])
 
+UNSERVED_S = 30.0  # that a job waits in a queue where nothing runs: a process comes within a few
 DISK_WARN, DISK_FAIL = 10.0, 5.0  # percent free
 Status = Literal["healthy", "degraded", "unhealthy"]
 Level = Literal["ok", "warn", "fail"]
@@ -244,6 +245,21 @@ def _redis(services: Services) -> Check:
 
 
 def _workers(services: Services) -> Check:
+    """Those that speak, and whether somebody takes what waits in the other queues, whose processes come for a job."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from app.jobs.claim import unserved
+
+    found = _speaking_workers(services)
+    try:
+        waits = unserved(services.database, UNSERVED_S)
+    except SQLAlchemyError:  # told by the check of the database
+        return found
+    told = [f"{queue}: a job waits for {seconds:.0f} s and none runs" for queue, seconds in sorted(waits.items())]
+    return Check(status=_worst([found.status, "warn" if told else "ok"]), detail="; ".join([found.detail, *told]))
+
+
+def _speaking_workers(services: Services) -> Check:
     wanted = services.settings.workers
     if wanted == 0:
         return _workers_elsewhere(services)

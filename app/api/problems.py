@@ -44,6 +44,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
                         "details": {"type": "object", "additionalProperties": {"type": "string"}},
                         "request_id": {"type": "string"},
                         "errors": {"type": "array", "items": {"type": "object"}},
+                        "component": {"type": "string"},
                     },
                 }
             }
@@ -67,7 +68,8 @@ def install(app: FastAPI, envelopes: Envelopes) -> None:
 def answer(scope: Scope, problem: Problem) -> Response:
     """The response to `problem` for the request of `scope`."""
     language = negotiate(Headers(scope=scope).get("accept-language"))
-    body: Mapping[str, Any] = document(problem, language, scope.get("state", {}).get("request_id", ""))
+    request_id = scope.get("state", {}).get("request_id", "")
+    body: Mapping[str, Any] = document(problem, language, request_id, _component(scope, problem))
     media_type = MEDIA_TYPE
     if envelope := _envelope(scope["app"].state.envelopes, scope["path"]):
         body, media_type = envelope(problem, body), "application/json"
@@ -80,6 +82,17 @@ def answer(scope: Scope, problem: Problem) -> Response:
 def _envelope(envelopes: Envelopes, path: str) -> Envelope | None:
     fitting = [prefix for prefix in envelopes if path.startswith(prefix)]
     return envelopes[max(fitting, key=len)] if fitting else None
+
+
+def _component(scope: Scope, problem: Problem) -> str:
+    """What brings from the page that for which the problem names a command; "": nothing does."""
+    if "command" not in problem.values:
+        return ""
+    from app.api.components import known_components
+    from app.tasks.components import component_that_brings
+
+    services = scope["app"].state.services
+    return component_that_brings(known_components(services), services.models, problem.values)
 
 
 def field_errors(errors: Sequence[Mapping[str, Any]], fields: Sequence[str], skip: int = 0) -> list[FieldError]:

@@ -16,7 +16,7 @@ from app.jobs.job import Job
 from app.jobs.lease import Lease, to_pending
 from app.jobs.store import change, end, set_aside
 from app.storage.database import Database
-from app.storage.tables import jobs
+from app.storage.tables import job_events, jobs
 
 # A job whose attempt was lost lines up as if it had come this much later, so that one that kills its worker does not
 # hold up the others, and yet has its turn when there are always new ones.
@@ -67,6 +67,14 @@ def queues_to_do(database: Database, queues: Collection[str]) -> set[str]:
         return set(connection.scalars(_QUEUES_TO_DO, _wanted(queues)))
 
 
+def unserved(database: Database, wait_s: float) -> dict[str, float]:
+    """Queues in which nothing runs though a job could since more than `wait_s` seconds, with how long it waits."""
+    now = time.time()
+    with database.read() as connection:
+        rows = connection.execute(_WAITING, {"now": now}).all()
+    return {queue: now - since for queue, since in rows if since is not None and now - since > wait_s}
+
+
 def runnable(database: Database, queue: str, limit: int) -> list[str]:
     """The ids of the first `limit` jobs of a queue that `claim` would take, in its order."""
     wanted = _wanted((queue,)) | {"warm": [], "most": limit}
@@ -100,6 +108,18 @@ _NOW = bindparam("now", type_=Float)
 _HELD = (jobs.c.status == "processing") & (jobs.c.lease_until > _NOW)
 _RUNNABLE = (jobs.c.status == "pending") | ((jobs.c.status == "processing") & (jobs.c.lease_until <= _NOW))
 _OF_QUEUES = jobs.c.queue.in_(bindparam("queues", expanding=True))
+_SINCE = (
+    select(jobs.c.queue, func.max(job_events.c.created_at).label("at"))
+    .join(job_events, job_events.c.job_id == jobs.c.id)
+    .where(_RUNNABLE)
+    .group_by(jobs.c.id, jobs.c.queue)
+    .subquery()
+)
+_WAITING = (
+    select(_SINCE.c.queue, func.min(_SINCE.c.at))
+    .where(_SINCE.c.queue.not_in(select(jobs.c.queue).where(_HELD)))
+    .group_by(_SINCE.c.queue)
+)
 _QUEUES_TO_DO = select(jobs.c.queue).where(_RUNNABLE, _OF_QUEUES).distinct()
 
 

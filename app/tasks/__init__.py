@@ -44,7 +44,10 @@ def tasks(
 def table(settings: Settings, synthesizer: Synthesizer) -> Mapping[str, Task]:
     """The table of a worker process, whose engines are those of `synthesizer`."""
     cloning = CloningService(synthesizer.store, settings.voices_path, synthesizer.registry)
-    installing = partial(install_component, synthesizer.store, synthesizer.registry, settings.engine_precisions)
+    own_weights = frozenset(settings.engine_checkpoints)
+    installing = partial(
+        install_component, synthesizer.store, synthesizer.registry, settings.engine_precisions, own_weights
+    )
     datasets = DatasetService(synthesizer.store, settings.datasets_path, settings.dataset_hosts)
     on_datasets = partial(work_on_dataset, datasets)
     return {

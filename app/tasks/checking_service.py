@@ -11,6 +11,8 @@ from app.errors import Problem
 from app.tasks.conversion_service import INSTALL_COMMAND, LISTENING_MODEL, LISTENING_MODULES
 from speech.models import ModelStore
 
+COMPONENT = "listening"  # that brings it from the page
+
 if TYPE_CHECKING:
     from speech.asr import Transcriber
 
@@ -27,10 +29,10 @@ class CheckingService:
         """Raises Problem `checking_not_installed`, `checking_model_missing` with the command that brings it."""
         missing = [name for name in LISTENING_MODULES if importlib.util.find_spec(name) is None]
         if missing:
-            raise Problem("checking_not_installed", packages=missing, command=INSTALL_COMMAND)
+            raise Problem("checking_not_installed", packages=missing, command=INSTALL_COMMAND, component=COMPONENT)
         if not self._store.is_installed(LISTENING_MODEL):
             command = f"papagaio models pull {LISTENING_MODEL}"
-            raise Problem("checking_model_missing", model=LISTENING_MODEL, command=command)
+            raise Problem("checking_model_missing", model=LISTENING_MODEL, command=command, component=COMPONENT)
 
     def transcriber(self) -> Transcriber:
         """Raises what `check` raises."""

@@ -27,6 +27,7 @@ REFERENCE = "reference"  # what stands for the effort where nothing is fitted
 INTAKE_MODELS = ("whisper-base", "speaker-resnet34")
 MODULES = ("torch", "safetensors")  # of requirements-train.txt
 INSTALL_COMMAND = "./run training"
+COMPONENT = "cloning"  # that brings them from the page
 MANIFEST = "manifest.jsonl"
 UPLOADS, INTAKE, FIT, STAGED = "upload", "intake", "fit", "voices"  # folders in a job's work folder
 
@@ -65,12 +66,12 @@ class CloningService:
         """
         missing = [name for name in MODULES if importlib.util.find_spec(name) is None]
         if missing:
-            raise Problem("training_not_installed", packages=missing, command=INSTALL_COMMAND)
+            raise Problem("training_not_installed", packages=missing, command=INSTALL_COMMAND, component=COMPONENT)
         models = (*INTAKE_MODELS, *self.registry.engine(engine or self.engines()[0]).fit_models)
         lacking = [name for name in models if not self.store.is_installed(name)]
         if lacking:
             command = f"papagaio models pull {' '.join(lacking)}"
-            raise Problem("cloning_models_missing", models=lacking, command=command)
+            raise Problem("cloning_models_missing", models=lacking, command=command, component=COMPONENT)
 
     def estimate_s(self, effort: str, speech_s: float | None = None) -> float:
         """Seconds a fit took elsewhere, on so many cores as are here; how long it takes here is told while it runs.

@@ -24,6 +24,11 @@ LISTENING_MODEL = "whisper-base"
 INSTALL_COMMAND = "./run convert --help"
 
 
+def component_of_converter(converter: str) -> str:
+    """The name of the component that brings it from the page."""
+    return f"convert-{converter}"
+
+
 class ConversionService:
     """What converting needs, found when it is first called: a service that never converts never imports it."""
 
@@ -51,15 +56,16 @@ class ConversionService:
 
     def check(self, converter: str) -> None:
         """Raises Problem `conversion_not_installed`, `conversion_models_missing` with the command that brings it."""
-        install = self.synthesizer.registry.converter(converter).install
+        install, component = self.synthesizer.registry.converter(converter).install, component_of_converter(converter)
         needed = (*(LISTENING_MODULES if self._info(converter).needs_text else ()), *install.packages)
         missing = [name for name in needed if importlib.util.find_spec(name) is None]
         if missing:
-            raise Problem("conversion_not_installed", packages=missing, command=install.command or INSTALL_COMMAND)
+            command = install.command or INSTALL_COMMAND
+            raise Problem("conversion_not_installed", packages=missing, command=command, component=component)
         lacking = [name for name in self.models(converter) if not self.synthesizer.store.is_installed(name)]
         if lacking:
             command = f"papagaio models pull {' '.join(lacking)}"
-            raise Problem("conversion_models_missing", models=lacking, command=command)
+            raise Problem("conversion_models_missing", models=lacking, command=command, component=component)
         self.synthesizer.check_converter(converter)
 
     def convert(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 MODULES = ("faster_whisper", "kaldi_native_fbank", "noisereduce", "onnx_asr", "speechmos", "wordfreq", "yt_dlp", "yaml")
 MODELS = ("whisper-base", "speaker-resnet34")
 INSTALL_COMMAND = "./run dataset list"
+COMPONENT = "datasets"  # that brings them from the page
 
 
 Mark = tuple[int, int]  # when a file was written, in ns, and its bytes
@@ -57,7 +58,7 @@ class DatasetService:
         """Raises Problem `datasets_not_installed` with the command that brings them."""
         missing = [name for name in MODULES if importlib.util.find_spec(name) is None]
         if missing:
-            raise Problem("datasets_not_installed", packages=missing, command=INSTALL_COMMAND)
+            raise Problem("datasets_not_installed", packages=missing, command=INSTALL_COMMAND, component=COMPONENT)
 
     def check(self) -> None:
         """Raises Problem `datasets_not_installed`, `cloning_models_missing` with the command that brings it."""
@@ -65,7 +66,7 @@ class DatasetService:
         lacking = [name for name in MODELS if not self.store.is_installed(name)]
         if lacking:
             command = f"papagaio models pull {' '.join(lacking)}"
-            raise Problem("cloning_models_missing", models=lacking, command=command)
+            raise Problem("cloning_models_missing", models=lacking, command=command, component=COMPONENT)
 
     def names(self, caller: Caller = LOCAL) -> list[str]:
         from train.dataset.folder import names

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict
 
 from app.errors import Problem
 from app.jobs.context import Cancelled, JobContext
-from app.tasks.components import Component, check_disk, find_component, requirements_file
+from app.tasks.components import Component, check_disk, components, find_component, requirements_file
 from app.tasks.staging import finish_installs, packages_dir, put_in_place, staging
 from speech.engines.registry import Registry
 from speech.models import ModelStore, PullProgress
@@ -42,6 +42,7 @@ def install_component(
     store: ModelStore,
     registry: Registry,
     precisions: Mapping[str, str],
+    own_weights: Container[str],
     context: JobContext,
     params: Mapping[str, Any],
 ) -> dict[str, Any]:
@@ -49,7 +50,7 @@ def install_component(
     SpeechError as `ModelStore.pull` does, Cancelled; nothing is half installed then."""
     wanted = InstallParams.model_validate(params)
     finish_installs(packages_dir())
-    component = find_component(registry, precisions, wanted.component)
+    component = find_component(components(registry, precisions, own_weights), wanted.component)
     check_disk(component, store)
     packages = bring_packages(component, context) if component.missing_modules() else []
     missing = component.missing_models(store)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 MODULES = ("torch", "safetensors", "tokenizers", "yaml")
 INSTALL_COMMAND = "./run training"
+COMPONENT = "training"  # that brings them from the page
 RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
 OWNER, DATASET = "owner", "dataset"  # files in a run's folder: whose it is, what it learns from
 STEP_NAME = re.compile(r"step-\d{6}")
@@ -40,7 +41,7 @@ class TrainingService:
         """Raises Problem `training_not_installed`, SpeechError `model_missing`, `training_weights_missing`."""
         missing = [name for name in MODULES if importlib.util.find_spec(name) is None]
         if missing:
-            raise Problem("training_not_installed", packages=missing, command=INSTALL_COMMAND)
+            raise Problem("training_not_installed", packages=missing, command=INSTALL_COMMAND, component=COMPONENT)
         check_weights(self.checkpoint_dir())
 
     def checkpoint_dir(self) -> Path:

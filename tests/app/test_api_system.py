@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 from api_service import Service, running
+from sqlalchemy import update
 
 from app import VERSION
+from app.jobs.claim import claim
+from app.jobs.kinds import TRAINING
+from app.storage.tables import job_events
 from app.texts import LANGUAGES, catalogue
 from speech.engines.kokoro.presets import PRESETS
 from speech.models import ModelStore
@@ -58,6 +62,23 @@ def test_health_is_degraded_without_workers_and_fails_without_weights(tmp_path) 
         assert "papagaio models pull kokoro-int8" in response.json()["checks"]["engine"]["detail"]
     with running(tmp_path / "c", workers=1) as service:
         assert service.client.get("/health").json()["checks"]["workers"]["status"] == "fail"
+
+
+def test_health_tells_of_a_queue_that_nobody_serves(service: Service) -> None:
+    """A job of training that could run since a minute, and none of its queue that does."""
+    database, jobs = service.services.database, service.services.jobs
+
+    def workers() -> str:
+        return str(service.client.get("/health").json()["checks"]["workers"]["detail"])
+
+    waiting = jobs.add(TRAINING, {})
+    assert "train" not in workers()  # it has just come
+    with database.write() as connection:
+        connection.execute(update(job_events).values(created_at=job_events.c.created_at - 60))
+    assert "train: a job waits for 6" in workers()
+    running = jobs.add(TRAINING, {})
+    lease = claim(database, worker_id="w", lease_s=60, queues=("train",))
+    assert lease is not None and lease.job.id in (waiting.id, running.id) and "train" not in workers()
 
 
 @pytest.mark.parametrize(("free", "level"), [(11, "ok"), (10, "warn"), (5.1, "warn"), (5, "fail"), (0, "fail")])

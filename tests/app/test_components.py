@@ -19,11 +19,15 @@ from typing import Any, NamedTuple
 import pytest
 from api_service import Service, running
 
+from app.api.components import known_components
+from app.jobs.embedded import EmbeddedDriver
 from app.jobs.runner import Worker
 from app.tasks import table
+from app.tasks.components import component_that_brings
 from speech.engines import records
 from speech.engines.records import EngineRecord, Installation
 from speech.engines.silence import Silence
+from speech.models import ModelStore
 
 NAME = "papagaio_tiny_part"
 
@@ -163,3 +167,38 @@ def test_an_operator_can_turn_it_off(tmp_path: Path) -> None:
     with running(tmp_path, allow_install=False) as service:
         assert code(service.client.post("/components/cloning/install", json={})) == (403, "install_not_allowed")
         assert not any(one["can_install"] for one in service.client.get("/components").json())
+
+
+@pytest.mark.parametrize(
+    ("values", "name"),
+    [
+        ({"component": "datasets", "models": ["xtts-v2"]}, "datasets"),
+        ({"engine": "tiny", "packages": [NAME]}, "tiny"),
+        ({"engine": "rvc", "packages": ["torch"]}, "convert-rvc"),
+        ({"name": "xtts-v2"}, "xtts"),
+        ({"name": "contentvec"}, "convert-rvc"),
+        ({"name": "lit-html"}, ""),
+        ({"engine": "nobody"}, ""),
+    ],
+)
+def test_an_error_that_names_a_command_tells_the_component(place: Place, values: dict[str, Any], name: str) -> None:
+    services = place.service.services
+    found = component_that_brings(known_components(services), ModelStore(place.target), values)
+    assert found == name
+
+
+def test_a_refusal_carries_the_component_and_only_an_admin_may_bring_it(place: Place) -> None:
+    client, services = place.service.client, place.service.services
+    driver = EmbeddedDriver(services.settings, services.database, services.files)  # one that was not started
+    client.app.state.services = replace(services, driver=driver)  # type: ignore[attr-defined]
+    body = {"text": "Oi.", "source_language": "pt-BR", "mode": "dubbing", "tts_engine": "xtts"}
+    refused = client.post("/jobs", json=body)
+    assert refused.status_code == 503 and refused.json()["component"] == "xtts", refused.text
+    assert "component" not in client.post("/jobs", json={}).json()
+    accounts = services.identity.accounts
+    for user, role in (("root", "admin"), ("ana", "maker")):
+        accounts.add(user, "correct horse battery", role)
+        client.post("/auth/login", json={"name": user, "password": "correct horse battery"})
+        may = role == "admin"
+        assert {one["can_install"] for one in client.get("/components").json()} == {may}
+        assert (place.install().status_code == 202) == may

@@ -14,6 +14,21 @@ from schemathesis.core.result import Ok
 
 EXAMPLES = 6  # for each operation and way of making one
 ENDLESS = {"/events", "/system/logs/stream"}  # a stream that ends when its listener goes
+# Of 503: what is not on this machine, which is no fault; in whose envelope it stands depends on the route.
+LACKING = (
+    "checking_model_missing",
+    "checking_not_installed",
+    "cloning_models_missing",
+    "conversion_models_missing",
+    "conversion_not_installed",
+    "datasets_not_installed",
+    "engine_not_installed",
+    "f5_dir_missing",
+    "model_missing",
+    "pocket_dir_missing",
+    "training_not_installed",
+    "training_weights_missing",
+)
 SOUGHT = settings(
     max_examples=EXAMPLES,
     deadline=None,
@@ -51,7 +66,8 @@ def test_nothing_that_fits_the_document_is_a_fault_of_ours(service: Service) -> 
             sent = Request(**case.as_transport_kwargs(base_url=BASE_URL)).prepare()
             response = service.client.request(sent.method, sent.url, content=sent.body, headers=dict(sent.headers))
             answered[response.status_code] = answered.get(response.status_code, 0) + 1
-            if response.status_code >= 500 and response.status_code != 503:
+            is_lacking = response.status_code == 503 and any(f'"{code}"' in response.text for code in LACKING)
+            if response.status_code >= 500 and not is_lacking:
                 faults.append(f"{case.method} {case.formatted_path}: {response.text[:300]}")
 
         ask()

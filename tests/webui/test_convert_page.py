@@ -68,7 +68,7 @@ def rate_and_review(page: Page, part: Locator, route: str) -> None:
 
 
 def what_is_spoken_is_sent_to_the_model(page: Page) -> None:
-    """From the Speak page; the service lacks what converts, and says so."""
+    """From the Speak page; the service lacks what converts, and offers it."""
     page.click("nav a[href='#/speak']")
     page.fill("#text", "Bom dia.")
     expect(page.locator("#rvc_pitch")).to_have_count(0)
@@ -79,7 +79,7 @@ def what_is_spoken_is_sent_to_the_model(page: Page) -> None:
     sent = asked.value.post_data_json
     [model] = page.request.get("/rvc/models").json()["models"]
     assert (sent["enable_rvc"], sent["rvc_model_id"], sent["rvc_pitch"]) == (True, model["id"], -3)
-    expect(page.locator("form.speak [role=alert]")).to_be_visible()
+    expect(page.locator("[data-lacking=convert-rvc]")).to_be_visible()
 
 
 def test_a_model_is_added_with_its_verdict_and_deleted(page: Page, faults: Faults, rvc_tiny: Path) -> None:

@@ -14,12 +14,14 @@ export class ApiError extends Error {
    * @param {string} code
    * @param {string} detail in the reader's language
    * @param {{ field: string, message: string }[]} errors
+   * @param {string} component that brings what is lacking, where that is why
    */
-  constructor(status, code, detail, errors = []) {
+  constructor(status, code, detail, errors = [], component = "") {
     super(detail);
     this.status = status;
     this.code = code;
     this.errors = errors;
+    this.component = component;
   }
 }
 
@@ -43,6 +45,7 @@ async function refusal(response) {
     body.code ?? "",
     body.detail ?? `${response.status} ${response.statusText}`,
     body.errors ?? [],
+    body.component ?? "",
   );
 }
 

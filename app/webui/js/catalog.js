@@ -113,8 +113,8 @@ export function createCatalog(api) {
   };
 
   return {
-    /** Asks for the voices anew at the next `load`. */
-    forget: () => void kept.delete("voices"),
+    /** Asks for the voices and engines anew. */
+    forget: () => ["voices", "engines"].forEach((key) => kept.delete(key)),
     /** The same where they are older than `OLD_MS`: another client may have changed them. */
     forgetOld: () => void (Date.now() - voicesAt > OLD_MS && kept.delete("voices")),
     /** @returns {Promise<Catalog>} */

@@ -5,7 +5,7 @@ import { html, nothing } from "../lit.js";
 import { loadPage } from "../load.js";
 import { all, createView } from "../view.js";
 import { retryButton } from "../widgets/states.js";
-import { ComponentList } from "./components.js";
+import { createLacking } from "./lacking.js";
 
 const COMPONENT = "cloning";
 
@@ -17,19 +17,20 @@ const COMPONENT = "cloning";
  */
 export function mountLacking(place, app, error, again) {
   const { texts } = app;
-  return loadPage(place, app, () => app.api.get("/components"), (found) => {
-    const list = new ComponentList(app, found, () => view.redraw(), { only: COMPONENT, brought: again });
-    const canBring = list.components.some(({ can_install, is_installed }) => can_install && !is_installed);
-    const view = createView(
+  /** @type {ReturnType<typeof createView> | null} */
+  let view = null;
+  const lacking = createLacking(app, () => view?.redraw(), again);
+  const page = loadPage(place, app, () => lacking.look(error.component || COMPONENT), () => {
+    view = createView(
       place,
       () => html`<section class="card empty" role="alert" data-problem=${error.code}>
           ${icon("clone")}
           <h2>${texts.t("page.clone.not_here")}</h2>
-          <p>${canBring ? texts.t("page.clone.bring_it") : error.message}</p>
-          ${canBring ? nothing : retryButton(texts, again)}
+          ${lacking.isOffered() ? nothing : html`<p>${error.message}</p>${retryButton(texts, again)}`}
         </section>
-        ${list.draw()}`,
+        ${lacking.draw()}`,
     );
-    return all(() => list.close(), view.close);
-  }).close;
+    return view.close;
+  });
+  return all(lacking.close, page.close);
 }

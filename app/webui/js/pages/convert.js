@@ -7,6 +7,7 @@ import { all, createView } from "../view.js";
 import { createGallery } from "./gallery.js";
 import { hasEnded } from "./job-view.js";
 import { watchJob } from "./job-watch.js";
+import { createLacking } from "./lacking.js";
 import { ratingPart, sendRating } from "./rating.js";
 import { confirm } from "../widgets/confirm.js";
 import { jobProgress } from "../widgets/job.js";
@@ -43,7 +44,10 @@ function show(root, app, data) {
     Object.assign(known, values);
     view.redraw();
   };
-  const failed = (/** @type {unknown} */ error) => change({ error: /** @type {Error} */ (error).message, sent: null });
+  const failed = async (/** @type {unknown} */ error) => {
+    const isOffered = await lacking.show(/** @type {Error} */ (error));
+    change({ error: isOffered ? "" : /** @type {Error} */ (error).message, sent: null });
+  };
   const tried = async (/** @type {() => Promise<unknown>} */ step) => {
     try {
       await step();
@@ -51,7 +55,7 @@ function show(root, app, data) {
       change({ models, error: "", sent: null });
       return true;
     } catch (error) {
-      failed(error);
+      await failed(error);
       return false;
     }
   };
@@ -77,9 +81,10 @@ function show(root, app, data) {
       change({ job, error: "" });
       unwatch = watchJob(app, job, (next) => change({ job: next }), failed).close;
     } catch (error) {
-      failed(error);
+      await failed(error);
     }
   };
+  const lacking = createLacking(app, () => view.redraw(), () => change({ error: "" }));
   const mic = createMicrophone(app, (recorded) => change({ recorded }));
   const actions = {
     check: (/** @type {any} */ model) => tried(() => api.post(`${MODELS}/${model.id}/validate`)),
@@ -97,21 +102,45 @@ function show(root, app, data) {
   const table = createTable(texts, tableOf(texts, actions), () => view.redraw());
   const refresh = async () => change({ models: (await api.get(`${MODELS}?sort_by=name`)).models });
   const gallery = createGallery(app, () => view.redraw(), refresh);
+  /** What the chosen voice is converted by. */
+  const lookFor = () => {
+    const { models, voices } = offeredBy(data.studio, known);
+    const chosen = voiceOf(models, voices, known.chosen);
+    const converter = models.some(({ id }) => id === chosen) ? "rvc" : voices.find(({ id }) => id === chosen)?.converters?.[0];
+    void lacking.look(converter ? `convert-${converter}` : "");
+  };
+  const choose = (/** @type {string} */ chosen) => {
+    change({ chosen });
+    lookFor();
+  };
   const view = createView(
     root,
     () => html`<h1>${texts.t("page.nav.convert")}</h1>
-      ${known.error ? alert(known.error) : nothing} ${convertForm(texts, data.studio, known, mic.node, { convert, choose: (chosen) => change({ chosen }), drop: () => change({ recorded: null }) })} ${result(app, known)}
+      ${known.error ? alert(known.error) : nothing} ${convertForm(texts, data.studio, known, mic.node, { convert, choose, drop: () => change({ recorded: null }) })} ${lacking.draw()} ${result(app, known)}
       <h2>${texts.t("page.convert.models")}</h2>
       <p>${texts.t("page.convert.about")}</p>
       ${addForm(texts, known.sent, add)} ${table.draw(known.models)} ${gallery.draw()}`,
   );
+  lookFor();
   return all(
     () => unwatch(),
     mic.close,
     gallery.close,
+    lacking.close,
     () => URL.revokeObjectURL(known.source),
     view.close,
   );
+}
+
+/** Whose voices a recording can be said with. @param {import("../catalog.js").Catalog} studio @param {{ models: any[] }} known */
+function offeredBy(studio, { models }) {
+  return { models, voices: studio.voices.filter(({ converters }) => converters?.length) };
+}
+
+/** The id of the chosen one, else of the first. @param {any[]} models @param {readonly import("../catalog.js").Voice[]} voices @param {string} chosen */
+function voiceOf(models, voices, chosen) {
+  const ids = [...models, ...voices].map(({ id }) => id);
+  return ids.includes(chosen) ? chosen : (ids[0] ?? "");
 }
 
 /**
@@ -119,10 +148,11 @@ function show(root, app, data) {
  * @param {{ models: any[], chosen: string, recorded: Blob | null }} known @param {HTMLElement} microphone
  * @param {{ convert: (event: any) => void, choose: (voiceId: string) => void, drop: () => void }} actions
  */
-function convertForm(texts, studio, { models, chosen, recorded }, microphone, { convert, choose, drop }) {
-  const voices = studio.voices.filter(({ converters }) => converters?.length);
+function convertForm(texts, studio, known, microphone, { convert, choose, drop }) {
+  const { recorded } = known;
+  const { models, voices } = offeredBy(studio, known);
   const pairs = /** @type {[string, string][]} */ ([...models.map(({ id, name }) => [id, `${name} (RVC)`]), ...voices.map(({ id, title }) => [id, title])]);
-  const voice = pairs.some(([id]) => id === chosen) ? chosen : (pairs[0]?.[0] ?? "");
+  const voice = voiceOf(models, voices, known.chosen);
   return html`<form class="card card-body field-row" id="convert-form" @submit=${convert}>
     <div class="col-sm">
       <label for="convert-file" class="form-label">${texts.t("page.convert.recording")}</label>

@@ -8,6 +8,7 @@ import { loadPage } from "../load.js";
 import { address } from "../router.js";
 import { all, createView } from "../view.js";
 import { createErrors, field, options } from "../widgets/field.js";
+import { createLacking } from "./lacking.js";
 import { createReading } from "./speak-reading.js";
 import { createResult } from "./speak-result.js";
 import { createRvc, rvcOf } from "./speak-rvc.js";
@@ -94,16 +95,18 @@ function show(root, app, studio, query) {
   const reading = createReading(app, set, redraw);
   const tuning = createTuning(app, studio, set, errors, redraw);
   const rvc = createRvc(app, set, errors, redraw);
+  const lacking = createLacking(app, redraw);
   const result = createResult(app);
   const submit = async (/** @type {HTMLFormElement} */ form) => {
     if (isSending) return;
     isSending = true;
     errors.clear();
+    void lacking.look("");
     try {
       const { draft } = store.state();
       await result.begin(requestOf(draft, engineOf(studio, draft)));
     } catch (error) {
-      errors.show(/** @type {any} */ (error), form);
+      if (!(await lacking.show(/** @type {Error} */ (error)))) errors.show(/** @type {any} */ (error), form);
     } finally {
       isSending = false;
       redraw();
@@ -126,6 +129,7 @@ function show(root, app, studio, query) {
         <aside class="card voice">${voiceChooser(app, studio, set, errors)} ${tuning.draw()} ${rvc.draw()}</aside>
         ${errors.drawWhole()}
       </form>
+      ${lacking.draw()}
       ${result.node}`,
   );
   result.resume();
@@ -136,6 +140,7 @@ function show(root, app, studio, query) {
   };
   return all(
     result.close,
+    lacking.close,
     tuning.close,
     store.watch(({ draft }) => draft.language, completeFor),
     store.watch(({ draft }) => draft, redraw),

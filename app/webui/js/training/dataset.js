@@ -4,6 +4,7 @@ import { url } from "../api.js";
 import { html, nothing } from "../lit.js";
 import { hasEnded } from "../pages/job-view.js";
 import { watchJob } from "../pages/job-watch.js";
+import { createLacking } from "../pages/lacking.js";
 import { all, createView } from "../view.js";
 import { options } from "../widgets/field.js";
 import { progress } from "../widgets/progress.js";
@@ -14,6 +15,7 @@ import { createSources } from "./dataset-sources.js";
 export const BASE = "/training/dataset";
 /** Which dataset is shown; outlives a reload. */
 export const DATASET = { name: "dataset", initial: { name: "main" }, keep: ["name"] };
+const COMPONENT = "datasets"; // that brings what the stages need
 const STAGES = ["download", "segment", "transcribe", "build"];
 const FIGURES = ["recordings", "segments", "transcriptions", "samples", "hours"];
 
@@ -34,12 +36,15 @@ export function mount(root, app) {
   /** @type {ReturnType<typeof createView> | null} */
   let view = null;
   const redraw = () => view?.redraw();
+  const lacking = createLacking(app, redraw, () => void load());
   const sources = createSources(app, dataset, { begun: follow, failed, redraw });
   const samples = createSamples(app, dataset, { changed: () => void figures(), failed, redraw });
   view = createView(root, draw);
 
-  function failed(/** @type {Error} */ error) {
-    shown.problem = error.message;
+  async function failed(/** @type {Error} */ error) {
+    const isOffered = await lacking.show(error);
+    if (isClosed) return;
+    shown.problem = isOffered ? "" : error.message;
     app.announce(error.message);
     redraw();
   }
@@ -131,7 +136,7 @@ export function mount(root, app) {
   }
 
   function draw() {
-    return html`${shown.problem ? alert(shown.problem) : nothing}${head()}${sources.draw()}${stages()}${samples.draw()}`;
+    return html`${shown.problem ? alert(shown.problem) : nothing}${lacking.draw()}${head()}${sources.draw()}${stages()}${samples.draw()}`;
   }
 
   function head() {
@@ -205,8 +210,10 @@ export function mount(root, app) {
 
   void load();
   void resume();
+  void lacking.look(COMPONENT);
   return all(
     () => void (isClosed = true),
+    lacking.close,
     () => unwatch(),
     () => samples.close(),
     () => view?.close(),

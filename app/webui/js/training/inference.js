@@ -2,6 +2,7 @@
 
 import { icon } from "../icons.js";
 import { html, live, nothing } from "../lit.js";
+import { createLacking } from "../pages/lacking.js";
 import { all, createView } from "../view.js";
 import { createErrors, field, options } from "../widgets/field.js";
 import { fileName } from "../widgets/job.js";
@@ -34,9 +35,11 @@ export function mount(root, app) {
     Object.keys(values).forEach(errors.corrected);
     redraw();
   };
-  const failed = (/** @type {Error} */ error) => {
+  const lacking = createLacking(app, redraw);
+  const failed = async (/** @type {Error} */ error) => {
+    const isOffered = await lacking.show(error);
     if (isClosed) return;
-    shown.problem = error.message;
+    shown.problem = isOffered ? "" : error.message;
     app.announce(error.message);
     redraw();
   };
@@ -175,7 +178,7 @@ export function mount(root, app) {
   }
 
   view = createView(root, () => {
-    const problem = shown.problem ? alert(shown.problem) : nothing;
+    const problem = shown.problem ? alert(shown.problem) : lacking.draw();
     if (shown.rows === null) return problem === nothing ? loading(texts) : problem;
     if (shown.rows.length === 0) {
       const action = { text: texts.t("page.inference.to_training"), click: () => app.go(["training", "training"]) };
@@ -188,6 +191,7 @@ export function mount(root, app) {
     () => void (isClosed = true),
     () => shown.sounds.filter(({ link }) => !link).forEach(({ src }) => URL.revokeObjectURL(src)),
     unhear,
+    lacking.close,
     compare.close,
     () => view?.close(),
   );

@@ -39,9 +39,9 @@ export function requestOf(draft, language) {
 
 /**
  * @param {import("../app.js").App} app
- * @param {{ started: (job: any) => void, redraw: () => void }} told
+ * @param {{ started: (job: any) => void, refused: (error: Error) => Promise<boolean>, redraw: () => void }} told `refused`: whether it is told elsewhere
  */
-export function createRunForm(app, { started, redraw }) {
+export function createRunForm(app, { started, refused, redraw }) {
   const { api, store, texts } = app;
   const errors = createErrors(app, redraw);
   const shown = { datasets: /** @type {any[]} */ ([]), estimate: /** @type {any} */ (null), reason: "", isSending: false };
@@ -67,7 +67,8 @@ export function createRunForm(app, { started, redraw }) {
       const found = await api.post("/training/estimate", request());
       if (mine === asked) Object.assign(shown, { estimate: found, reason: "" });
     } catch (error) {
-      if (mine === asked) Object.assign(shown, { estimate: null, reason: /** @type {Error} */ (error).message });
+      const isTold = await refused(/** @type {Error} */ (error));
+      if (mine === asked) Object.assign(shown, { estimate: null, reason: isTold ? "" : /** @type {Error} */ (error).message });
     }
     redraw();
   }
@@ -89,7 +90,7 @@ export function createRunForm(app, { started, redraw }) {
       errors.clear();
       started(job);
     } catch (error) {
-      errors.show(/** @type {Error} */ (error), form);
+      if (!(await refused(/** @type {Error} */ (error)))) errors.show(/** @type {Error} */ (error), form);
     }
     shown.isSending = false;
     redraw();
