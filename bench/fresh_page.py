@@ -4,8 +4,8 @@
 with an empty home (it makes its own environment and brings the voice), and walks with Chromium: the Components page
 brings conversion, whose progress is watched; the Convert page says a recording with another voice in the same service,
 and the sound is decoded; the Clone page offers what it lacks, brings it and goes on at its first step. It prints and
-writes to `results/fresh_page.json` the seconds of each and the shares of progress that were seen; it fails where a step
-does not come.
+writes to `results/fresh_page.json` the seconds of each, how many shares of progress were seen and how far one fell back;
+it fails where a step does not come.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -35,6 +36,7 @@ ROOT = Path(__file__).parent.parent
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 OPTIONS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
 START_S, BRING_S, JOB_S = 1800.0, 2400.0, 600.0
+LEAST_SHARES = 3  # of progress, that are seen on the way
 SAID = "Bom dia, tudo bem com vocês? Esta gravação vai ser dita por outra voz."
 CONVERSION, CLONING = "convert-kokoro", "cloning"
 # Of a component's card in one look: what went wrong, percent, stage, whether it is here or the card has gone.
@@ -72,12 +74,14 @@ class Walk:
             alert, value, stage, is_done = self.page.evaluate(SEEN, card_of(name))
             if alert:
                 raise SystemExit(alert)
-            if value is not None and value not in shares:
+            if value is not None and shares[-1:] != [value]:
                 shares.append(value)
             if stage and stage not in stages:
                 stages.append(stage)
             if is_done:
-                return {"seconds": round(time.monotonic() - started, 1), "percent_seen": shares, "stages_seen": stages}
+                back = max((before - after for before, after in pairwise(shares)), default=0.0)
+                moved = {"shares_seen": len(shares), "largest_step_back": round(max(0.0, back), 1)}
+                return {"seconds": round(time.monotonic() - started, 1), **moved, "stages_seen": stages}
             self.page.wait_for_timeout(200)
         raise SystemExit(f"{name} was not brought within {BRING_S:g} s")
 
@@ -183,8 +187,7 @@ def main() -> None:
         folder: Path = options.keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         figures = walk(folder)
-    moved = {name: len(figures[name]["percent_seen"]) for name in ("conversion", "cloning")}
-    if min(moved.values()) < 3:
+    if min(figures[name]["shares_seen"] for name in ("conversion", "cloning")) < LEAST_SHARES:
         raise SystemExit(f"the progress did not move: {figures}")
     print(json.dumps(figures, ensure_ascii=False, indent=2))
     print(write("fresh_page", {"load_average": os.getloadavg(), **figures}))

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 POLL_S = 0.2
 CONSTRAINTS = "constraints.txt"
 RESOLVED, FETCHED, INSTALLED = 5, 60, 70  # percent, where packages are brought; the rest is for the weights
+STAGES = {"downloading": (0.0, 0.8), "verifying": (0.8, 1.0), "ready": (1.0, 1.0)}  # shares of a model's way
 UNREACHABLE = ("Connection", "Temporary failure", "Max retries", "No matching distribution", "could not be resolved")
 
 
@@ -145,11 +146,16 @@ def _check(component: Component, staged: Path) -> None:
 
 
 def _reporting(context: JobContext, name: str, number: int, count: int) -> Callable[[PullProgress], None]:
+    farthest = 0.0  # a second source begins anew, which takes nothing back
+
     def report(progress: PullProgress) -> None:
+        nonlocal farthest
         if context.should_stop():
             raise Cancelled
-        share = progress.done_bytes / progress.total_bytes if progress.total_bytes else 0.0
-        done = INSTALLED + (100 - INSTALLED) * (number + min(1.0, share)) / count
+        begin, end = STAGES.get(progress.stage, (0.0, 0.0))
+        share = min(1.0, progress.done_bytes / progress.total_bytes) if progress.total_bytes else 0.0
+        farthest = max(farthest, begin + (end - begin) * share)
+        done = INSTALLED + (100 - INSTALLED) * (number + farthest) / count
         context.progress(round(10 * done), 1000, f"components.stage.{progress.stage}")
 
     return report

@@ -14,20 +14,21 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import pytest
 from api_service import Service, running
 
 from app.api.components import known_components
+from app.jobs.context import JobContext
 from app.jobs.embedded import EmbeddedDriver
 from app.jobs.runner import Worker
-from app.tasks import table
+from app.tasks import install, table
 from app.tasks.components import component_that_brings
 from speech.engines import records
 from speech.engines.records import EngineRecord, Installation
 from speech.engines.silence import Silence
-from speech.models import ModelStore
+from speech.models import ModelStore, PullProgress
 
 NAME = "papagaio_tiny_part"
 
@@ -123,6 +124,26 @@ def test_packages_come_by_a_job_and_are_importable(place: Place) -> None:
     assert code(place.install()) == (409, "component_installed")
     log = place.service.client.get(f"/jobs/{job['id']}/log").text
     assert f"{NAME}==1.0" in log and "components.stage.installing" in log
+
+
+def test_progress_never_goes_back(place: Place) -> None:
+    """A model that two sources are tried for, the second of two."""
+    seen: list[float] = []
+
+    class Watched:
+        def should_stop(self) -> bool:
+            return False
+
+        def progress(self, done: int, total: int, note: str) -> None:
+            seen.append(done / total)
+
+    report = install._reporting(cast(JobContext, Watched()), "m", 1, 2)
+    for stage, done in (("downloading", 90), ("skipped", 0), ("downloading", 10), ("downloading", 100)):
+        report(PullProgress("m", stage, done_bytes=done, total_bytes=100))
+    for done in (0, 50, 100):
+        report(PullProgress("m", "verifying", done_bytes=done, total_bytes=100))
+    report(PullProgress("m", "ready", done_bytes=100, total_bytes=100))
+    assert seen == sorted(seen) and seen[0] > 0.85 and seen[-1] == 1
 
 
 def test_without_a_network_nothing_is_half_installed(place: Place) -> None:
