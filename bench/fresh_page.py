@@ -4,8 +4,8 @@
 with an empty home (it makes its own environment and brings the voice), and walks with Chromium: the Components page
 brings conversion, whose progress is watched; the Convert page says a recording with another voice in the same service,
 and the sound is decoded; the Clone page offers what it lacks, brings it and goes on at its first step. It prints and
-writes to `results/fresh_page.json` the seconds of each, how many shares of progress were seen and how far one fell back;
-it fails where a step does not come.
+writes to `results/fresh_page.json` the seconds of each, how many shares of progress were seen and how far it fell back.
+It fails where a step does not come.
 """
 
 from __future__ import annotations
