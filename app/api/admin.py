@@ -57,6 +57,7 @@ def cleanup(services: Wired, deep: bool = False) -> Cleaned:
         removed += _remove_all(services)
         services.samples.sweep((), min_age_s=0)
     freed = before - services.files.size_bytes() - services.samples.size_bytes()
+    services.note("cleaned_up", "", deep=deep, jobs=removed)
     kept = sum(services.jobs.counts().values())
     return Cleaned(
         message=f"{removed} jobs removed", deep=deep, jobs_removed=removed, jobs_kept=kept, bytes_freed=max(0, freed)

@@ -142,6 +142,7 @@ def set_up(
     check_setup_token(services.settings.data_dir, body.token)
     user = services.identity.accounts.add(body.name, body.password, "admin")
     end_setup(services.settings.data_dir)
+    services.note("set_up", user.id)
     _remember(services, request, response, user.id)
     return _user_view(user)
 
@@ -221,7 +222,7 @@ def users(services: Wired) -> list[UserView]:
 
 @router.post("/users", status_code=201, summary="Add an account", openapi_extra=documented(NewUser, JSON))
 def add_user(services: Wired, body: Annotated[NewUser, Depends(body_of(NewUser, JSON))]) -> UserView:
-    return _user_view(services.identity.accounts.add(body.name, body.password, body.role))
+    return _user_view(services.identity.accounts.add(body.name, body.password, body.role, services.caller))
 
 
 @router.patch("/users/{user_id}", summary="Change an account", openapi_extra=documented(UserChange, JSON))

@@ -230,6 +230,7 @@ def delete(services: Wired, batch_id: str) -> BatchDeleted:
         services.files.delete(job_id)
         count += 1
     store.delete(batch_id)
+    services.note("batch_deleted", batch.id, jobs=count)
     return BatchDeleted(message=f"{batch.id} deleted", batch_id=batch.id, jobs_deleted=count)
 
 

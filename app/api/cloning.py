@@ -150,7 +150,9 @@ def fit(services: Working, reader: Language, body: Annotated[Fit, Depends(body_o
     job, manifest = _taken_in(services, body.intake_job_id)
     chosen = _chosen(manifest, body.clips)
     params = _params(services, body, engine, body.language or job.params["language"], reader, chosen.usable_s)
-    return view_of(_add_with_clips(services, params | {"intake_job_id": job.id}, job.id, chosen), reader)
+    added = _add_with_clips(services, params | {"intake_job_id": job.id}, job.id, chosen)
+    _note_consent(services, params, added)
+    return view_of(added, reader)
 
 
 @router.post(
@@ -168,6 +170,7 @@ def clone(
     params = _params(services, body, engine, body.language, reader) | {"ref_text": body.ref_text or None}
     with _reserving(params["voice"]):
         job = add_with_recordings(services, CLONING, params, body.file, reserves=f"voice:{params['voice']}")
+    _note_consent(services, params, job)
     return CloneStarted(message=f"{job.id} added", job_id=job.id, status=job.status, poll_url=f"/jobs/{job.id}")
 
 
@@ -231,6 +234,10 @@ def statement_of(services: Services, consent: bool | None, given: str | None, re
     """What is kept with the voice: the request's words, the operator's where none was asked for, or the usual ones."""
     general = services.settings.consent_statement if consent is None else ""
     return given or general or render("clone.consent_statement", reader, {})
+
+
+def _note_consent(services: Services, params: dict[str, Any], job: Job) -> None:
+    services.note("consent_given", params["voice"], job_id=job.id, statement=params["consent"]["statement"])
 
 
 def _params(

@@ -152,6 +152,7 @@ def export(services: Wired, comparison_id: str) -> PlainTextResponse:
 @router.delete("/{comparison_id}", summary="Delete a comparison with its sounds and votes")
 def delete(services: Wired, comparison_id: str) -> ComparisonDeleted:
     services.comparisons.delete(comparison_id, services.caller)
+    services.note("comparison_deleted", comparison_id)
     return ComparisonDeleted(message=f"{comparison_id} deleted", id=comparison_id)
 
 

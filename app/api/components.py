@@ -92,10 +92,12 @@ def install(
     check_disk(component, store)
     for terms in asked:
         store.agreements.record(terms, services.caller.name or services.caller.user_id)
+        services.note("licence_agreed", terms.licence, component=component.name)
     try:
         job = services.jobs.add(INSTALL, {"component": component.name}, reserves="install")
     except NameReserved as error:
         raise Problem("component_being_installed", job_id=error.job_id) from error
+    services.note("component_asked", component.name, job_id=job.id)
     return view_of(job, reader)
 
 

@@ -120,6 +120,7 @@ def checkpoint(services: Wired, checkpoint_name: str) -> FinetuneCheckpointDetai
 def delete_checkpoint(services: Wired, checkpoint_name: str) -> FinetuneDeleted:
     run, step = _parts(checkpoint_name)
     services.training.delete(run, step, services.caller)
+    services.note("checkpoint_deleted", f"{run}/{step}")
     return FinetuneDeleted(success=True, message=f"{checkpoint_name} deleted")
 
 

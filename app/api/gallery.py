@@ -128,6 +128,7 @@ def refresh_gallery(services: Wired, gallery_id: str) -> GalleryView:
 @router.delete("/{gallery_id}", summary="Forget a gallery; models that were brought stay")
 def delete_gallery(services: Wired, gallery_id: str) -> GalleryDeleted:
     store_of(services).delete(gallery_id)
+    services.note("gallery_deleted", gallery_id)
     return GalleryDeleted(message="Gallery deleted", gallery_id=gallery_id)
 
 

@@ -69,6 +69,7 @@ def delete_many(services: Wired, body: Annotated[JobIds, Depends(body_of(JobIds,
             continue
         files += services.files.delete(job_id)
         deleted.append(job_id)
+    services.note("jobs_deleted", "", job_ids=deleted)
     return BulkDeleted(deleted=deleted, files_deleted=files, not_deleted=kept)
 
 

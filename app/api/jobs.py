@@ -103,6 +103,7 @@ def log(services: Wired, job_id: str, format: Literal["text", "csv"] = "text") -
 @router.delete("/{job_id}", summary="Delete a job and its files; a running one is cancelled first")
 def delete_job(services: Wired, job_id: str) -> Deleted:
     job = services.jobs.delete(job_id)
+    services.note("job_deleted", job.id, kind=job.kind)
     return Deleted(message=f"{job.id} deleted", job_id=job.id, files_deleted=services.files.delete(job.id))
 
 

@@ -155,6 +155,7 @@ def one_model(services: Wired, reader: Language, model_id: str) -> RvcModelView:
 def delete_model(services: Wired, model_id: str) -> RvcDeleted:
     models_of(services).delete(model_id)
     services.samples.delete(model_id)
+    services.note("rvc_model_deleted", model_id)
     return RvcDeleted(message="RVC model deleted", model_id=model_id)
 
 

@@ -37,6 +37,9 @@ if TYPE_CHECKING:  # the database layer is a third of the import of app.main, an
     from app.tasks.tuned_voices import TunedVoices
 
 
+MOST_TARGET = 200  # characters that the audit log keeps
+
+
 @dataclass(frozen=True)
 class Services:
     settings: Settings
@@ -92,6 +95,14 @@ class Services:
         from app.security.quotas import AccountMeter
 
         return AccountMeter(self.quotas, self.database, self.caller)
+
+    def note(self, action: str, target: str, **data: object) -> None:
+        """Into the audit log: what the caller has done, to what, by which key of theirs if by one."""
+        from app.security.accounts import note
+
+        key = {"key_id": self.caller.key_id} if self.caller.key_id else {}
+        with self.database.write() as connection:
+            note(connection, self.caller.user_id, action, target[:MOST_TARGET], {**data, **key})
 
     def reading(self, wrapping: str = "auto") -> ReadingOptions:
         """How the caller's texts are read: with their dictionary."""

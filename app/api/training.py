@@ -212,6 +212,7 @@ def checkpoint_sample(services: Wired, run: str, step: str, name: str) -> FileRe
 @router.delete("/checkpoints/{run}/{step}", summary="Delete a checkpoint")
 def delete_checkpoint(services: Wired, run: str, step: str) -> CheckpointDeleted:
     services.training.delete(run, step, services.caller)
+    services.note("checkpoint_deleted", f"{run}/{step}")
     return CheckpointDeleted(message=f"{run}/{step} deleted", name=f"{run}/{step}")
 
 

@@ -132,6 +132,7 @@ def create(services: Wired, body: Annotated[NewDataset, Depends(body_of(NewDatas
 def delete(services: Wired, dataset: str) -> dict[str, str]:
     """Raises SpeechError `unknown_dataset`, `dataset_busy`."""
     services.datasets.delete(services.datasets.open(dataset[:80], services.caller))
+    services.note("dataset_deleted", dataset)
     return {"message": f"{dataset} deleted"}
 
 
@@ -158,6 +159,7 @@ def dequeue(services: Wired, source_id: str, dataset: Dataset = DEFAULT) -> dict
             raise Problem("source_not_found", source=source_id[:80])
         folder.save_sources(source for source in sources if source.source_id != source_id)
     (folder.raw / f"{source_id}.wav").unlink(missing_ok=True)
+    services.note("dataset_recording_deleted", source_id, dataset=dataset)
     return {"message": f"{source_id} removed"}
 
 

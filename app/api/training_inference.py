@@ -219,6 +219,7 @@ def make_voice(
         voice_id_of(body.name), body.name, language, consent, gender=body.gender, description=body.description
     )
     meta = services.tuned.keep(f"{run}/{step}", options, services.caller)
+    services.note("consent_given", meta.voice_id, checkpoint=f"{run}/{step}", statement=statement)
     return profile_of(services, find_voice(services, meta.voice_id))
 
 

@@ -111,19 +111,26 @@ def share(
     """Whoever has it hears a sample of the voice, and no more. Raises Problem `voice_not_fitted` for a stock voice."""
     fitted(services, voice_id)
     link = _links(services).add(services.caller, voice_id, body.expires_in_hours * 3600.0)
+    services.note("share_made", voice_id, share_id=link.id, hours=body.expires_in_hours)
     return _view(services, request, link)
 
 
 @router.delete("/voices/{voice_id}/share", summary="End all links of a voice")
 def revoke_all(services: Wired, voice_id: str) -> Revoked:
     fitted(services, voice_id)
-    return Revoked(voice_id=voice_id, revoked=_links(services).revoke(services.caller, voice_id))
+    return _revoked(services, voice_id)
 
 
 @router.delete("/voices/{voice_id}/share/{share_id}", summary="End one link")
 def revoke(services: Wired, voice_id: str, share_id: str) -> Revoked:
     fitted(services, voice_id)
-    return Revoked(voice_id=voice_id, revoked=_links(services).revoke(services.caller, voice_id, share_id))
+    return _revoked(services, voice_id, share_id)
+
+
+def _revoked(services: Services, voice_id: str, share_id: str | None = None) -> Revoked:
+    count = _links(services).revoke(services.caller, voice_id, share_id)
+    services.note("share_ended", voice_id, share_id=share_id, links=count)
+    return Revoked(voice_id=voice_id, revoked=count)
 
 
 @router.get("/shared/{token}", summary="What a link leads to: a page with a player", response_class=HTMLResponse)

@@ -215,6 +215,7 @@ def delete_voice(services: Wired, voice_id: str) -> Deleted:
         raise Problem("voice_is_stock", voice_id=voice.voice_id)
     services.cloning.library().delete(voice_id)
     services.samples.delete(voice_id)
+    services.note("voice_deleted", voice_id, title=voice.title)
     LabelStore(services.database).forget(voice_id)
     ShareLinks(services.database, services.identity.secrets.share_key).forget(voice_id)
     return Deleted(message=f"{voice_id} deleted", voice_id=voice_id)

@@ -9,17 +9,36 @@ from typing import Any
 from app.commands.console import Console
 
 
+# Commands of `users`, and the functions of `app.commands.users` that do them.
+USERS = {
+    "list": "list_users",
+    "add": "add_user",
+    "password": "new_password",
+    "role": "change_role",
+    "disable": "disable",
+    "enable": "enable",
+    "quota": "set_quota",
+    "allowance": "show_allowance",
+    "audit": "show_audit",
+}
+
+
 def add_operators(parser: Any, group: Any) -> None:
     """To a parser of `app.cli` and its group of commands."""
     text = parser.console.text
     users = parser.command(group, "users", None)
     actions = users.group()
-    for name in ("list", "add", "password"):
+    for name in USERS:
         action = users.command(actions, name, _users(name))
-        if name != "list":
+        if name not in ("list", "audit"):
             action.add_argument("name", help=text("cli.help.account"))
-        if name == "add":
+        if name in ("add", "role"):
             action.option("--role")
+        if name == "quota":
+            action.option("--characters")
+            action.option("--compute-s")
+        if name == "audit":
+            action.add_argument("--limit", type=int, default=100, help=text("cli.help.audit_limit"))
     secrets = parser.command(group, "secrets", None)
     secrets.command(secrets.group(), "rotate", _rotate).option("--now", action="store_true")
     for name in ("backup", "restore"):
@@ -33,7 +52,8 @@ def _users(name: str) -> Callable[[argparse.Namespace, Console], int]:
     def run(options: argparse.Namespace, console: Console) -> int:
         from app.commands import users
 
-        return {"list": users.list_users, "add": users.add_user, "password": users.new_password}[name](options, console)
+        does: Callable[[argparse.Namespace, Console], int] = getattr(users, USERS[name])
+        return does(options, console)
 
     return run
 

@@ -61,8 +61,8 @@ class AccountStore:
         """Whether there was none within LOOK_S."""
         return not self._has_any and time.monotonic() - self._looked_at <= LOOK_S
 
-    def add(self, name: str, password: str, role: Role) -> User:
-        """Raises Problem `user_name_bad`, `user_name_taken`, `first_user_admin`, and as `passwords.check_new` does."""
+    def add(self, name: str, password: str, role: Role, by: Caller | None = None) -> User:
+        """`by`: who adds it; None: the person themselves. Raises Problem `user_name_bad`, `user_name_taken`, `first_user_admin`, and as `passwords.check_new` does."""
         if not NAME.fullmatch(name):
             raise Problem("user_name_bad", name=name[:64])
         stored = passwords.hashed(password)
@@ -78,7 +78,7 @@ class AccountStore:
                     connection.execute(insert(users).values(**row, **more))
             except IntegrityError as error:
                 raise Problem("user_name_taken", name=name) from error
-            note(connection, user_id, "user_added", user_id, {"name": name, "role": role})
+            note(connection, by.user_id if by else user_id, "user_added", user_id, {"name": name, "role": role})
             added = _get(connection, user_id)
         self._has_any = True
         return added
