@@ -275,6 +275,7 @@ _REQUESTS = {  # requests
     "page_texts_not_found": 404,
     "page_vendor_missing": 404,
     "route_not_found": 404,
+    "too_many_subscriptions": 429,
     "unknown_model_name": 404,
 }
 _SERVICE = {  # the service, its settings and its command line

@@ -1,7 +1,8 @@
 """Socket.IO over the same durable log as server-sent events: rooms by caller and by job; a client that says its last id
 misses nothing and gets nothing twice.
 
-Each service reads the log itself, so that several behind one address need nothing between them for this.
+Each service reads the log itself, so that several behind one address need nothing between them for this
+(docs/ARCHITECTURE.md, "Jobs", says why no message queue is).
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ PATH = "/socket.io"
 PAGE = 500
 MOST_MISSED = 20_000  # events that are told again; who was away for more reads the lists anew ("gap")
 CHECK_S = 60.0  # how often it is looked whether credentials still hold
+MOST_JOBS = 200  # that one client hears of each by itself; its own room has all of them
 MOST_BYTES = 100_000  # of one message of a client
 ADMINS = "admins"
 
@@ -175,6 +177,8 @@ class Sockets:
             raise
         assert self._turn is not None
         async with self._turn:
+            if len(client.jobs | {job.id}) > MOST_JOBS:
+                return {"ok": False, "code": Problem("too_many_subscriptions", limit=MOST_JOBS).code}
             client.jobs.add(job.id)
             await self._server.enter_room(sid, f"job:{job.id}")
             if last_id is not None:

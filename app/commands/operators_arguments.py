@@ -8,7 +8,6 @@ from typing import Any
 
 from app.commands.console import Console
 
-
 # Commands of `users`, and the functions of `app.commands.users` that do them.
 USERS = {
     "list": "list_users",

@@ -258,3 +258,17 @@ def said_origin(transport: str, origin: str) -> dict[str, Any]:
     if transport == "polling":
         return {"headers": {"Origin": origin}}
     return {"made_with": {"websocket_extra_options": {"origin": origin}}}
+
+
+def test_one_connection_hears_so_many_jobs_and_no_more(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.api.sockets.MOST_JOBS", 2)
+    jobs = [live.add() for _ in range(3)]
+    listener = Listener(live, {"job_id": jobs[0]}, transports=["websocket"])
+    entered(live, 1)
+    assert listener.client.call("subscribe", {"job_id": jobs[1]})["ok"]
+    refused = {"ok": False, "code": "too_many_subscriptions"}
+    assert listener.client.call("subscribe", {"job_id": jobs[2]}) == refused
+    assert listener.client.call("subscribe", {"job_id": jobs[1], "last_event_id": 0})["ok"]  # one that it has
+    listener.client.call("unsubscribe", {"job_id": jobs[0]})
+    assert listener.client.call("subscribe", {"job_id": jobs[2]})["ok"]
+    listener.close()
