@@ -62,7 +62,10 @@ class AccountStore:
         return not self._has_any and time.monotonic() - self._looked_at <= LOOK_S
 
     def add(self, name: str, password: str, role: Role, by: Caller | None = None) -> User:
-        """`by`: who adds it; None: the person themselves. Raises Problem `user_name_bad`, `user_name_taken`, `first_user_admin`, and as `passwords.check_new` does."""
+        """`by`: who adds it; None: the person themselves.
+
+        Raises Problem `user_name_bad`, `user_name_taken`, `first_user_admin`, and as `passwords.check_new` does.
+        """
         if not NAME.fullmatch(name):
             raise Problem("user_name_bad", name=name[:64])
         stored = passwords.hashed(password)

@@ -19,7 +19,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """`users(WORD, …)` is what `papagaio users` gives: exit code, output, what it says. Ana is an admin, Bea a maker."""
+    """`users(WORD, …)` is what `papagaio users` gives: exit code, output, what it says. Ana: admin, Bea: maker."""
     monkeypatch.setenv("LANG", "C.UTF-8")
     monkeypatch.setenv("PAPAGAIO_DATA_DIR", str(tmp_path))
 
