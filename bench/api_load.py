@@ -210,14 +210,14 @@ def _streams_at_once(count: int) -> dict[str, Any]:
     with TemporaryDirectory() as folder:
         service = Service(Path(folder), "kokoro", REQUESTS_PER_MINUTE="0", WORKERS="1")
         try:
-            _in_child(_streams, service.port, 1)
-            return {"load_average_before": os.getloadavg()[0], **_in_child(_streams, service.port, count)}
+            _in_child(streams, service.port, 1)
+            return {"load_average_before": os.getloadavg()[0], **_in_child(streams, service.port, count)}
         finally:
             service.process.terminate()
             service.process.wait()
 
 
-def _streams(port: int, count: int) -> dict[str, Any]:
+def streams(port: int, count: int) -> dict[str, Any]:
     """`count` streams of PCM that begin together; `first_s` is until the first sound."""
 
     async def stream(asking: httpx2.AsyncClient, number: int) -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 `./run bench host [--xtts FOLDER]`: a stream and a job of one Kokoro voice at once, and what all processes of the
 service hold then (proportional set size); the time to the first sound through the host against the same engine in this
-process, in turn. With a folder of XTTS weights (`python -m bench.xtts_weights FOLDER`, full size): eight jobs through
-the service one after the other, then at once.
+process, in turn; four streams beside four jobs of Kokoro: each stream's first sound and how often it ran dry, and the
+jobs' seconds of sound a second, beside them and alone (`--only beside` prints that part alone). With a folder of XTTS
+weights (`python -m bench.xtts_weights FOLDER`, full size): eight jobs through the service one after the other, then at
+once.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from app.host.memory import proportional_bytes
 from app.host.server import serving, unix_socket
 from app.settings import load_settings
 from app.tasks import options_of, synthesizer_of
+from bench.api_load import streams
 from bench.crash import Service
 from bench.record import write
 from bench.speed import TEXTS, VOICE
@@ -33,6 +36,7 @@ from speech.synthesis import Synthesizer
 
 SILENCE = {"silence": "speech.engines.silence:Silence"}
 JOBS = 8
+BESIDE = 4  # streams, and jobs
 TEXT = "The library on the corner opens early and closes after dinner."
 
 
@@ -98,6 +102,32 @@ def first_ms(synthesizer: Synthesizer) -> float:
     return taken
 
 
+def beside(folder: Path) -> dict[str, Any]:
+    """BESIDE jobs alone, then as many streams that begin while as many jobs are under way."""
+    with studio(folder, "kokoro", REQUESTS_PER_MINUTE="0") as (service, client):
+        streams(service.port, 1)  # loaded
+        alone = throughput(client)
+        found: dict[str, float] = {}
+        working = threading.Thread(target=lambda: found.update(throughput(client)))
+        working.start()
+        heard = streams(service.port, BESIDE)
+        working.join()
+    return {"load_average": os.getloadavg()[0], **heard, "jobs_beside": found, "jobs_alone": alone}
+
+
+def throughput(client: httpx2.Client) -> dict[str, float]:
+    """Of BESIDE jobs that are given at once: seconds of sound that they made a second."""
+    text = TEXTS["a paragraph"]
+    asked = {"text": text, "source_language": "en-US", "mode": "dubbing", "voice_id": VOICE, "tts_engine": "kokoro"}
+    started = time.perf_counter()
+    jobs = [client.post("/jobs", json=asked).raise_for_status().json()["id"] for _ in range(BESIDE)]
+    for job in jobs:
+        client.get(f"/jobs/{job}/download", params={"timeout": 600}).raise_for_status()
+    taken_s = time.perf_counter() - started
+    sound_s = sum(client.get(f"/jobs/{job}").json()["result"]["duration_s"] for job in jobs)
+    return {"seconds": round(taken_s, 1), "sound_s": round(sound_s, 1), "sound_a_second": round(sound_s / taken_s, 2)}
+
+
 def batch_s(folder: Path, weights: Path) -> dict[str, Any]:
     """Seconds of eight XTTS jobs one after the other, and at once."""
     with studio(folder, "xtts", XTTS_DIR=str(weights), DEVICE="cpu", WARM_ENGINES='["xtts"]') as (_, client):
@@ -129,11 +159,16 @@ def taken(client: httpx2.Client, seeds: Sequence[int]) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--xtts", type=Path, help="folder of weights in the hub's layout")
+    parser.add_argument("--only", choices=["beside"], help="one part, whose figures are printed and not kept")
     asked = parser.parse_args()
     os.environ.setdefault("PAPAGAIO_MODELS_DIR", str(load_settings().models_path))
     with TemporaryDirectory(prefix="papagaio-") as name:
         folder = Path(name)
+        if asked.only:
+            print(beside(folder / "beside"))
+            return
         figures: dict[str, Any] = {"memory": memory_mb(folder / "kokoro"), "hop": hop_ms(folder / "hop")}
+        figures["beside"] = beside(folder / "beside")
         if asked.xtts:
             figures["xtts"] = batch_s(folder / "xtts", asked.xtts)
     print(figures)

@@ -1,21 +1,38 @@
 """The engine of silence, slowed down and breakable, for tests of the process that holds it."""
 
 import os
+import resource
 import signal
 import time
 from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from speech.engines.base import Chunk, SpeechRequest
 from speech.engines.silence import Silence
 from speech.errors import SpeechError
 from speech.voices import Voice
 
+ROOM_BYTES = 64 << 20
+
+
+def fill() -> None:
+    """Raises MemoryError: more is asked for than this process may have now."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + ROOM_BYTES, before[1]))
+    try:
+        np.ones(4 * ROOM_BYTES, np.uint8)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
 
 class Slow(Silence):
-    """A sentence takes 0.2 s; the words "crash" and "fail" do what they say, "hang" takes 60 s, and
-    "illegal" is what PyTorch says when a GPU's context is dead.
+    """A sentence takes 0.2 s; the words "crash" and "fail" do what they say, "crash" as the kernel does where memory
+    runs out, "fill" asks for more memory than the process may have, "hang" takes 60 s, and "illegal" is what PyTorch
+    says when a GPU's context is dead.
 
     A request that is closed before its end is noted in the file that SLOW_ENGINE_CLOSED names.
     """
@@ -30,6 +47,8 @@ class Slow(Silence):
             for sentence, audio in zip(request.sentences, super().speak(request), strict=True):
                 if "crash" in sentence.text:
                     os.kill(os.getpid(), signal.SIGKILL)
+                if "fill" in sentence.text:
+                    fill()
                 if "illegal" in sentence.text:
                     raise RuntimeError("CUDA error: an illegal memory access was encountered\nCUDA_LAUNCH_BLOCKING=1")
                 if "fail" in sentence.text:

@@ -145,6 +145,20 @@ def test_a_killed_host_ends_its_streams_and_the_next_is_served(services: Service
     assert len(spoken(synthesizer, "Boa noite. Até logo.")) == 2
 
 
+def test_an_engine_that_fills_the_memory_is_told_and_its_host_goes_on(services: Services) -> None:
+    """What asks for more than there is, is refused it; what the kernel kills for it is `crash` above."""
+    synthesizer = services.synthesizer
+    assert isinstance(synthesizer, HostedSynthesizer)
+    [before] = synthesizer.hosts()
+    chunks = synthesizer.speak(plan_of(synthesizer, "Bom dia. Isto fill aqui."))
+    next(chunks)
+    with pytest.raises(SpeechError) as caught:
+        list(chunks)
+    assert caught.value.code == "engine_no_memory", caught.value.values
+    assert len(spoken(synthesizer, "Boa noite. Até logo.")) == 2
+    assert [host.pid for host in synthesizer.hosts()] == [before.pid]
+
+
 def test_a_dead_device_ends_its_host_after_the_answer_and_the_next_is_served(services: Services) -> None:
     synthesizer = services.synthesizer
     assert isinstance(synthesizer, HostedSynthesizer)
