@@ -337,6 +337,7 @@ _TRAINING = {  # fine-tuning and listening tests
     "session_sound_missing": 404,
     "several_speakers": 422,
     "sides_alike": 422,
+    "judging_running": 409,
     "training_disk_full": 507,
     "training_no_memory": 503,
     "training_running": 409,

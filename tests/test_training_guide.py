@@ -60,8 +60,10 @@ def test_the_commands_run(
     (tmp_path / "A").symlink_to(tmp_path / "runs" / "smoke" / "checkpoints" / "step-000010")
     (tmp_path / "B").symlink_to(tmp_path / "runs" / "smoke" / "checkpoints" / "step-000010")
     capsys.readouterr()
-    (judged,) = commands("judge_xtts")
+    run, judged = commands("judge_xtts")
     monkeypatch.setenv("PAPAGAIO_DATA_DIR", str(tmp_path / "empty"))  # a store without judges
+    assert judge_xtts.main(run) == 0
+    assert set(json.loads(capsys.readouterr().out)) == {"checkpoints", "hint"}
     assert judge_xtts.main(judged) == 0
     assert set(json.loads(capsys.readouterr().out)) == {field.name for field in fields(Evidence)}
     for words in commands("xtts_inference"):

@@ -49,7 +49,7 @@ class SnapshotPolicy:
 
     every: int = 0  # steps between two snapshots; 0: only the best
     keep: int = 3  # of those; the oldest go first
-    keep_best: bool = True  # the one of the lowest validation loss stays besides
+    keep_best: bool = True  # that of the lowest validation loss and that of the best score stay besides
 
 
 class Snapshots:
@@ -59,11 +59,12 @@ class Snapshots:
         """`write` fills a new folder and returns what `meta.json` says besides step and losses."""
         self._folder, self._policy, self._write = folder, policy, write
 
-    def take(self, step: int, losses: Mapping[str, float], is_best: bool) -> None:
-        """Called after a validation, with the validated weights in place. Raises OSError."""
+    def take(self, step: int, losses: Mapping[str, float], is_best: bool) -> bool:
+        """Called after a validation, with the validated weights in place; whether there is one of it now. Raises
+        OSError."""
         is_due = bool(self._policy.every) and step % self._policy.every == 0
         if not is_due and not (is_best and self._policy.keep_best):
-            return
+            return False
         target = self._folder / f"step-{step:06}"
         temporary = self._folder / f".step-{step:06}.new"
         shutil.rmtree(temporary, ignore_errors=True)
@@ -77,11 +78,16 @@ class Snapshots:
         shutil.rmtree(target, ignore_errors=True)
         temporary.rename(target)
         self._prune()
+        return target.is_dir()
 
     def _prune(self) -> None:
+        from train.evidence import ranked_snapshots
+
         kept = snapshots_in(self._folder)
-        best = min(kept, key=lambda each: each[1]["losses"].get("loss", 0.0))[0] if self._policy.keep_best else None
-        others = [path for path, _ in kept if path != best]
+        best = set()
+        if self._policy.keep_best:
+            best = {min(kept, key=lambda each: each[1]["losses"].get("loss", 0.0))[0], ranked_snapshots(kept)[0][0]}
+        others = [path for path, _ in kept if path not in best]
         for path in others[: max(0, len(others) - self._policy.keep)]:
             shutil.rmtree(path)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import struct
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,19 @@ def read_curve(folder: Path) -> list[dict[str, Any]]:
         except ValueError:
             break
     return rows
+
+
+def train_losses(rows: Iterable[Mapping[str, Any]]) -> dict[int, float]:
+    """Of each validated step, the mean training loss of the steps since the validation before."""
+    means: dict[int, float] = {}
+    since: list[float] = []
+    for row in rows:
+        if "loss" in row:
+            since.append(row["loss"])
+        elif "held_out_loss" in row and since:
+            means[row["step"]] = sum(since) / len(since)
+            since = []
+    return means
 
 
 class EventFile:

@@ -7,7 +7,7 @@ Selection and report use different judges: `score` is of Whisper and the first s
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from speech.audio import Audio, save
+from speech.files import write_whole
 from speech.metrics.wer import word_error_rate
 from speech.text.normalize import normalize
 from train.progress import Reporter, Stopped
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from speech.metrics.speaker import SpeakerJudge
 
 EVIDENCE, SAMPLES, NOTE = "evidence.json", "samples", "training.stage.judging"
+RANKING = "ranking.json"  # in a run's folder
 SMALLEST_GAIN = 0.01  # of the score, below which two checkpoints are alike
 Speak = Callable[[str], Audio]
 
@@ -57,6 +59,7 @@ class Evidence:
     opinion: float | None
     duration_ratio: float | None  # spoken over the speaker's own, mean of the prompts
     score: float | None  # similarity less word error rate; what ranks
+    train_loss: float | None = None  # mean of the steps since the validation before
 
     @classmethod
     def load(cls, folder: Path) -> Evidence | None:
@@ -84,6 +87,7 @@ def judge(
     language: str,
     judges: Judges,
     reporter: Reporter,
+    train_loss: float | None = None,
 ) -> Evidence:
     """Have a checkpoint say `prompts` and measure them; sounds and figures are kept in its folder. Raises Stopped."""
     (folder / SAMPLES).mkdir(exist_ok=True)
@@ -95,10 +99,8 @@ def judge(
         sounds.append(speak(prompt.text))
         save(sounds[-1], folder / SAMPLES / f"prompt-{number}.wav")
     heard = measured(prompts, sounds, held_out, language, judges)
-    evidence = Evidence(step=meta["step"], validation_loss=meta["losses"]["loss"], **heard)
-    temporary = folder / f".{EVIDENCE}"
-    temporary.write_text(json.dumps(asdict(evidence), indent=2), encoding="utf-8")
-    temporary.replace(folder / EVIDENCE)
+    evidence = Evidence(step=meta["step"], validation_loss=meta["losses"]["loss"], train_loss=train_loss, **heard)
+    write_whole(folder / EVIDENCE, json.dumps(asdict(evidence), indent=2))
     return evidence
 
 
@@ -143,6 +145,23 @@ def _likeness(judge: SpeakerJudge, sounds: Sequence[Audio], held_out: Sequence[A
 def ranked(found: Sequence[Evidence]) -> list[Evidence]:
     """The best first: by score, then by validation loss; what has no score comes last."""
     return sorted(found, key=lambda one: (one.score is None, -(one.score or 0.0), one.validation_loss))
+
+
+def ranked_snapshots(kept: Iterable[tuple[Path, dict[str, Any]]]) -> list[tuple[Path, dict[str, Any]]]:
+    """Folders with their `meta.json`, the best first, as `ranked`: by score, and what has none by validation loss."""
+
+    def place(one: tuple[Path, dict[str, Any]]) -> tuple[bool, float, float]:
+        evidence = Evidence.load(one[0])
+        score = evidence.score if evidence else None
+        return score is None, -(score or 0.0), one[1]["losses"].get("loss", 0.0)
+
+    return sorted(kept, key=place)
+
+
+def ranking_of(kept: Iterable[tuple[Path, dict[str, Any]]]) -> dict[str, Any]:
+    """The evidence of those snapshots that have some, the best first, and what to do next."""
+    found = [evidence for path, _ in kept if (evidence := Evidence.load(path))]
+    return {"checkpoints": [asdict(one) for one in ranked(found)], "hint": asdict(hint(found))}
 
 
 def hint(found: Sequence[Evidence]) -> Hint:

@@ -1,7 +1,7 @@
 """How that engine is fine-tuned, for who runs trainings and names no engine. Brings PyTorch."""
 
-from train.xtts.finetune import finetune
-from train.xtts.judging import judge_run, load_run_judges
+from train.xtts.judged import finetune_and_judge
+from train.xtts.judging import judge_checkpoints, load_run_judges, unjudged
 from train.xtts.run import Run
 
-__all__ = ["Run", "finetune", "judge_run", "load_run_judges"]
+__all__ = ["Run", "finetune_and_judge", "judge_checkpoints", "load_run_judges", "unjudged"]

@@ -22,6 +22,7 @@ from torch import Tensor
 from train.checkpoints import Snapshots, load_checkpoint, save_checkpoint
 from train.loop_options import LoopOptions, Optimizer
 from train.progress import Reporter, Stopped
+from train.random_state import untouched
 from train.trainable import Trainable
 
 # Fused: gradients, moments and weights are gone over once, in a third of the time, which of a whole network is a tenth
@@ -55,10 +56,13 @@ def fit(
     after: Callable[[int], None] = lambda step: None,
     snapshots: Snapshots | None = None,
     note: str = "clone.stage.fitting",
+    kept: Callable[[int], None] = lambda step: None,
 ) -> Mapping[str, float]:
     """Train until the held-out loss stops falling or the steps are done; the best averaged weights stay in place.
 
     `after` is called with the averaged weights in place, after every validation, and `snapshots` are written then.
+    `kept` is called once a snapshot is there and everything is in `checkpoint`; what it does with random numbers
+    changes nothing of the run, and it may raise Stopped.
     Returns the best validation's values, the steps done and `step_s`, the median of their seconds in this call.
     Raises Stopped when the reporter says so, with everything in `checkpoint`.
     """
@@ -76,8 +80,11 @@ def fit(
         reporter.metric(state.step, values)
         reporter.progress(state.step, options.steps, note)
         if state.step % options.validate_every == 0 or state.step == options.steps:
-            _validate(trainable, state, reporter, after, snapshots)
+            is_kept = _validate(trainable, state, reporter, after, snapshots)
             _save(checkpoint, trainable, state)
+            if is_kept:
+                with untouched():
+                    kept(state.step)
     _put(state.parameters, state.best)
     speed = {"step_s": statistics.median(took_s)} if took_s else {}
     return {**trainable.validate(), "steps": float(state.step), **speed}
@@ -194,7 +201,8 @@ def _validate(
     reporter: Reporter,
     after: Callable[[int], None],
     snapshots: Snapshots | None,
-) -> None:
+) -> bool:
+    """Whether a snapshot was kept."""
     held = [parameter.detach().clone() for parameter in state.parameters]
     _put(state.parameters, state.average)
     values = trainable.validate()
@@ -205,10 +213,10 @@ def _validate(
         state.best = [mean.detach().clone() for mean in state.average]
     else:
         state.since_best += 1
-    if snapshots:
-        snapshots.take(state.step, values, is_best)
+    is_kept = snapshots.take(state.step, values, is_best) if snapshots else False
     after(state.step)
     _put(state.parameters, held)
+    return is_kept
 
 
 def _put(targets: list[Any], values: list[Tensor]) -> None:

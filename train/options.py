@@ -61,6 +61,7 @@ class EvidenceOptions:
     """What each checkpoint is judged by."""
 
     enabled: bool = True
+    when: str = "each"  # each: as soon as it is kept, while the training waits; end: after the last step
     prompts: tuple[str, ...] = ()  # spoken by every checkpoint; none: texts of held-out clips
     most_prompts: int = 4
     most_s: float = 20.0  # of a sentence; a checkpoint that does not end is cut off there
@@ -107,6 +108,7 @@ class TrainOptions:
         return SnapshotPolicy(validate_every, self.checkpoints.keep, self.checkpoints.keep_best)
 
 
+WHEN = ("each", "end")
 # The bounds of what the page offers too; what is not named has none but its type.
 BOUNDS: Mapping[str, tuple[float, float]] = {
     "run.epochs": (1, 100),
@@ -155,5 +157,8 @@ def options_from(*documents: Mapping[str, Any]) -> TrainOptions:
         value = getattr(getattr(options, section), own)
         if not low <= value <= high:
             raise SpeechError("bad_training_option", option=name, reason=f"{value} is not in {low:g} to {high:g}")
+    if options.evidence.when not in WHEN:
+        reason = f"{options.evidence.when} is none of {', '.join(WHEN)}"
+        raise SpeechError("bad_training_option", option="evidence.when", reason=reason)
     options.loop(1)
     return options

@@ -53,6 +53,28 @@ class NullReporter:
         return False
 
 
+class Beside:
+    """The reporter of work on the side of another, which stands still at `done` of `total` meanwhile."""
+
+    def __init__(self, whole: Reporter, done: int, total: int) -> None:
+        self._whole, self._done, self._total = whole, done, total
+
+    def progress(self, done: int, total: int, note: str = "") -> None:
+        self._whole.progress(self._done, self._total, note)
+
+    def metric(self, step: int, values: Mapping[str, float]) -> None:
+        self._whole.metric(step, values)
+
+    def log(self, text: str) -> None:
+        self._whole.log(text)
+
+    def sample(self, name: str, audio: Audio) -> None:
+        self._whole.sample(name, audio)
+
+    def should_stop(self) -> bool:
+        return self._whole.should_stop()
+
+
 class Part:
     """The reporter of one part of the work: its progress is `start` to `end` of the whole, 0 to 1."""
 

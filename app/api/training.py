@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 router = APIRouter(prefix="/training", tags=["training"], dependencies=[Depends(known_query)])
 
-LEARNING = "training.stage.learning"
+LEARNING, JUDGING = "training.stage.learning", "training.stage.judging"
 DEVICE = "training:device"  # what one training at a time holds
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 
@@ -70,6 +70,18 @@ class OneJob(Body):
     job_id: Annotated[str, Field(min_length=1, max_length=80)] | None = None
 
 
+class Hint(BaseModel):
+    code: str  # go_on, stop_worse, stop_no_gain, not_measured
+    step: int | None  # of the best checkpoint
+
+
+class Ranking(BaseModel):
+    """Evidence of the checkpoints there are, the best first, and whether to go on."""
+
+    checkpoints: list[dict[str, float | None]]
+    hint: Hint
+
+
 class TrainingState(BaseModel):
     """`metrics`: the last of each figure."""
 
@@ -84,6 +96,7 @@ class TrainingState(BaseModel):
     steps: int | None = None  # in all; null until it has begun to learn
     left_s: float | None = None  # by the pace of the last steps; null until there is one, or while it does not learn
     metrics: dict[str, float] = {}
+    ranking: Ranking | None = None  # of what was heard so far; null before
     gpu: str | None = None  # name of the device; null: there is no GPU
     gpu_memory_used_bytes: int | None = None
     gpu_memory_bytes: int | None = None
@@ -97,8 +110,10 @@ class Checkpoint(BaseModel):
     epoch: int | None  # that it ended; null of one that an older version kept
     method: str
     language: str
-    losses: dict[str, float]
+    losses: dict[str, float]  # of held-out clips
+    train_loss: float | None  # mean of the steps since the validation before; null where the curve is lost
     evidence: dict[str, float | None] | None  # what was heard of it; null: not judged
+    rank: int  # in its run, 1 is the best: by what was heard, and what was not judged by validation loss
     is_best: bool
     size_bytes: int
     created_at: float  # seconds since 1970
@@ -156,6 +171,7 @@ def status(services: Wired, language: Language, job_id: str | None = None) -> Tr
     if job is None:
         return TrainingState(job=None, **_gpu(services))
     rows = services.training.curve(job.params["run"], services.caller)
+    ranking = services.training.ranking(job.params["run"], services.caller)
     metrics = {name: value for row in rows for name, value in row.items() if name != "step"}
     return TrainingState(
         job=view_of(job, language),
@@ -163,6 +179,7 @@ def status(services: Wired, language: Language, job_id: str | None = None) -> Tr
         dataset=job.params["dataset"],
         options=job.params["options"],
         metrics=metrics,
+        ranking=None if ranking is None else Ranking.model_validate(ranking),
         **_place(services, job, rows[-1]["step"] if rows else None),
         **_gpu(services),
     )
@@ -240,7 +257,7 @@ def _place(services: Services, job: Job, step: int | None) -> dict[str, Any]:
     told = services.events.newest(job.id, "job.progress", RECENT)
     is_running = job.status == "processing" and bool(told)
     done["stage"] = told[0].data["note"] if is_running else None
-    learning = [one for one in told if one.data["note"] == LEARNING]
+    learning = [one for one in told if one.data["note"] in (LEARNING, JUDGING)]  # which stands still among the steps
     if not learning:
         return done
     steps = learning[0].data["total"]

@@ -14,6 +14,7 @@ from app.texts import catalogue, render
 Level = Literal["debug", "info", "warning", "error"]
 ORDER: tuple[Level, ...] = ("debug", "info", "warning", "error")
 REFUSED = "training.refused."
+LATER = ("judged_later", "judged_later_memory")
 
 
 class LogLine(BaseModel):
@@ -58,8 +59,10 @@ def _told(kind: str, data: Mapping[str, Any], language: str) -> tuple[Level, str
 
 
 def _said(text: str, language: str) -> tuple[Level, str]:
-    """A clip that is left out is told as its id and the reason's code."""
+    """A clip that is left out is told as its id and the reason's code, and so is what was not judged."""
     clip, _, code = text.rpartition(": ")
+    if code in LATER:
+        return "warning", render(f"training.log.{code}", language, {"reason": clip})
     if f"{REFUSED}{code}" not in catalogue(language):
         return "info", text
     values = {"clip": clip, "reason": render(f"{REFUSED}{code}", language, {})}

@@ -39,10 +39,12 @@ CLONING = Kind("clone_voice", "train", can_pause=True)
 DATASET = Kind("dataset", "dataset", can_pause=True)
 TRAINING = Kind("training", "train", can_pause=True)
 COMPARISON = Kind("comparison", "intake")  # its judges are of the kind that an intake loads
+JUDGING = Kind("judging", "intake")  # so are these
 GALLERY = Kind("rvc_download", "intake")  # fetched and judged; seconds to minutes
 INSTALL = Kind("install", "install", renews_workers=True)
 KINDS: Mapping[str, Kind] = {
-    kind.name: kind for kind in (SPEECH, CONVERSION, INTAKE, CLONING, DATASET, TRAINING, COMPARISON, GALLERY, INSTALL)
+    kind.name: kind
+    for kind in (SPEECH, CONVERSION, INTAKE, CLONING, DATASET, TRAINING, COMPARISON, JUDGING, GALLERY, INSTALL)
 }
 
 QUEUES: Mapping[str, Queue] = {

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from functools import partial
 
-from app.jobs.kinds import COMPARISON, DATASET, GALLERY, INSTALL, TRAINING
+from app.jobs.kinds import COMPARISON, DATASET, GALLERY, INSTALL, JUDGING, TRAINING
 from app.jobs.runner import Task
 from app.settings import Settings
 from app.tasks.checking_service import CheckingService
@@ -21,7 +21,7 @@ from app.tasks.gallery import download_model
 from app.tasks.install import install_component
 from app.tasks.intake import analyze_recordings
 from app.tasks.synthesis import synthesize
-from app.tasks.training import train_model
+from app.tasks.training import judge_checkpoints, train_model
 from app.tasks.training_service import TrainingService
 from speech.engines.registry import Registry
 from speech.errors import SpeechError
@@ -49,13 +49,15 @@ def table(settings: Settings, synthesizer: Synthesizer) -> Mapping[str, Task]:
         install_component, synthesizer.store, synthesizer.registry, settings.engine_precisions, own_weights
     )
     datasets = DatasetService(synthesizer.store, settings.datasets_path, settings.dataset_hosts)
+    trainings = training_service_of(settings, synthesizer.store)
     on_datasets = partial(work_on_dataset, datasets)
     return {
         **tasks(synthesizer, cloning, ConversionService(synthesizer)),
         INSTALL.name: installing,
         GALLERY.name: partial(download_model, settings),
         DATASET.name: on_datasets,
-        TRAINING.name: partial(train_model, training_service_of(settings, synthesizer.store)),
+        TRAINING.name: partial(train_model, trainings),
+        JUDGING.name: partial(judge_checkpoints, trainings),
         COMPARISON.name: partial(compare_voices, Comparisons(settings.trainings_path), synthesizer),
     }
 

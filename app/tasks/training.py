@@ -1,4 +1,4 @@
-"""The job that fine-tunes a network on a dataset."""
+"""The jobs that fine-tune a network on a dataset, and that hear what a fine-tuning kept."""
 
 from __future__ import annotations
 
@@ -19,6 +19,21 @@ class TrainingParams(BaseModel):
     run: str  # name of its folder, which outlives the job
     dataset: str
     options: dict[str, dict[str, Any]]  # sections of train_config.yaml, fields that differ
+
+
+class JudgingParams(BaseModel):
+    """What a job of this kind stores."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    run: str
+    step: str | None = None  # anew; None: all that have no evidence
+
+
+def judge_checkpoints(service: TrainingService, context: JobContext, params: Mapping[str, Any]) -> dict[str, Any]:
+    """The ranking of the run. Raises Problem and SpeechError as `TrainingService.judge` does, Stopped."""
+    wanted = JudgingParams.model_validate(params)
+    return {"run": wanted.run, "ranking": service.judge(wanted.run, wanted.step, context)}
 
 
 def train_model(service: TrainingService, context: JobContext, params: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,18 +63,35 @@ class TrainingService:
         return folder
 
     def train(self, run: str, dataset: str, sections: Mapping[str, Any], reporter: Reporter) -> dict[str, Any]:
-        """Go on with `run`, or begin it; then its checkpoints are heard and ranked. Raises SpeechError as `finetune`
-        and `judge_run` do; Stopped."""
-        from train.finetuning import Run, finetune, judge_run, load_run_judges
+        """Go on with `run`, or begin it; its checkpoints are heard and ranked. Raises SpeechError as
+        `finetune_and_judge` does; Stopped."""
+        from train.finetuning import Run, finetune_and_judge, load_run_judges
 
         folder = self.run_folder(run)
         folder.mkdir(parents=True, exist_ok=True)
         options = self.options(sections)
         work = Run(self.dataset(dataset), self.checkpoint_dir(), folder, self.root / ".cache", options)
         (folder / DATASET).write_text(dataset, encoding="utf-8")
-        figures = finetune(work, reporter)
-        ranking = judge_run(work, load_run_judges(self.store), reporter) if options.evidence.enabled else None
-        return {**figures, "ranking": ranking}
+        return finetune_and_judge(work, partial(load_run_judges, self.store), reporter)
+
+    def judge(self, run: str, step: str | None, reporter: Reporter) -> dict[str, Any]:
+        """Have a checkpoint of `run` heard anew, or all that have no evidence; the ranking. Raises Problem
+        `unknown_run`, `dataset_not_built`; SpeechError as `judge_checkpoint` does; Stopped."""
+        from train.finetuning import Run, judge_checkpoints, load_run_judges, unjudged
+        from train.options import options_from
+
+        folder, options = self.run_folder(run), options_from(self.config(run))
+        work = Run(self.dataset_of(run), self.checkpoint_dir(), folder, self.root / ".cache", options)
+        names = [step] if step else unjudged(folder)
+        return judge_checkpoints(work, names, load_run_judges(self.store), reporter)
+
+    def ranking(self, run: str, caller: Caller = LOCAL) -> dict[str, Any] | None:
+        """Evidence of the checkpoints there are, the best first, with a hint; None before the first was heard. Raises
+        Problem `unknown_run`."""
+        from train.evidence import ranking_of
+
+        found = ranking_of(snapshots_in(self._existing(run, caller) / CHECKPOINTS))
+        return found if found["checkpoints"] else None
 
     def run_folder(self, run: str) -> Path:
         """Raises Problem `unknown_run` for what is no name."""
@@ -105,15 +123,19 @@ class TrainingService:
         return read_curve(self._existing(run, caller))
 
     def checkpoints(self, caller: Caller = LOCAL, run: str | None = None) -> list[dict[str, Any]]:
-        """Of one run, or of all: run, step, losses, method, size; the lowest validation loss of a run `is_best`."""
+        """Of one run, or of all: run, step, losses, method, size; `is_best` of a run is the best score, and where none
+        was heard the lowest validation loss."""
         names = [run] if run else self.runs(caller)
         return [one for name in names for one in self._checkpoints_of(name, caller)]
 
     def _checkpoints_of(self, run: str, caller: Caller) -> list[dict[str, Any]]:
-        from train.evidence import EVIDENCE, SAMPLES
+        from train.curve import read_curve, train_losses
+        from train.evidence import EVIDENCE, SAMPLES, ranked_snapshots
 
-        found = snapshots_in(self._existing(run, caller) / CHECKPOINTS)
-        best = min((meta["losses"]["loss"] for _, meta in found), default=0.0)
+        folder = self._existing(run, caller)
+        found = snapshots_in(folder / CHECKPOINTS)
+        places = {path: place for place, (path, _) in enumerate(ranked_snapshots(found), 1)}
+        learned = train_losses(read_curve(folder))
         return [
             {
                 "name": f"{run}/{path.name}",
@@ -124,8 +146,10 @@ class TrainingService:
                 "method": meta["method"],
                 "language": meta["language"],
                 "losses": meta["losses"],
+                "train_loss": learned.get(meta["step"]),
                 "evidence": _json(path / EVIDENCE),
-                "is_best": meta["losses"]["loss"] == best,
+                "rank": places[path],
+                "is_best": places[path] == 1,
                 "samples": sorted(file.stem for file in (path / SAMPLES).glob("*.wav")),
                 "size_bytes": sum(file.stat().st_size for file in path.rglob("*") if file.is_file()),
             }

@@ -7,6 +7,7 @@ import importlib.util
 from typing import Literal, get_args
 
 from speech.engines.base import Described
+from speech.engines.memory import available_bytes
 from speech.errors import SpeechError
 
 Asked = Literal["auto", "cpu", "cuda"]
@@ -51,6 +52,18 @@ def free_bytes(device: str) -> int | None:
     import torch
 
     return int(torch.cuda.mem_get_info()[0])
+
+
+def memory_left(device: str) -> int | None:
+    """What the machine or the GPU can still give; None where it does not tell."""
+    on_device = free_bytes(device)
+    return available_bytes() if on_device is None else on_device
+
+
+def memory_short(name: str, needed: int, device: str, free: int | None) -> SpeechError:
+    """What is told where an engine of `needed` bytes has no room."""
+    code = "machine_memory_short" if device == "cpu" else "device_memory_short"
+    return SpeechError(code, engine=name, needed_mb=needed >> 20, free_mb=(free or 0) >> 20)
 
 
 def has_failed(error: BaseException) -> bool:

@@ -147,7 +147,7 @@ class EnginePool:
                 self._make_room(name)
         except BaseException as error:
             is_short = device.is_out_of_memory(error)
-            short = _short(name, slot.reserved_bytes, used, _free_bytes(used)) if is_short else None
+            short = device.memory_short(name, slot.reserved_bytes, used, device.memory_left(used)) if is_short else None
             if not slot.is_loaded:  # half of it may be there, and the error's frames hold it
                 slot.engine.unload()
                 traceback.clear_frames(error.__traceback__)
@@ -168,10 +168,10 @@ class EnginePool:
             except SpeechError:
                 slot.reserved_bytes = 0
                 raise
-        free = _free_bytes(used)
+        free = device.memory_left(used)
         if free is not None and needed > free:
             slot.reserved_bytes = 0
-            raise _short(name, needed, used, free)
+            raise device.memory_short(name, needed, used, free)
 
     def _make_room(self, name: str) -> None:
         """Evict the least recently used until the budget holds; the newcomer goes when nothing else can."""
@@ -217,16 +217,6 @@ class EnginePool:
             loaded = any(slot.is_loaded for slot in self._slots.values())
         if loaded:
             self._schedule_idle_check()
-
-
-def _free_bytes(used: str) -> int | None:
-    on_device = device.free_bytes(used)
-    return memory.available_bytes() if on_device is None else on_device
-
-
-def _short(name: str, needed: int, used: str, free: int | None) -> SpeechError:
-    code = "machine_memory_short" if used == "cpu" else "device_memory_short"
-    return SpeechError(code, engine=name, needed_mb=needed >> 20, free_mb=(free or 0) >> 20)
 
 
 def _told(slot: _Slot, error: Exception) -> SpeechError | None:

@@ -131,7 +131,7 @@ def look_at_checkpoints(page: Page) -> None:
     run = page.locator("[data-run-name]").get_attribute("data-run-name")
     rows = page.locator(f"[data-checkpoints] tr[data-checkpoint^='{run}/']")
     expect(rows).to_have_count(2)
-    for column in ("epoch", "validation_loss", "size", "date"):
+    for column in ("epoch", "score", "pace", "loss", "date"):
         assert rows.locator(f"td[data-label='{PT[f'page.training.column.{column}']}']").count() == 2
     page.locator(f"[data-hear^='{run}/']").first.click()
     expect(page.locator("[data-player=playing], [data-player=ended]")).to_be_visible()

@@ -14,6 +14,7 @@ import argparse
 import signal
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,8 @@ from train.checkpoints import CHECKPOINTS
 from train.options import DEFAULT_CONFIG, SMOKE_TEST, load_options
 from train.progress import Stopped
 from train.scripts.common import Terminal, base_folder, model_store, run_script
-from train.xtts.finetune import finetune
-from train.xtts.judging import judge_run, load_run_judges
+from train.xtts.judged import finetune_and_judge
+from train.xtts.judging import load_run_judges
 from train.xtts.run import Run
 
 DATASET, RUNS = Path("MyTTSDataset"), Path("runs")  # where none is named, in the folder one is in
@@ -75,12 +76,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         terminal = Stoppable()
         terminal.listen()
         try:
-            figures = finetune(run, terminal)
-            ranking = judge_run(run, load_run_judges(model_store()), terminal) if options.evidence.enabled else None
+            figures = finetune_and_judge(run, partial(load_run_judges, model_store()), terminal)
         except Stopped:
             print(f"paused; the same command goes on ({output})")
             return PAUSED
         print(f"steps {figures['steps']:.0f}, validation loss {figures['loss']:.4f}")
+        ranking = figures["ranking"]
         for one in ranking["checkpoints"] if ranking else ():
             print(", ".join(f"{name} {value:.4g}" for name, value in one.items() if value is not None))
         if ranking:

@@ -14,12 +14,12 @@ from bench.xtts_weights import write_checkpoint
 from speech.asr import Transcript
 from speech.audio import Audio, save
 from speech.metrics.speaker import Embedding
-from train.evidence import EVIDENCE, SAMPLES, Evidence, Judges, Prompt, hint, judge, ranked
+from train.evidence import EVIDENCE, RANKING, SAMPLES, Evidence, Judges, Prompt, hint, judge, ranked
 from train.options import options_from
 from train.progress import NullReporter, Stopped
 from train.scripts import judge_xtts
 from train.xtts.finetune import finetune
-from train.xtts.judging import MERGED, RANKING, judge_run
+from train.xtts.judging import judge_run
 from train.xtts.run import Run
 
 pytestmark = pytest.mark.networks
@@ -132,7 +132,6 @@ def test_checkpoints_of_a_run_are_heard_once_and_ranked(
     assert sorted(one["step"] for one in told["checkpoints"]) == [1, 2] and told["hint"]["code"] == "go_on"
     assert all(one["duration_ratio"] > 0 and one["score"] is not None for one in told["checkpoints"])
     assert json.loads((run.folder / RANKING).read_text()) == told
-    assert not (run.folder / MERGED).exists(), "a copy of the whole network for each checkpoint would fill the disk"
     assert judge_run(run, Judges(), Stopping()) == told, "nothing is said twice"
     monkeypatch.setenv("PAPAGAIO_DATA_DIR", str(tmp_path))  # a store without judges
     step = run.folder / "checkpoints" / "step-000002"

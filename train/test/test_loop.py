@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from train.checkpoints import SnapshotPolicy, Snapshots, load_checkpoint, save_checkpoint, snapshots_in
 from train.curve import Curve, read_curve
+from train.evidence import EVIDENCE, Evidence
 from train.loop import OPTIMIZERS, fit, schedule
 from train.loop_options import LoopOptions, Optimizer, Precision
 from train.progress import NullReporter, Stopped
@@ -247,6 +249,24 @@ def test_snapshots_are_kept_by_their_policy(tmp_path: Path) -> None:
     losses = {meta["step"]: meta["losses"]["loss"] for _, meta in kept}
     assert steps[-2:] == [180, 200] and len(steps) == 3 and min(losses, key=losses.__getitem__) == steps[0]
     assert all((path / "weights").exists() and meta["kind"] == "line" for path, meta in kept)
+
+
+def test_the_best_by_ear_and_the_best_by_loss_stay(tmp_path: Path) -> None:
+    scores = {20: 0.7, 40: 0.5, 60: 0.1}
+
+    def write(folder: Path) -> dict[str, Any]:
+        return {}
+
+    def heard(step: int) -> None:
+        one = {"step": step, "score": scores.get(step, 0.0)} | dict.fromkeys(list(Evidence.__annotations__)[1:7], 1.0)
+        (tmp_path / "kept" / f"step-{step:06}" / EVIDENCE).write_text(json.dumps(one))
+
+    snapshots = Snapshots(tmp_path / "kept", SnapshotPolicy(every=20, keep=1), write)
+    options = LoopOptions(steps=160, validate_every=20, patience=0)
+    fit(Line(worse_after=60), options, tmp_path / "checkpoint.pt", NullReporter(), snapshots=snapshots, kept=heard)
+    kept = {meta["step"]: meta["losses"]["loss"] for _, meta in snapshots_in(tmp_path / "kept")}
+    by_loss = min(kept, key=kept.__getitem__)
+    assert sorted(kept) == [20, by_loss, 160] and by_loss not in (20, 160)
 
 
 def test_a_full_disk_leaves_the_checkpoint_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

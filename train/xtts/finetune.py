@@ -22,7 +22,7 @@ from train.curve import Curve
 from train.ljs import fingerprint
 from train.loop import fit
 from train.manifest import Manifest
-from train.progress import Reporter
+from train.progress import Beside, Reporter
 from train.tuned_engine import check_weights
 from train.xtts.adapters import adapter_of, save_adapter, write_checkpoint_folder
 from train.xtts.corpus import Refusal, prepare, split
@@ -30,20 +30,21 @@ from train.xtts.estimate import Workload, keep_speed, step_operations
 from train.xtts.run import REFUSED, Run
 from train.xtts.trainable import XttsFit
 
-RESUME = "resume.pt"
-After = Callable[[int], None]
+RESUME, LEARNING = "resume.pt", "training.stage.learning"
+MAY_CHANGE = ("device", "precision")  # of `options.run`, when a run goes on: weights and moments are fp32 everywhere
+Kept = Callable[[Reporter], None]
 
 
-def finetune(run: Run, reporter: Reporter, after: After = lambda step: None) -> dict[str, Any]:
-    """Train; `after` is called with the weights in place after each validation. Returns the last figures and where
-    the checkpoints are.
+def finetune(run: Run, reporter: Reporter, kept: Kept = lambda reporter: None) -> dict[str, Any]:
+    """Train; `kept` is called after each checkpoint, when all is saved, with a reporter of what it does. Returns the
+    last figures and where the checkpoints are.
 
     Raises SpeechError `nothing_to_train_on`, `dataset_too_small`, `run_of_other_data`, `device_missing`,
     `resume_damaged`, `training_disk_full`, `training_weights_missing`, `training_no_memory` and as checkpoint and
     dataset readers do; Stopped, with everything to go on in `run.folder`.
     """
     try:
-        return _finetuned(run, reporter, after)
+        return _finetuned(run, reporter, kept)
     except (MemoryError, OSError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
@@ -52,7 +53,7 @@ def finetune(run: Run, reporter: Reporter, after: After = lambda step: None) -> 
         raise SpeechError("training_no_memory", **values, reason=reason_of(error)) from error
 
 
-def _finetuned(run: Run, reporter: Reporter, after: After) -> dict[str, Any]:
+def _finetuned(run: Run, reporter: Reporter, kept: Kept) -> dict[str, Any]:
     _use_device(run.options.run.device)
     checkpoint, manifest = open_checkpoint(run.checkpoint_dir), run.clips()
     check_weights(run.checkpoint_dir)
@@ -67,8 +68,12 @@ def _finetuned(run: Run, reporter: Reporter, after: After) -> dict[str, Any]:
     )
     saved = _saved(run.folder / RESUME)
     curve = Curve(run.folder, reporter, saved["step"] if saved else 0)
+
+    def tell(step: int) -> None:
+        kept(Beside(reporter, step, loop.steps))
+
     try:
-        figures = fit(trainable, loop, run.folder / RESUME, curve, after, snapshots, note="training.stage.learning")
+        figures = fit(trainable, loop, run.folder / RESUME, curve, snapshots=snapshots, note=LEARNING, kept=tell)
     except ValueError as error:
         raise SpeechError("run_of_other_data", reason=str(error)) from None
     except OSError as error:
@@ -79,8 +84,9 @@ def _finetuned(run: Run, reporter: Reporter, after: After) -> dict[str, Any]:
         workload = Workload.of(manifest.clips, checkpoint.vocab_path, run.options.data.validation_share)
         operations = step_operations(checkpoint.config, workload, run.options)
         keep_speed(run.folder, run.options, operations / figures["step_s"])
-    kept = [path.name for path, _ in snapshots_in(run.folder / CHECKPOINTS)]
-    return {**figures, "clips": len(train), "held_out": len(held), "refused": len(refused), "checkpoints": kept}
+    names = [path.name for path, _ in snapshots_in(run.folder / CHECKPOINTS)]
+    counts = {"clips": len(train), "held_out": len(held), "refused": len(refused), "steps_planned": loop.steps}
+    return {**figures, **counts, "checkpoints": names}
 
 
 def _saved(path: Path) -> Any | None:
@@ -107,11 +113,16 @@ def _keep_facts(run: Run, manifest: Manifest, checkpoint: Checkpoint, refused: l
     if path.exists():
         before = json.loads(path.read_text(encoding="utf-8"))
         different = [name for name in ("dataset", "base") if before[name] != facts[name]]
-        different += [name for name in ("model", "run") if before["options"][name] != facts["options"][name]]
+        different += [name for name in ("model", "run") if _fixed(before, name) != _fixed(facts, name)]
         if different:
             raise SpeechError("run_of_other_data", reason=", ".join(different))
     path.write_text(json.dumps(facts, indent=2), encoding="utf-8")
     (run.folder / REFUSED).write_text(json.dumps([asdict(one) for one in refused], indent=2), encoding="utf-8")
+
+
+def _fixed(facts: Mapping[str, Any], section: str) -> dict[str, Any]:
+    """What of a section stays as it was while a run goes on."""
+    return {name: value for name, value in facts["options"][section].items() if name not in MAY_CHANGE}
 
 
 def _writer(

@@ -63,14 +63,23 @@ def _mark(base: Checkpoint, blend: Sequence[tuple[Path, float]]) -> str:
 class Inference:
     """One checkpoint, loaded; `close` gives its memory back."""
 
-    def __init__(self, checkpoint_dir: Path, cache_dir: Path, device: str = "cpu", threads: int = 2) -> None:
-        """Raises SpeechError as the engine does when it loads."""
+    def __init__(
+        self,
+        checkpoint_dir: Path,
+        cache_dir: Path,
+        device: str = "cpu",
+        threads: int = 2,
+        snapshot: Path | None = None,
+    ) -> None:
+        """`snapshot`: folder of a run's checkpoint, which goes over the network of `checkpoint_dir`. Raises SpeechError
+        as the engine does when it loads."""
         options = EngineOptions(
             store=ModelStore(cache_dir / "models"),
             precision="fp32",
             threads=threads,
             cache_dir=cache_dir,
             checkpoint_dir=checkpoint_dir,
+            weights_dir=snapshot,
         )
         use_full_precision(device)
         self._loaded = Loaded(checkpoint_dir, device, options)

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from speech.audio import Audio, join, load
-from speech.engines.device import is_out_of_memory, reason_of
+from speech.engines.device import is_out_of_memory, memory_left, memory_short, reason_of
+from speech.engines.memory import give_back
+from speech.engines.xtts.engine import weight_bytes
 from speech.engines.xtts.record import ENGINE
 from speech.engines.xtts.voices import LEAST_S, SAMPLE_RATE
 from speech.errors import SpeechError
+from speech.files import write_whole
 from speech.models import ModelStore
 from train.checkpoints import CHECKPOINTS, snapshots_in
-from train.evidence import Evidence, Judges, Prompt, hint, judge, ranked
+from train.curve import read_curve, train_losses
+from train.evidence import RANKING, Evidence, Judges, Prompt, judge, ranking_of
 from train.manifest import Clip
-from train.progress import Reporter
-from train.xtts.inference import Inference, materialized
+from train.progress import Part, Reporter
+from train.xtts.inference import Inference
 from train.xtts.run import Run
 
-RANKING = "ranking.json"
-MERGED = ".judged"  # in the run's folder while a checkpoint speaks: adapters merged into a copy of the network
 REFERENCE_S = 6.0  # of held-out clips, about, that every checkpoint imitates
 
 
@@ -33,26 +33,26 @@ def judge_run(run: Run, judges: Judges, reporter: Reporter) -> dict[str, Any]:
     earlier call measured is not measured again; a checkpoint is loaded only while it speaks.
 
     Where held-out clips are too short to imitate, nothing is measured. Raises SpeechError as the engine does,
-    `engine_no_memory`, Stopped.
+    `machine_memory_short`, `device_memory_short`, `engine_no_memory`; Stopped.
     """
-    held_out = run.held_out(run.clips().clips)
-    reference = _reference(run.dataset, held_out)
-    found: list[Evidence] = []
-    for folder, meta in snapshots_in(run.folder / CHECKPOINTS):
-        evidence = Evidence.load(folder)
-        if evidence is None and reference is not None:
-            evidence = _judged(run, folder, meta, held_out, reference, judges, reporter)
-        found += [evidence] if evidence else []
-    told = {"checkpoints": [asdict(one) for one in ranked(found)], "hint": asdict(hint(found))}
-    (run.folder / RANKING).write_text(json.dumps(told, indent=2), encoding="utf-8")
-    return told
+    if _reference(run.dataset, run.held_out(run.clips().clips)) is None:
+        return rank(run.folder)
+    return judge_checkpoints(run, unjudged(run.folder), judges, reporter)
+
+
+def judge_checkpoints(run: Run, names: Sequence[str], judges: Judges, reporter: Reporter) -> dict[str, Any]:
+    """Checkpoints of the run, such as `step-000120`, heard and measured anew, and the ranking of all of them. Raises as
+    `judge_checkpoint`."""
+    for index, name in enumerate(names):
+        judge_checkpoint(run, name, judges, Part(reporter, index / len(names), (index + 1) / len(names)))
+    return rank(run.folder)
 
 
 def judge_checkpoint(run: Run, name: str, judges: Judges, reporter: Reporter) -> Evidence:
-    """One checkpoint of the run, such as `step-000120`, heard and measured anew; its `evidence.json` says the same.
+    """One checkpoint heard and measured anew; its `evidence.json` says the same.
 
     Raises SpeechError `unknown_checkpoint`, `reference_too_short` where held-out clips are too short to imitate, and as
-    the engine does, `engine_no_memory`; Stopped.
+    `judge_run` does; Stopped.
     """
     found = {folder.name: meta for folder, meta in snapshots_in(run.folder / CHECKPOINTS)}
     if name not in found:
@@ -64,6 +64,18 @@ def judge_checkpoint(run: Run, name: str, judges: Judges, reporter: Reporter) ->
             "reference_too_short", duration_s=sum(clip.duration_s for clip in held_out), minimum_s=LEAST_S
         )
     return _judged(run, run.folder / CHECKPOINTS / name, found[name], held_out, reference, judges, reporter)
+
+
+def unjudged(folder: Path) -> list[str]:
+    """Names of the checkpoints of the run in `folder` that have no evidence."""
+    return [path.name for path, _ in snapshots_in(folder / CHECKPOINTS) if Evidence.load(path) is None]
+
+
+def rank(folder: Path) -> dict[str, Any]:
+    """The evidence there is of the run in `folder`, the best first, and what to do next, in its `ranking.json`."""
+    told = ranking_of(snapshots_in(folder / CHECKPOINTS))
+    write_whole(folder / RANKING, json.dumps(told, indent=2))
+    return told
 
 
 def load_run_judges(store: ModelStore) -> Judges:
@@ -111,6 +123,7 @@ def _judged(
                 language,
                 judges,
                 reporter,
+                train_losses(read_curve(run.folder)).get(meta["step"]),
             )
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
@@ -120,10 +133,11 @@ def _judged(
 
 @contextmanager
 def _speaking(run: Run, folder: Path) -> Iterator[Inference]:
-    """A checkpoint that speaks; what was merged for it goes, also where there was no room to load it."""
-    try:
-        checkpoint_dir = materialized(run.checkpoint_dir, [(folder, 1.0)], run.folder / MERGED)
-        with closing(Inference(checkpoint_dir, run.cache_dir, run.options.run.device)) as inference:
-            yield inference
-    finally:
-        shutil.rmtree(run.folder / MERGED, ignore_errors=True)
+    """A checkpoint that speaks. Raises SpeechError `machine_memory_short`, `device_memory_short` before it is read."""
+    used = run.options.run.device
+    give_back()
+    needed, free = weight_bytes(run.checkpoint_dir), memory_left(used)
+    if free is not None and needed > free:
+        raise memory_short(ENGINE, needed, used, free)
+    with closing(Inference(run.checkpoint_dir, run.cache_dir, used, snapshot=folder)) as inference:
+        yield inference

@@ -18,6 +18,7 @@ const PLACES = /** @type {Readonly<Record<string, readonly string[]>>} */ ({
   dataset: ["training", "dataset"],
   install: ["components"],
   intake: ["clone"],
+  judging: ["training", "training"],
   rvc_download: ["convert"],
   training: ["training", "training"],
 });

@@ -55,9 +55,7 @@ class XttsEngine:
         self._folder()
 
     def needed_bytes(self) -> int:
-        folder = self._folder()
-        size = next((folder / name).stat().st_size for name in WEIGHTS if (folder / name).exists())
-        return size // FEWER[self._options.precision]
+        return weight_bytes(self._folder()) // FEWER[self._options.precision]
 
     def load(self, device: str) -> None:
         """Raises SpeechError as `check`, `open_checkpoint` and `fill` do."""
@@ -206,6 +204,11 @@ class Loaded:
                 yield Chunk(samples, SAMPLE_RATE, 0)
         if block is not None:
             yield Chunk(stream.push(block[:0], is_last=True), SAMPLE_RATE, ends, ticket.ended_by == "limit")
+
+
+def weight_bytes(folder: Path) -> int:
+    """Of a checkpoint's file, which is about what its weights hold in memory in fp32."""
+    return next((folder / name).stat().st_size for name in WEIGHTS if (folder / name).exists())
 
 
 def utterances(request: SpeechRequest, loaded: Loaded, latents: Latents) -> list[tuple[int, Utterance]]:

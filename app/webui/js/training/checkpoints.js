@@ -9,20 +9,22 @@ import { hearButton } from "../widgets/player-bar.js";
 import { loading } from "../widgets/states.js";
 import { createTable, focusAfterRow } from "../widgets/table.js";
 import { toast } from "../widgets/toast.js";
-import { measured, nameOf, size } from "./figures.js";
+import { createJudging } from "./checkpoint-judging.js";
+import { inRank, measured, nameOf, size } from "./figures.js";
 
 const BASE = "/training/checkpoints";
 const STATEMENT = "clone.consent_statement";
 
 /**
  * @param {import("../app.js").App} app
- * @param {{ failed: (error: Error) => void, redraw: () => void }} told
+ * @param {{ judged: () => void, learning: () => string, failed: (error: Error) => void, redraw: () => void }} told as `createJudging`
  */
-export function createCheckpoints(app, { failed, redraw }) {
+export function createCheckpoints(app, { judged, learning, failed, redraw }) {
   const { api, store, texts } = app;
   const errors = createErrors(app, redraw);
   const shown = { rows: /** @type {any[] | null} */ (null), open: "", isSending: false, loading: "" };
   const unhear = app.sound.subscribe(redraw);
+  const judging = createJudging(app, { judged: () => (judged(), void ask().catch(failed)), learning, failed, redraw });
   let isClosed = false;
   const run = () => store.state().training.run;
   const path = (/** @type {any} */ row) => `${BASE}/${row.name.split("/").map(encodeURIComponent).join("/")}`;
@@ -39,12 +41,13 @@ export function createCheckpoints(app, { failed, redraw }) {
       empty: html`<p class="fine">${texts.t("page.training.no_checkpoints")}</p>`,
       columns: [
         { name: "epoch", title: head("epoch"), width: "wide", cell: epochCell, sortBy: ({ run, step }) => `${run} ${String(step).padStart(9, "0")}` },
-        { name: "loss", title: head("validation_loss"), width: "narrow", cell: ({ losses }) => measured(texts, losses.loss, 4), sortBy: ({ losses }) => losses.loss },
+        { name: "score", title: head("score"), width: "narrow", cell: ({ evidence }) => measured(texts, evidence?.score), sortBy: ({ evidence }) => -(evidence?.score ?? -9) },
         { name: "words", title: head("words"), width: "narrow", cell: words, sortBy: ({ evidence }) => evidence?.word_error_rate ?? 9 },
-        { name: "likeness", title: head("likeness"), cell: ({ evidence }) => measured(texts, evidence?.similarity_unseen ?? evidence?.similarity), sortBy: ({ evidence }) => -(evidence?.similarity ?? -9) },
+        { name: "likeness", title: head("likeness"), width: "narrow", cell: ({ evidence }) => pair(measured(texts, evidence?.similarity), measured(texts, evidence?.similarity_unseen)), sortBy: ({ evidence }) => -(evidence?.similarity ?? -9) },
+        { name: "pace", title: head("pace"), width: "narrow", cell: ({ evidence }) => measured(texts, evidence?.duration_ratio), sortBy: ({ evidence }) => Math.abs(1 - (evidence?.duration_ratio ?? 9)) },
         { name: "opinion", title: head("opinion"), width: "narrow", cell: ({ evidence }) => measured(texts, evidence?.opinion, 1), sortBy: ({ evidence }) => -(evidence?.opinion ?? 0) },
-        { name: "size", title: head("size"), width: "narrow", cell: ({ size_bytes: bytes }) => size(texts, bytes), sortBy: ({ size_bytes: bytes }) => bytes },
-        { name: "date", title: head("date"), cell: ({ created_at: at }) => html`<span class="fine">${texts.time(at)}</span>`, sortBy: ({ created_at: at }) => at },
+        { name: "loss", title: head("loss"), width: "narrow", cell: ({ losses, train_loss: learned }) => pair(measured(texts, losses.loss, 4), measured(texts, learned, 4)), sortBy: ({ losses }) => losses.loss },
+        { name: "date", title: head("date"), cell: ({ created_at: at, size_bytes: bytes }) => html`<span class="fine">${texts.time(at)}<br />${size(texts, bytes)}</span>`, sortBy: ({ created_at: at }) => at },
       ],
       actions: (row) => html`<div class="action-row">
         ${button(row, "load", "inference", load)}
@@ -55,6 +58,9 @@ export function createCheckpoints(app, { failed, redraw }) {
     },
     redraw,
   );
+
+  /** What decides, and below it what goes with it. @param {string} first @param {string} second */
+  const pair = (first, second) => html`${first}<br /><span class="fine">${second}</span>`;
 
   /** The service deletes the best of several only after the others. @param {any} row */
   const isKept = (row) => row.is_best && (shown.rows ?? []).some((other) => other.run === row.run && other.name !== row.name);
@@ -155,13 +161,13 @@ export function createCheckpoints(app, { failed, redraw }) {
   async function ask() {
     const rows = await api.get(BASE);
     if (isClosed) return;
-    shown.rows = rows;
+    shown.rows = inRank(rows);
     redraw();
   }
 
   return {
     load: ask,
-    close: all(unhear, () => void (isClosed = true)),
+    close: all(unhear, judging.close, () => void (isClosed = true)),
     draw() {
       const known = shown.rows ?? [];
       const runs = [...new Set(known.map((row) => row.run))];
@@ -175,7 +181,7 @@ export function createCheckpoints(app, { failed, redraw }) {
             : nothing}
         </div>
         ${rows.length > 0 ? html`<p class="fine">${texts.t("page.training.evidence_hint")}</p>` : nothing}
-        ${shown.rows === null ? loading(texts) : table.draw(rows)}
+        ${judging.draw(rows)} ${shown.rows === null ? loading(texts) : table.draw(rows)}
       </section>`;
     },
   };

@@ -23,5 +23,12 @@ export function nameOf(texts, { run, epoch, step }) {
   return epoch === null ? texts.t("page.training.at_step", { run, step }) : texts.t("page.training.at_epoch", { run, epoch });
 }
 
+/** The newest run first, of a run the best checkpoint first. @param {readonly any[]} rows @returns {any[]} */
+export function inRank(rows) {
+  const newest = new Map();
+  rows.forEach(({ run, created_at: at }) => newest.set(run, Math.max(at, newest.get(run) ?? 0)));
+  return [...rows].sort((a, b) => newest.get(b.run) - newest.get(a.run) || a.rank - b.rank);
+}
+
 /** The network that a run began with, beside its checkpoints. @param {string} run */
 export const baseOf = (run) => `${run}/base`;

@@ -11,7 +11,7 @@ import { alert, emptyState, loading } from "../widgets/states.js";
 import { toast } from "../widgets/toast.js";
 import { dropZone } from "../widgets/upload.js";
 import { createCompare } from "./compare.js";
-import { baseOf, measured, nameOf } from "./figures.js";
+import { baseOf, inRank, measured, nameOf } from "./figures.js";
 
 const MOST_CHARS = 2000; // as the service takes
 /** What is about to be spoken; `loaded` is the service's answer to loading the checkpoint. */
@@ -52,8 +52,8 @@ export function mount(root, app) {
     /** @type {any[]} */
     const rows = await api.get("/training/checkpoints");
     if (isClosed) return;
-    shown.rows = rows;
-    if (!chosen() && rows.length > 0) set({ checkpoint: (rows.find((row) => row.is_best) ?? rows[0]).name });
+    shown.rows = inRank(rows);
+    if (!chosen() && shown.rows.length > 0) set({ checkpoint: shown.rows[0].name });
     redraw();
     await compare.load();
   }

@@ -38,7 +38,7 @@ export function createRunView(app, { changed, failed, redraw }) {
   const job = () => shown.state?.job ?? null;
 
   async function ask() {
-    const before = job();
+    const [before, heard] = [job(), heardOf(shown.state)];
     const state = await api.get("/training/status");
     if (isClosed) return;
     if (state.run !== shown.state?.run) shown.rows = [];
@@ -46,7 +46,7 @@ export function createRunView(app, { changed, failed, redraw }) {
     if (!state.job) return redraw();
     await Promise.all([askCurve(state.run), askLog(state.job.id)]);
     redraw();
-    if (before && before.status !== state.job.status) changed();
+    if (before && (before.status !== state.job.status || heard !== heardOf(state))) changed();
   }
 
   async function askCurve(/** @type {string} */ run) {
@@ -146,7 +146,7 @@ export function createRunView(app, { changed, failed, redraw }) {
   }
 
   function hint() {
-    const found = job().result?.ranking?.hint;
+    const found = shown.state.ranking?.hint;
     return found ? html`<p class="estimate-verdict" data-hint=${found.code}>${icon("info")}<span>${texts.t(`training.hint.${found.code}`, { step: found.step })}</span></p>` : nothing;
   }
 
@@ -160,6 +160,8 @@ export function createRunView(app, { changed, failed, redraw }) {
     },
     isBusy: () => job() !== null && !hasEnded(job()),
     run: () => shown.state?.run ?? "",
+    /** The run that learns now or soon. */
+    learning: () => (["pending", "processing"].includes(job()?.status) ? (shown.state?.run ?? "") : ""),
     close: all(
       unlisten,
       () => void (isClosed = true),
@@ -184,6 +186,8 @@ export function createRunView(app, { changed, failed, redraw }) {
   };
 }
 
+/** What was heard of a run so far, to be compared. @param {any} state */
+const heardOf = (state) => JSON.stringify([state?.run, state?.ranking?.checkpoints]);
 const isValidation = (/** @type {any} */ row) => row.held_out_loss !== undefined;
 
 /** @param {readonly any[]} rows @param {string} name */

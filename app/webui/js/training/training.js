@@ -25,8 +25,8 @@ export function mount(root, app) {
     redraw();
   };
   const lacking = createLacking(app, redraw, () => void form.load().catch(failed));
-  const checkpoints = createCheckpoints(app, { failed, redraw });
   const run = createRunView(app, { changed: () => void checkpoints.load().catch(failed), failed, redraw });
+  const checkpoints = createCheckpoints(app, { judged: () => void run.refresh(), learning: run.learning, failed, redraw });
   const form = createRunForm(app, { started: begun, refused: lacking.show, redraw });
 
   function begun(/** @type {any} */ job) {
