@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -109,6 +110,7 @@ class TrainOptions:
 
 
 WHEN = ("each", "end")
+DEVICE = re.compile(r"cpu|cuda(:\d+)?")
 # The bounds of what the page offers too; what is not named has none but its type.
 BOUNDS: Mapping[str, tuple[float, float]] = {
     "run.epochs": (1, 100),
@@ -160,5 +162,7 @@ def options_from(*documents: Mapping[str, Any]) -> TrainOptions:
     if options.evidence.when not in WHEN:
         reason = f"{options.evidence.when} is none of {', '.join(WHEN)}"
         raise SpeechError("bad_training_option", option="evidence.when", reason=reason)
+    if not DEVICE.fullmatch(options.run.device):
+        raise SpeechError("bad_training_option", option="run.device", reason=f"{options.run.device} is not cpu or cuda")
     options.loop(1)
     return options

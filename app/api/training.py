@@ -97,6 +97,7 @@ class TrainingState(BaseModel):
     left_s: float | None = None  # by the pace of the last steps; null until there is one, or while it does not learn
     metrics: dict[str, float] = {}
     ranking: Ranking | None = None  # of what was heard so far; null before
+    devices: list[str] | None = None  # that a training may have; null: workers elsewhere, whose are not known here
     gpu: str | None = None  # name of the device; null: there is no GPU
     gpu_memory_used_bytes: int | None = None
     gpu_memory_bytes: int | None = None
@@ -129,15 +130,18 @@ class CheckpointDeleted(BaseModel):
 def start(
     services: Working, language: Language, body: Annotated[NewTraining, Depends(body_of(NewTraining, JSON))]
 ) -> AnyJob:
-    """One training at a time holds the device. Raises Problem `training_running` with the job that does."""
+    """One training at a time holds the device. Raises Problem `training_running` with the job that does; SpeechError
+    `device_missing` where this machine trains and has no such device."""
     from app.jobs.job import new_job_id
     from app.jobs.store import NameReserved
+    from app.tasks.training_estimate import check_device
 
     services.datasets.open(body.dataset, services.caller)
     services.training.check()
     services.training.dataset(body.dataset)
     sections = body.sections()
-    services.training.options(sections)
+    options = services.training.options(sections)
+    check_device(services.settings, services.training.engine, options.run.device)
     job_id = new_job_id()
     # The folder outlives the job, so its name says whose data it learned from.
     run = f"{body.dataset}-{job_id.rpartition('_')[2][:8]}"
@@ -169,7 +173,7 @@ def stop(services: Wired, language: Language, body: Annotated[OneJob, Depends(bo
 def status(services: Wired, language: Language, job_id: str | None = None) -> TrainingState:
     job = _training(services, job_id) if job_id else _latest(services)
     if job is None:
-        return TrainingState(job=None, **_gpu(services))
+        return TrainingState(job=None, **_devices(services))
     rows = services.training.curve(job.params["run"], services.caller)
     ranking = services.training.ranking(job.params["run"], services.caller)
     metrics = {name: value for row in rows for name, value in row.items() if name != "step"}
@@ -181,7 +185,7 @@ def status(services: Wired, language: Language, job_id: str | None = None) -> Tr
         metrics=metrics,
         ranking=None if ranking is None else Ranking.model_validate(ranking),
         **_place(services, job, rows[-1]["step"] if rows else None),
-        **_gpu(services),
+        **_devices(services),
     )
 
 
@@ -269,15 +273,19 @@ def _place(services: Services, job: Job, step: int | None) -> dict[str, Any]:
     return done | {"left_s": seconds_left(times, steps - (step or 0))}
 
 
-def _gpu(services: Services) -> dict[str, Any]:
-    """Figures of the first GPU, of this machine or else of the engine hosts; none where there is no GPU."""
+def _devices(services: Services) -> dict[str, Any]:
+    """What trainings may run on, and figures of the first GPU, of this machine or else of the engine hosts; none of
+    those where there is no GPU."""
     from app.host.client import HostedSynthesizer
     from app.observability.gpu import gpus
+    from app.tasks.training_estimate import training_devices
+
+    known = {"devices": training_devices(services.settings)}
 
     cards = gpus()
     if not cards and isinstance(services.synthesizer, HostedSynthesizer):
         cards = [card for host in services.synthesizer.hosts() for card in host.gpus]
     if not cards:
-        return {}
+        return known
     used = {"gpu_memory_used_bytes": cards[0].memory_used_bytes, "gpu_memory_bytes": cards[0].memory_total_bytes}
-    return {"gpu": cards[0].name, **used, "gpu_temperature_c": cards[0].temperature_c}
+    return {**known, "gpu": cards[0].name, **used, "gpu_temperature_c": cards[0].temperature_c}

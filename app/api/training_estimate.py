@@ -29,7 +29,7 @@ class ChangeView(BaseModel):
 
     model_config = ConfigDict(from_attributes=True)
 
-    code: Literal["use_lora", "batch_size", "recompute"]
+    code: Literal["use_lora", "batch_size", "recompute", "full_precision"]
     fields: dict[str, bool | int]
     memory_bytes: int
 
@@ -48,6 +48,7 @@ class EstimateView(BaseModel):
     available_bytes: int | None
     fits: bool | None
     changes: list[ChangeView]  # what to change, one after the other, until it fits
+    advice: list[ChangeView]  # what makes it faster here
 
 
 @router.post("/estimate", summary="Time and memory of a fine-tuning", openapi_extra=documented(NewTraining, JSON))

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from app.observability.gpu import gpus
+from app.settings import Settings
 from app.tasks.training_service import TrainingService
 from speech.engines.memory import available_bytes
+from speech.errors import SpeechError
 
 if TYPE_CHECKING:
-    from train.planning import Estimate
+    from train.planning import Basis, Estimate
 
 RECENT = 32  # steps whose pace tells how long the rest takes
 CONTEXT_BYTES = 600 << 20  # of the GPU, that CUDA keeps for itself in a process
@@ -22,7 +26,7 @@ def estimate_training(service: TrainingService, dataset: str, sections: Mapping[
     dataset and checkpoint do."""
     from pathlib import Path
 
-    from train.planning import Run, Workload, estimate, measured_speed, probed_speed, read_config
+    from train.planning import Run, Workload, estimate, measured_speed, multiplies_bf16, probed_speed, read_config
 
     options = service.options(sections)
     checkpoint = service.checkpoint_dir()
@@ -32,7 +36,33 @@ def estimate_training(service: TrainingService, dataset: str, sections: Mapping[
     measured = measured_speed(service.root, device, precision)
     speed = measured or probed_speed(device, precision)
     config, available = read_config(checkpoint / "config.json"), _available(device)
-    return estimate(config, workload, options, speed, "measured" if measured else "computed", available)
+    basis: Basis = "measured" if measured else "computed"
+    return estimate(config, workload, options, speed, basis, available, multiplies_bf16())
+
+
+def training_devices(settings: Settings) -> tuple[str, ...] | None:
+    """Devices that a training may have on this machine, whose workers train; None where others may do it, whose devices
+    are not known here."""
+    if settings.jobs != "embedded" or not settings.train_workers:
+        return None
+    return ("cpu", "cuda") if gpus() and can_use_gpus() else ("cpu",)
+
+
+def check_device(settings: Settings, engine: str, device: str) -> None:
+    """Raises SpeechError `device_missing`."""
+    known = training_devices(settings)
+    if known is not None and device.partition(":")[0] not in known:
+        raise SpeechError("device_missing", engine=engine, device=device, choices=list(known))
+
+
+def can_use_gpus() -> bool:
+    """Whether the PyTorch that is installed may see one, as far as it tells without being brought in."""
+    if os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip() in ("", "-1"):
+        return False
+    try:
+        return not version("torch").endswith("+cpu")
+    except PackageNotFoundError:
+        return False
 
 
 def _available(device: str) -> int | None:

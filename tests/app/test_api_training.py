@@ -18,7 +18,7 @@ from app.callers import Caller
 from app.jobs.events import Event
 from app.jobs.runner import Worker
 from app.tasks.training import train_model
-from app.tasks.training_estimate import CONTEXT_BYTES
+from app.tasks.training_estimate import CONTEXT_BYTES, training_devices
 from app.tasks.training_service import TrainingService
 from bench.xtts_reference import recording
 from speech.audio import Audio, save
@@ -113,7 +113,8 @@ def test_a_training_runs_and_leaves_checkpoints(trainings: Trainings) -> None:
 
 def test_the_card_is_told_where_there_is_one(trainings: Trainings, monkeypatch: pytest.MonkeyPatch) -> None:
     without = trainings.get("/status")
-    assert without["gpu"] is None and without["gpu_memory_bytes"] is None
+    assert without["gpu"] is None and without["gpu_memory_bytes"] is None and without["devices"] == ["cpu"]
+    assert trainings.send("POST", "/start", 503, **START, device="cuda")["choices"] == ["cpu"]
     monkeypatch.setitem(sys.modules, "pynvml", nvml_rehearsal)
     monkeypatch.setattr("app.observability.gpu.has_driver", lambda: True)
     card = trainings.get("/status")
@@ -122,6 +123,36 @@ def test_the_card_is_told_where_there_is_one(trainings: Trainings, monkeypatch: 
     asked = START | {"options": {"run": {"device": "cuda"}}}
     needed = trainings.send("POST", "/estimate", 200, **asked)
     assert needed["available_bytes"] == (130 << 30) - CONTEXT_BYTES
+
+
+def test_a_card_counts_where_pytorch_can_use_it_and_this_machine_trains(
+    trainings: Trainings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The wheel's version says for what PyTorch was built; it is not imported for it."""
+    settings = trainings.services.settings
+    elsewhere = [{"jobs": "celery", "redis_url": "redis://nowhere"}, {"train_workers": 0}]
+    assert [training_devices(settings.model_copy(update=change)) for change in elsewhere] == [None, None]
+    monkeypatch.setitem(sys.modules, "pynvml", nvml_rehearsal)
+    monkeypatch.setattr("app.observability.gpu.has_driver", lambda: True)
+    for build, devices in (("2.13.0+cpu", ["cpu"]), ("2.13.0", ["cpu", "cuda"])):
+        monkeypatch.setattr("app.tasks.training_estimate.version", lambda name, build=build: build)
+        assert trainings.get("/status")["devices"] == devices
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert trainings.get("/status")["devices"] == ["cpu"]
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    job = trainings.send("POST", "/start", **START, device="cuda")
+    assert trainings.services.jobs.get(job["id"]).params["options"]["run"]["device"] == "cuda"
+
+
+def test_what_training_alone_reads_is_missed_before_it_begins(
+    trainings: Trainings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = tmp_path / "without"
+    shutil.copytree(trainings.services.training.checkpoint_dir(), folder)
+    (folder / "dvae.pth").unlink()
+    monkeypatch.setattr(trainings.services.training, "_checkpoint_dir", folder)
+    for path in ("/estimate", "/start"):
+        assert trainings.send("POST", path, 503, **START)["code"] == "training_weights_missing"
 
 
 def test_how_a_training_goes_is_told(trainings: Trainings) -> None:
@@ -236,6 +267,9 @@ def test_nothing_runs_and_nothing_can_be_stopped(trainings: Trainings, action: s
         ({"options": {"run": {"optimizer": "lion"}}}, 422, "bad_training_option"),
         ({"options": {"model": {"ranks": 3}}}, 422, "bad_training_option"),
         ({"dataset": "nobody"}, 404, "unknown_dataset"),
+        ({"device": "cuda"}, 503, "device_missing"),
+        ({"options": {"run": {"device": "cuda:1"}}}, 503, "device_missing"),
+        ({"options": {"run": {"device": "tpu"}}}, 422, "bad_training_option"),
     ],
 )
 def test_a_configuration_that_cannot_be_is_refused(

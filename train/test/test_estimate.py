@@ -16,6 +16,7 @@ from speech.engines.xtts.config import read_config
 from speech.errors import SpeechError
 from train.manifest import Clip
 from train.options import TrainOptions, options_from
+from train.processor import multiplies_bf16
 from train.xtts.corpus import Example
 from train.xtts.estimate import (
     PROCESS_BYTES,
@@ -114,6 +115,36 @@ def test_time_follows_the_work_and_the_speed(tiny: Path) -> None:
     assert twice.duration_s == pytest.approx(found.duration_s / 2)
     full = options_from({"run": {"accumulation": 3}, "model": {"method": "full"}})
     assert step_operations(config, LOAD, full) == pytest.approx(1.5 * step_operations(config, LOAD, options))
+
+
+@pytest.mark.parametrize(
+    ("flags", "has_bf16"),
+    [
+        ("processor : 0\nflags\t\t: fpu avx2 avx512f avx512_vnni\n", False),
+        ("flags\t\t: fpu avx2 avx512_bf16\n", True),
+        ("flags\t\t: fpu amx_bf16 amx_tile\n", True),
+        ("Features\t: fp asimd bf16 i8mm\n", True),
+        ("cpu : unknown\n", None),
+    ],
+)
+def test_half_precision_is_advised_against_where_the_processor_has_none(
+    tiny: Path, tmp_path: Path, flags: str, has_bf16: bool | None
+) -> None:
+    (tmp_path / "cpuinfo").write_text(flags)
+    found = multiplies_bf16(tmp_path / "cpuinfo")
+    assert found is has_bf16 and multiplies_bf16(tmp_path / "nowhere") is None
+    config = read_config(tiny / "config.json")
+    for run, is_advised in (
+        ({"precision": "bf16"}, has_bf16 is False),
+        ({"precision": "fp16"}, has_bf16 is False),
+        ({"precision": "fp32"}, False),
+        ({"precision": "fp16", "device": "cuda"}, False),
+    ):
+        told = estimate(config, LOAD, options_from({"run": run}), 1e9, "computed", None, found)
+        assert [one.code for one in told.advice] == ["full_precision"] * is_advised
+        for one in told.advice:
+            assert one.fields == {"mixed_precision": False}
+            assert one.memory_bytes == memory_bytes(config, LOAD, TrainOptions())
 
 
 def test_the_speed_of_this_machine(tmp_path: Path) -> None:

@@ -70,9 +70,9 @@ class Workload:
 
 @dataclass(frozen=True)
 class Change:
-    """What makes it smaller: fields of `POST /training/start` with their values, and the memory with all so far."""
+    """What makes it smaller or faster: fields of `POST /training/start` with their values, and the memory with all so far."""
 
-    code: str  # use_lora, batch_size, recompute
+    code: str  # use_lora, batch_size, recompute, full_precision
     fields: dict[str, int | bool]
     memory_bytes: int
 
@@ -90,6 +90,7 @@ class Estimate:
     available_bytes: int | None
     fits: bool | None
     changes: tuple[Change, ...] = ()
+    advice: tuple[Change, ...] = ()  # what makes it faster
 
 
 def estimate(
@@ -99,9 +100,11 @@ def estimate(
     speed: float,
     basis: Basis,
     available: int | None,
+    has_bf16: bool | None = None,
 ) -> Estimate:
     """`speed` in multiplications and additions a second, 0 where it is unknown; `basis` is where it comes from;
-    `available` bytes. Raises SpeechError `dataset_too_small`."""
+    `available` bytes; `has_bf16`: whether the processor multiplies in half precision. Raises SpeechError
+    `dataset_too_small`."""
     if not workload.clips or not workload.held_out:
         total = workload.clips + workload.held_out
         raise SpeechError("dataset_too_small", clips=total, minimum=2)
@@ -121,7 +124,16 @@ def estimate(
         available_bytes=available,
         fits=fits,
         changes=tuple(_changes(config, workload, options, available)) if available and not fits else (),
+        advice=tuple(_advice(config, workload, options, has_bf16)),
     )
+
+
+def _advice(config: XttsConfig, workload: Workload, options: TrainOptions, has_bf16: bool | None) -> Iterator[Change]:
+    """Half precision is slower on a processor that does not multiply in it."""
+    run = options.run
+    if run.device == "cpu" and run.precision != "fp32" and has_bf16 is False:
+        whole = replace(options, run=replace(run, precision="fp32"))
+        yield Change("full_precision", {"mixed_precision": False}, memory_bytes(config, workload, whole))
 
 
 def _changes(config: XttsConfig, workload: Workload, options: TrainOptions, available: int) -> Iterator[Change]:

@@ -39,9 +39,9 @@ export function requestOf(draft, language) {
 
 /**
  * @param {import("../app.js").App} app
- * @param {{ started: (job: any) => void, refused: (error: Error) => Promise<boolean>, redraw: () => void }} told `refused`: whether it is told elsewhere
+ * @param {{ started: (job: any) => void, refused: (error: Error) => Promise<boolean>, devices: () => string[] | null | undefined, redraw: () => void }} told `refused`: whether it is told elsewhere
  */
-export function createRunForm(app, { started, refused, redraw }) {
+export function createRunForm(app, { started, refused, devices, redraw }) {
   const { api, store, texts } = app;
   const errors = createErrors(app, redraw);
   const shown = { datasets: /** @type {any[]} */ ([]), estimate: /** @type {any} */ (null), reason: "", isSending: false };
@@ -155,11 +155,12 @@ export function createRunForm(app, { started, refused, redraw }) {
   }
 
   function deviceField() {
+    const isThere = devices()?.includes("cuda") ?? true; // of workers elsewhere nobody knows here
     return field({
       name: "device",
       label: texts.t("page.training.device"),
       errors,
-      control: (a) => html`<select id=${a.id} class="form-select" aria-describedby=${a.describedBy} @change=${(/** @type {any} */ event) => set({ device: event.target.value })}>${options([["cpu", texts.t("page.training.cpu")], ["cuda", texts.t("page.training.cuda")]], draft().device)}</select>`,
+      control: (a) => html`<select id=${a.id} class="form-select" aria-describedby=${a.describedBy} @change=${(/** @type {any} */ event) => set({ device: event.target.value })}>${options([["cpu", texts.t("page.training.cpu")], ["cuda", texts.t(isThere ? "page.training.cuda" : "page.training.cuda_missing"), !isThere]], draft().device)}</select>`,
     });
   }
 
@@ -187,7 +188,7 @@ export function createRunForm(app, { started, refused, redraw }) {
 
 /** @param {import("../texts.js").Texts} texts @param {any} estimate @param {(values: Record<string, unknown>) => void} set */
 function estimateCard(texts, estimate, set) {
-  const { workload, steps, step_s: stepS, duration_s: durationS, time_basis: basis, memory_bytes: needed, available_bytes: free, fits, changes } = estimate;
+  const { workload, steps, step_s: stepS, duration_s: durationS, time_basis: basis, memory_bytes: needed, available_bytes: free, fits, changes, advice } = estimate;
   const time = durationS === null ? texts.t("page.training.unknown") : aboutTime(texts, durationS);
   const verdict = fits === null ? "unknown" : fits ? "fits" : "too_large";
   const fact = (/** @type {string} */ name, /** @type {unknown} */ value, /** @type {string} */ note) => html`<div><dt>${texts.t(`page.training.estimate.${name}`)}</dt><dd data-estimate=${name}>${value}</dd><dd class="fine">${note}</dd></div>`;
@@ -199,9 +200,9 @@ function estimateCard(texts, estimate, set) {
       ${fact("memory", size(texts, needed), texts.t("page.training.estimate.memory_note", { free: size(texts, free) }))}
     </dl>
     <p class="estimate-verdict">${icon(fits ? "check" : "warning")}<span>${texts.t(`page.training.estimate.${verdict}`)}</span></p>
-    ${changes.length > 0
+    ${changes.length + advice.length > 0
       ? html`<ul class="estimate-changes">
-          ${changes.map((/** @type {any} */ change) => html`<li>
+          ${[...changes, ...advice].map((/** @type {any} */ change) => html`<li>
             <span>${texts.t(`page.training.change.${change.code}`, change.fields)} <span class="fine">${texts.t("page.training.change.then", { memory: size(texts, change.memory_bytes) })}</span></span>
             <button type="button" class="btn btn-sm btn-quiet" data-change=${change.code} @click=${() => set(change.fields)}>${texts.t("page.training.change.apply")}</button>
           </li>`)}

@@ -160,6 +160,7 @@ export function createRunView(app, { changed, failed, redraw }) {
     },
     isBusy: () => job() !== null && !hasEnded(job()),
     run: () => shown.state?.run ?? "",
+    devices: () => shown.state?.devices,
     /** The run that learns now or soon. */
     learning: () => (["pending", "processing"].includes(job()?.status) ? (shown.state?.run ?? "") : ""),
     close: all(

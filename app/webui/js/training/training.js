@@ -27,7 +27,7 @@ export function mount(root, app) {
   const lacking = createLacking(app, redraw, () => void form.load().catch(failed));
   const run = createRunView(app, { changed: () => void checkpoints.load().catch(failed), failed, redraw });
   const checkpoints = createCheckpoints(app, { judged: () => void run.refresh(), learning: run.learning, failed, redraw });
-  const form = createRunForm(app, { started: begun, refused: lacking.show, redraw });
+  const form = createRunForm(app, { started: begun, refused: lacking.show, devices: run.devices, redraw });
 
   function begun(/** @type {any} */ job) {
     problem = "";

@@ -122,9 +122,9 @@ export function slider({ name, label, hint, value, shown, range, isOff = false, 
 }
 
 /**
- * The options of a select, the chosen one marked. @param {readonly (readonly [string, string])[]} pairs value and text
+ * The options of a select, the chosen one marked. @param {readonly (readonly [string, string, boolean?])[]} pairs value, text, and whether it cannot be chosen
  * @param {string | null} chosen
  */
 export function options(pairs, chosen) {
-  return pairs.map(([value, text]) => html`<option value=${value} .selected=${live(value === chosen)}>${text}</option>`);
+  return pairs.map(([value, text, isOff]) => html`<option value=${value} ?disabled=${isOff === true} .selected=${live(value === chosen)}>${text}</option>`);
 }
