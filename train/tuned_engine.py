@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from speech.engines.xtts.config import ADAPTER, DVAE, WEIGHTS
+from speech.engines.xtts.config import ADAPTER, BLEND, DVAE, WEIGHTS
 from speech.engines.xtts.record import ENGINE, MODEL
 from speech.errors import SpeechError
 from speech.models import CATALOGUE, read_catalogue
 
-__all__ = ["ADAPTER", "DVAE", "ENGINE", "MODEL", "WEIGHTS", "check_weights"]
+__all__ = ["ADAPTER", "BLEND", "DVAE", "ENGINE", "MODEL", "WEIGHTS", "check_weights"]
 
 
 def check_weights(folder: Path) -> None:

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 from starlette.responses import Response
 
-from app.api.bodies import JSON, MULTIPART, Body, Upload, body_of, documented
+from app.api.bodies import JSON, MULTIPART, Body, Upload, body_of, documented, parsed
 from app.api.cloning import Description, Gender, Name, Statement, consented, statement_of
 from app.api.job_views import AnyJob, view_of
 from app.api.languages import Language
@@ -39,8 +39,26 @@ Text = Annotated[str, Field(min_length=1, max_length=2000)]
 COMPARED_SEED = 1
 
 
-class ToLoad(Body):
+class Part(Body):
+    """A LoRA checkpoint of a blend. In a form it is JSON."""
+
     checkpoint: Checkpoint
+    weight: Annotated[float, Field(ge=0.0, le=2.0)]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_form(cls, value: Any) -> Any:
+        return parsed(value.encode()) if isinstance(value, str) else value
+
+
+Parts = Annotated[list[Part], Field(max_length=8)]
+
+
+class ToLoad(Body):
+    """`checkpoint`, or `checkpoints`: adapters that are added to the network, each times its weight."""
+
+    checkpoint: Checkpoint | None = None
+    checkpoints: Parts = []
 
 
 class LoadedView(BaseModel):
@@ -54,12 +72,14 @@ class LoadedView(BaseModel):
 
 
 class ToSynthesize(Body):
-    """`checkpoint` or `voice` or both: both is the checkpoint imitating the voice's clips. `speaker_wav`: a recording
-    of 3 to 30 s to imitate; without a checkpoint the network does it as it came. A checkpoint alone imitates clips of
-    its dataset. `language` is the checkpoint's or voice's own where it is not given."""
+    """`checkpoint` or `voice` or both: both is the checkpoint imitating the voice's clips. `checkpoints` in place of
+    `checkpoint`: adapters that are added to the network, each times its weight. `speaker_wav`: a recording of 3 to 30 s
+    to imitate; without a checkpoint the network does it as it came. A checkpoint alone imitates clips of its dataset,
+    several those of the first one's. `language` is the checkpoint's or voice's own where it is not given."""
 
     text: Text
     checkpoint: Checkpoint | None = None
+    checkpoints: Parts = []
     voice: VoiceId | None = None
     speaker_wav: Upload | None = None
     language: Tag = ""
@@ -99,13 +119,16 @@ class NewVoice(Body):
 
 @router.post("/inference/load", summary="Take a checkpoint into memory", openapi_extra=documented(ToLoad, JSON))
 def load(services: Wired, body: Annotated[ToLoad, Depends(body_of(ToLoad, JSON))]) -> LoadedView:
-    """Raises Problem `bad_checkpoint_name`, `unknown_run`, `unknown_checkpoint`, and what loading raises."""
-    voice = _tuned(services, body.checkpoint)
+    """Raises Problem `bad_checkpoint_name`, `unknown_run`, `unknown_checkpoint`, SpeechError `blend_of_full`,
+    `adapter_other_base`, and what loading raises."""
+    voice = _network(services, body)
+    if voice is None:
+        raise _wrong("checkpoint", "field_missing")
     started = time.perf_counter()
     device = services.synthesizer.load(voice)
     info = services.synthesizer.engines()[voice.engine]
     return LoadedView(
-        checkpoint=body.checkpoint,
+        checkpoint=voice.title,
         engine=voice.engine,
         device=device,
         sample_rate=info.sample_rate,
@@ -149,7 +172,8 @@ def synthesize(
     sound = join(list(services.synthesizer.speak(plan)))
     wav = to_bytes(sound, "wav", tags_of(plan))
     place = f"/v1/finetune/synthesize/{services.tuned.keep_sound(wav, services.caller)}"
-    headers = headers_of(plan) | {"X-Papagaio-Voice": body.checkpoint or voice.voice_id, "Content-Location": place}
+    name = voice.title if body.checkpoint or body.checkpoints else voice.voice_id
+    headers = headers_of(plan) | {"X-Papagaio-Voice": name, "Content-Location": place}
     return Response(wav, media_type="audio/wav", headers=headers)
 
 
@@ -231,19 +255,36 @@ def _tuned(services: Services, checkpoint: str, voice: str | None = None) -> Voi
     return services.tuned.voice(checkpoint, services.caller, heard)
 
 
+def _network(services: Services, body: ToLoad | ToSynthesize, voice: str | None = None) -> Voice | None:
+    """What the checkpoint or the blend that is asked for speaks with; None where neither is. `voice`: whose clips it
+    imitates."""
+    from app.tasks.tuned_voices import checked_name
+
+    if body.checkpoint and body.checkpoints:
+        raise _wrong("checkpoints", "field_not_applicable", reason="checkpoint")
+    if body.checkpoint:
+        return _tuned(services, body.checkpoint, voice)
+    if not body.checkpoints:
+        return None
+    heard = services.tuned.clips_of(find_voice(services, voice).voice_id) if voice else None
+    for part in body.checkpoints:
+        services.tuned.check(checked_name(part.checkpoint), services.caller)
+    parts = [(part.checkpoint, part.weight) for part in body.checkpoints]
+    return services.tuned.blend(parts, services.caller, heard)
+
+
 def _speaking(services: Services, body: ToSynthesize) -> Voice:
     """Who speaks. Raises Problem `invalid_request` where nothing says whose voice it is."""
     if body.speaker_wav is not None and body.voice:
         raise _wrong("voice", "field_not_applicable", reason="speaker_wav")
     if body.speaker_wav is not None:
         heard = services.tuned.uploaded(body.speaker_wav.file)
-        if body.checkpoint:
-            voice = _tuned(services, body.checkpoint)
-            return replace(voice, voice_id=heard.name, folder=str(heard.resolve()))
+        if network := _network(services, body):
+            return replace(network, voice_id=heard.name, folder=str(heard.resolve()))
         services.training.check()
         return services.tuned.base_voice(heard.resolve(), MANY_LANGUAGES)
-    if body.checkpoint:
-        return _tuned(services, body.checkpoint, body.voice)
+    if network := _network(services, body, body.voice):
+        return network
     if body.voice:
         return find_voice(services, body.voice)
     raise _wrong("checkpoint", "field_missing")

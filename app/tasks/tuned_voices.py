@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from secrets import token_hex
@@ -19,6 +21,7 @@ from app.storage.voice_owners import set_owner
 from app.tasks.training_service import BASE, TrainingService
 from speech.engines.registry import Registry
 from speech.errors import SpeechError
+from speech.files import write_whole
 from speech.voice_files import Consent, VoiceMeta
 from speech.voice_folder import SpokenClip
 from speech.voice_library import VoiceLibrary
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 REFERENCES = ".references"  # folder beside the runs: voices that checkpoints hear, of no interest to anybody else
 HEARD_ONLY = "Heard only while a checkpoint speaks"
 SAMPLE_RATE, MOST_HEARD_S, LONGEST_S = 22050, 30.0, 600.0
+BLENDS = ".blends"  # folder beside the runs: which adapters are spoken together
 SOUNDS, SOUND_NAME = ".spoken", re.compile(r"tuned_[0-9a-f]{16}\.wav")
 KEPT_S = 86400.0  # that an uploaded reference and a sound stay
 
@@ -54,6 +58,30 @@ class TunedVoices:
         weights = "" if step == BASE else str(self._training.checkpoint(run, step, caller).resolve())
         folder = (heard or self._reference(run, caller)).resolve()
         return replace(self.base_voice(folder, language), title=checkpoint, weights=weights)
+
+    def blend(self, parts: Sequence[tuple[str, float]], caller: Caller = LOCAL, heard: Path | None = None) -> Voice:
+        """What speaks with the adapters of several checkpoints ("RUN/STEP"), each times its weight; in the language of
+        the first, imitating `heard` or clips of the first one's dataset.
+
+        Raises as `voice`; SpeechError `blend_of_full`.
+        """
+        from train.tuned_engine import ADAPTER, BLEND
+
+        folders: list[tuple[str, float]] = []
+        for checkpoint, weight in parts:
+            run, _, step = checkpoint.partition("/")
+            folder = self._training.checkpoint(run, step, caller).resolve()
+            if not (folder / ADAPTER).is_file():
+                raise SpeechError("blend_of_full", checkpoint=checkpoint)
+            folders.append((str(folder), weight))
+        content = json.dumps(folders)
+        root = self._training.root / BLENDS
+        target = root / f"blend-{hashlib.sha256(content.encode()).hexdigest()[:16]}"
+        write_whole(target / BLEND, content)
+        os.utime(target)
+        _sweep(path for path in root.iterdir() if path != target)
+        title = "+".join(f"{checkpoint}*{weight:g}" for checkpoint, weight in parts)
+        return replace(self.voice(parts[0][0], caller, heard), title=title, weights=str(target.resolve()))
 
     def check(self, checkpoint: str, caller: Caller = LOCAL) -> None:
         """Whether there is such a checkpoint, and what it needs is here.

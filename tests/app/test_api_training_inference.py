@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 import shutil
 import subprocess
@@ -97,6 +98,32 @@ def test_checkpoint_and_base_speak_differently_and_the_same_seed_alike(studio: S
     assert spoken(studio, "/synthesize", checkpoint=TUNED) == tuned
 
 
+def test_adapters_are_blended_by_their_weights(studio: Service) -> None:
+    first, last = f"{RUN}/step-000002", TUNED
+
+    def parts(*weights: float) -> list[dict[str, Any]]:
+        return [{"checkpoint": name, "weight": weight} for name, weight in zip((first, last), weights, strict=True)]
+
+    loaded = send(studio, "/inference/load", checkpoints=parts(0.7, 0.3))
+    assert loaded["checkpoint"] == f"{first}*0.7+{last}*0.3" and loaded["language"] == "pt-BR"
+    assert any(name.rpartition("/")[2].startswith("blend-") for name in studio.services.synthesizer.pool_stats().loaded)
+    assert spoken(studio, checkpoints=parts(0.0, 1.0)) == spoken(studio, checkpoint=last)
+    half = spoken(studio, checkpoints=parts(0.5, 0.5))
+    assert half not in (
+        spoken(studio, checkpoint=first),
+        spoken(studio, checkpoint=last),
+        spoken(studio, checkpoint=BASE),
+    )
+    form = {"text": TEXT, "seed": "5", "checkpoints": [json.dumps(part) for part in parts(0.5, 0.5)]}
+    answer = studio.client.post("/training/synthesize", files=[(name, (None, one)) for name, one in flat(form)])
+    assert answer.status_code == 200 and frames(answer.content) == half, answer.text
+    assert answer.headers["X-Papagaio-Voice"] == f"{first}*0.5+{last}*0.5"
+
+
+def flat(form: dict[str, Any]) -> list[tuple[str, str]]:
+    return [(name, one) for name, value in form.items() for one in (value if isinstance(value, list) else [value])]
+
+
 def test_of_a_scored_pair_one_score_is_not_enough(studio: Service) -> None:
     session = compared(studio, "mos")
     trial = studio.client.get(f"/training/comparisons/{session}").json()["trials"][0]
@@ -128,6 +155,10 @@ def test_a_reference_can_be_sent(studio: Service) -> None:
         ("/inference/load", {"checkpoint": f"{RUN}/.."}, 404, "unknown_checkpoint"),
         ("/inference/load", {"checkpoint": RUN}, 422, "bad_checkpoint_name"),
         ("/inference/load", {}, 422, "invalid_request"),
+        ("/inference/load", {"checkpoints": [{"checkpoint": TUNED, "weight": 3}]}, 422, "invalid_request"),
+        ("/inference/load", {"checkpoints": [{"checkpoint": BASE, "weight": 1}]}, 404, "unknown_checkpoint"),
+        ("/inference/load", {"checkpoints": [{"checkpoint": RUN, "weight": 1}]}, 422, "bad_checkpoint_name"),
+        ("/inference/load", {"checkpoint": TUNED, "checkpoints": [{"checkpoint": TUNED, "weight": 1}]}, 422, None),
         ("/inference/synthesize", {"text": TEXT}, 422, "invalid_request"),
         ("/inference/synthesize", {"text": "", "checkpoint": TUNED}, 422, "invalid_request"),
         ("/inference/synthesize", {"text": TEXT, "checkpoint": TUNED, "language": "xx"}, 422, "language_not_spoken"),

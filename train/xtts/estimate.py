@@ -70,7 +70,8 @@ class Workload:
 
 @dataclass(frozen=True)
 class Change:
-    """What makes it smaller or faster: fields of `POST /training/start` with their values, and the memory with all so far."""
+    """What makes it smaller or faster: fields of `POST /training/start` with their values, and the memory with all so
+    far."""
 
     code: str  # use_lora, batch_size, recompute, full_precision
     fields: dict[str, int | bool]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from torch import Tensor
 
 from speech.engines.xtts.checkpoint import Checkpoint, open_checkpoint
-from speech.engines.xtts.config import ADAPTER, WEIGHTS
+from speech.engines.xtts.config import ADAPTER, BLEND, WEIGHTS
 from speech.errors import SpeechError
 
 FORMAT = "papagaio-xtts-lora-1"
@@ -65,14 +66,24 @@ def merged(checkpoint: Checkpoint, blend: Sequence[tuple[Adapter, float]]) -> di
     return weights
 
 
+def _blended(folder: Path) -> list[tuple[Path, float]]:
+    """What a folder stands for; nothing where it is no blend."""
+    path = folder / BLEND
+    if not path.is_file():
+        return []
+    return [(Path(part), float(share)) for part, share in json.loads(path.read_text(encoding="utf-8"))]
+
+
 def open_tuned(base_dir: Path, weights_dir: Path) -> Checkpoint:
-    """The checkpoint in `base_dir` with the fine-tuned weights in `weights_dir` in their place.
+    """The checkpoint in `base_dir` with the fine-tuned weights in `weights_dir` in their place, or with the adapters
+    that its BLEND names added by weight.
 
     Raises SpeechError as `open_checkpoint`, `load_adapter` and `merged` do, `checkpoint_missing`.
     """
-    if (weights_dir / ADAPTER).is_file():
-        base, adapter = open_checkpoint(base_dir), load_adapter(weights_dir / ADAPTER)
-        return replace(base, weights=merged(base, [(adapter, 1.0)]))
+    parts = [(weights_dir, 1.0)] if (weights_dir / ADAPTER).is_file() else _blended(weights_dir)
+    if parts:
+        base = open_checkpoint(base_dir)
+        return replace(base, weights=merged(base, [(load_adapter(folder / ADAPTER), share) for folder, share in parts]))
     if not (weights_dir / WEIGHTS).is_file():
         raise SpeechError("checkpoint_missing", folder=weights_dir.parent.parent.name, file=ADAPTER)
     return open_checkpoint(weights_dir)

@@ -18,6 +18,7 @@ LANGUAGES = ("en", "es", "fr", "de", "it", "pt", "pl", "tr", "ru", "nl", "cs", "
 SAMPLE_RATE, HOP = 22050, 256  # of what the decoder hears and of the DVAE, and samples between two frames of it
 MAX_JSON_BYTES = 16 << 20
 ADAPTER, WEIGHTS = "adapter.safetensors", "model.safetensors"  # in a checkpoint of a fine-tuning: one of them
+BLEND = "blend.json"  # alone in a folder that stands for several: pairs of a checkpoint's folder and its weight
 DVAE = "dvae.pth"  # beside the network, read by training alone
 # Setting of `model_args` to the one value that is built, which is also what the public checkpoints have.
 BUILT: Mapping[str, object] = {
