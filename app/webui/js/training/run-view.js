@@ -51,7 +51,7 @@ export function createRunView(app, { changed, failed, redraw }) {
 
   async function askCurve(/** @type {string} */ run) {
     const last = shown.rows[shown.rows.length - 1]?.step ?? 0;
-    const before = shown.rows.filter(isValidation).length;
+    const [before, isFirst] = [shown.rows.filter(isValidation).length, shown.rows.length === 0];
     // The last step again: its validation may have come after it.
     const later = await api.get(url("/training/curve", { run, after: Math.max(0, last - 1) }));
     if (isClosed) return;
@@ -61,7 +61,7 @@ export function createRunView(app, { changed, failed, redraw }) {
       { label: texts.t("page.training.validation_loss"), points: pointsOf(shown.rows, "held_out_loss") },
     ]);
     rates.update([{ label: texts.t("page.training.rate"), points: pointsOf(shown.rows, "rate") }]);
-    if (shown.rows.filter(isValidation).length > before && before > 0) changed();
+    if (shown.rows.filter(isValidation).length > before && !isFirst) changed();
   }
 
   async function askLog(/** @type {string} */ jobId) {
