@@ -114,7 +114,8 @@ def test_a_training_runs_and_leaves_checkpoints(trainings: Trainings) -> None:
 def test_the_card_is_told_where_there_is_one(trainings: Trainings, monkeypatch: pytest.MonkeyPatch) -> None:
     without = trainings.get("/status")
     assert without["gpu"] is None and without["gpu_memory_bytes"] is None and without["devices"] == ["cpu"]
-    assert trainings.send("POST", "/start", 503, **START, device="cuda")["choices"] == ["cpu"]
+    refused = trainings.send("POST", "/start", 503, **START, device="cuda")
+    assert refused["code"] == "device_missing" and "Choose one of cpu:" in refused["detail"]
     monkeypatch.setitem(sys.modules, "pynvml", nvml_rehearsal)
     monkeypatch.setattr("app.observability.gpu.has_driver", lambda: True)
     card = trainings.get("/status")
