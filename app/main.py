@@ -45,7 +45,7 @@ from app.api import (
     voice_shares,
     voices,
 )
-from app.api.compat import alltalk, elevenlabs, openai, openai_listening, xtts_server
+from app.api.compat import alltalk, alltalk_voices, elevenlabs, gpt_sovits, openai, openai_listening, xtts_server
 from app.api.compat.speaking import detail_envelope
 from app.api.compression import JsonCompression
 from app.api.guards import Guards
@@ -95,6 +95,8 @@ ROUTERS = (
     xtts_server.router,
     xtts_server.whole_router(),
     alltalk.router,
+    alltalk_voices.router,
+    gpt_sovits.router,
     page.router,
     reference.router,
 )
@@ -118,6 +120,7 @@ def create_app(settings: Settings, *, supervised: bool = False) -> FastAPI:
         {openai.PREFIX: openai.envelope, "/v1/finetune": None}
         | {prefix: elevenlabs.envelope for prefix in elevenlabs.PREFIXES}
         | {prefix: alltalk.envelope for prefix in alltalk.PREFIXES}
+        | {prefix: gpt_sovits.envelope for prefix in gpt_sovits.PREFIXES}
         | {prefix: detail_envelope for prefix in xtts_server.PREFIXES},
     )
     hosts = {*settings.allowed_hosts, *([] if _is_any(settings.host) else [settings.host])}

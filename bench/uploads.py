@@ -27,7 +27,7 @@ import httpx2
 import numpy as np
 
 from bench.crash import Service
-from speech.audio import FORMATS, Audio, to_bytes
+from speech.audio import FORMATS, HEADERLESS, Audio, to_bytes
 
 SAMPLE_RATE = 24_000
 SECONDS = 0.2  # shorter than a word, so that little is left to write down
@@ -64,7 +64,7 @@ def sounds() -> dict[str, bytes]:
 
     times = np.arange(round(SAMPLE_RATE * SECONDS)) / SAMPLE_RATE
     audio = Audio((0.05 * np.sin(2 * np.pi * 220 * times)).astype(np.float32), SAMPLE_RATE)
-    made = {name: to_bytes(audio, name) for name in FORMATS if name != "pcm"}
+    made = {name: to_bytes(audio, name) for name in FORMATS if name not in HEADERLESS}
     file = io.BytesIO()
     soundfile.write(file, audio.samples, SAMPLE_RATE, format="AIFF")
     return {**made, "aiff": file.getvalue()}

@@ -81,7 +81,11 @@ FORMATS: dict[str, AudioFormat] = {
     "opus": AudioFormat("ogg", "libopus", "audio/ogg", "flt", bit_rate=128_000, sample_rates=(48000,)),
     "aac": AudioFormat("adts", "aac", "audio/aac", "fltp", bit_rate=192_000),
     "pcm": AudioFormat("s16le", "pcm_s16le", "audio/pcm", "s16"),
+    # G.711 of telephones: a byte a sample, no header.
+    "ulaw": AudioFormat("mulaw", "pcm_mulaw", "audio/basic", "s16", sample_rates=(8000,)),
+    "alaw": AudioFormat("alaw", "pcm_alaw", "audio/x-alaw-basic", "s16", sample_rates=(8000,)),
 }
+HEADERLESS = ("pcm", "ulaw", "alaw")  # nothing in the bytes tells what they are
 
 
 def join(chunks: Iterable[Audio]) -> Audio:
@@ -158,8 +162,8 @@ def encode(
     """The bytes of a file in one of `FORMATS`, as soon as the chunks give them; one header, at the start. What a chunk
     gives may be nothing yet.
 
-    Lengths in the header stay unknown, since they are; formats that must know them (m4a) come out at the end. aac and
-    pcm have no place for `tags`. `bit_rate`: a constant one, in bits a second, of a compressed format. Raises
+    Lengths in the header stay unknown, since they are; formats that must know them (m4a) come out at the end. aac, pcm,
+    ulaw and alaw have no place for `tags`. `bit_rate`: a constant one, in bits a second, of a compressed format. Raises
     SpeechError `unknown_format`.
     """
     if format_of(format_name).codec == "pcm_s16le":

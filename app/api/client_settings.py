@@ -13,10 +13,12 @@ MOST_CALLERS = 1000
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a client has set for all of its texts to come. `values`: by an engine's own names of parameters."""
+    """What a client has set for all of its texts to come. `values`: by an engine's own names of parameters; `voices`:
+    by OpenAI's names of voices, ours that they stand for."""
 
     engine: str | None = None
     values: Mapping[str, float | bool] = field(default_factory=dict)
+    voices: Mapping[str, str] = field(default_factory=dict)
 
 
 class ClientSettings:

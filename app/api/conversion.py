@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends
@@ -14,7 +15,7 @@ from app.api.job_views import AnyJob, view_of
 from app.api.languages import Language
 from app.api.queries import known_query
 from app.api.rvc import CONVERTER, models_of
-from app.api.services import Working
+from app.api.services import Services, Working
 from app.api.uploads import add_with_recordings
 from app.jobs.kinds import CONVERSION
 from speech.engines.base import Value
@@ -55,13 +56,33 @@ def convert(
     services: Working, reader: Language, body: Annotated[ToConvert, Depends(body_of(ToConvert, MULTIPART))]
 ) -> AnyJob:
     """Raises Problem `conversion_not_installed`, `conversion_models_missing`; SpeechError for what cannot be asked."""
-    from app.tasks.conversion_service import ConversionService, parameter_value
+    from app.tasks.conversion_service import parameter_value
 
-    conversion = ConversionService(services.synthesizer)
     asked: dict[str, Value] = {} if body.pitch is None else {"pitch": parameter_value(body.pitch)}
     asked |= {name: value for name in RVC_PARAMETERS if (value := getattr(body, name)) is not None}
-    info, options = conversion.options(body.voice_id, body.language, body.text or None, asked)
-    params: dict[str, Any] = {
+    params = conversion_params(services, body.voice_id, body.language, asked, body.text or None, body.output_format)
+    return view_of(add_with_recordings(services, CONVERSION, params, [body.file]), reader)
+
+
+def conversion_params(
+    services: Services,
+    voice_id: str,
+    language: str,
+    asked: Mapping[str, Value],
+    text: str | None = None,
+    output_format: str = "wav",
+) -> dict[str, Any]:
+    """What a job that converts stores; the use of a model of RVC is counted. Raises as `convert`."""
+    from app.tasks.conversion_service import ConversionService
+
+    conversion = ConversionService(services.synthesizer)
+    info, options = conversion.options(voice_id, language, text, asked)
+    conversion.check(info.name)
+    if info.name == CONVERTER:
+        models = models_of(services).store
+        models.get(voice_id)
+        models.used(voice_id, "conversion")
+    return {
         "mode": "conversion",
         "engine": info.name,
         "voice": options.voice.voice_id,
@@ -69,11 +90,5 @@ def convert(
         "ref_text": options.text,
         "parameters": dict(options.parameters),
         "pitch": options.parameters.get("pitch"),
-        "output_format": body.output_format,
+        "output_format": output_format,
     }
-    conversion.check(info.name)
-    if info.name == CONVERTER:
-        models = models_of(services).store
-        models.get(body.voice_id)
-        models.used(body.voice_id, "conversion")
-    return view_of(add_with_recordings(services, CONVERSION, params, [body.file]), reader)

@@ -46,7 +46,7 @@ async def download(
     if codec not in FORMATS:
         raise Problem("unknown_format", format=format[:80], choices=list(FORMATS))
     job = ready(await ended(services, job_id, timeout))
-    path = _path(services, job)
+    path = sound_path(services, job)
     headers = {"Content-Disposition": attachment(f"{name or f'dubbed_{job.id}'}.{codec}")}
     if codec == "wav":
         return FileResponse(path, media_type="audio/wav", headers=headers)
@@ -120,7 +120,7 @@ async def _follow(services: Services, job_id: str, is_gone: Callable[[], Awaitab
 def _read(services: Services, job: Job, start: int) -> bytes:
     """Up to BLOCK_BYTES of PCM from byte `start`, whole samples only; none when there are no more yet."""
     if job.status == "completed":
-        return _of_wav(_path(services, job), start)
+        return _of_wav(sound_path(services, job), start)
     path = _growing(services, job)
     if path is None:
         return b""
@@ -140,7 +140,7 @@ def _growing(services: Services, job: Job) -> Path | None:
     return next(iter(folder.glob(GROWING.format(token=job.lease_token))), None)
 
 
-def _path(services: Services, job: Job) -> Path:
+def sound_path(services: Services, job: Job) -> Path:
     """The finished WAV. Raises Problem `sound_missing`."""
     assert job.result is not None and job.lease_token is not None
     path = services.files.published_path(job.id, job.lease_token, job.result["output"])
@@ -151,7 +151,7 @@ def _path(services: Services, job: Job) -> Path:
 
 def finished_sound(services: Services, job: Job, format_name: str) -> Iterator[bytes]:
     """The sound of a completed job in one of FORMATS. Raises Problem `sound_missing` before the first block."""
-    path = _path(services, job)
+    path = sound_path(services, job)
     if format_name == "wav":
         return _file_blocks(path)
     return encode(_blocks(path), format_name, _sample_rate(path), (job.result or {}).get("tags", {}))

@@ -28,8 +28,7 @@ RULES: tuple[tuple[str, str, Scope | None], ...] = (
     ("POST", "/v1/audio/voices", "make"),
     ("POST", "/v1/audio", "speak"),
     ("POST", "/v1/text-to-speech", "speak"),
-    ("*", "/tts_stream", "speak"),
-    ("*", "/tts_to", "speak"),
+    ("*", "/tts", "speak"),  # GPT-SoVITS' and xtts-api-server's
     ("POST", "/set_tts_settings", "speak"),
     ("POST", "/switch_model", "speak"),
     ("*", "/xtts/", "speak"),

@@ -25,7 +25,7 @@ class ConversionParams(BaseModel):
     language: str
     ref_text: str | None = None
     parameters: dict[str, float | bool | str] | None = None
-    pitch: str | None = None  # the one parameter of jobs before there were `parameters`
+    pitch: str | float | None = None  # the one parameter of jobs before there were `parameters`
 
 
 def convert_voice(conversion: ConversionService, context: JobContext, params: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from api_service import Service, running
+from waiting import wait_for
 
+from app.api.sound import sound_path
+from app.tasks import tasks
+from app.tasks.conversion_service import ConversionService
+from speech.audio import Audio, load, save
+from speech.conversion import SpeechModels
 from speech.models import ModelStore
+from speech.vad import EnergyDetector
 
 pytest.importorskip("torch")
 
@@ -99,6 +109,35 @@ def test_a_job_is_converted_and_uses_are_counted(installed: Service, rvc_tiny: P
     assert usage["total"] == 1 and usage["models"][0]["jobs"] == 1 and usage["per_day"][0]["total"] == 1
     assert installed.client.get(f"/rvc-models/{model['id']}").json()["usage_count"] == 1
     assert installed.client.get("/analytics/rvc-usage", params={"days": 0}).status_code == 422
+
+
+def test_alltalk_converts_a_sound_that_was_made_here(
+    installed: Service, rvc_tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ConversionService, "models", lambda self, converter: ())  # the tiny one is in no catalogue
+    monkeypatch.setattr(
+        ConversionService, "speech_models", lambda self, converter: SpeechModels(EnergyDetector(), None)
+    )
+    model = posted(installed, rvc_tiny).json()
+    source = installed.completed("Bom dia.")
+    services = installed.services
+    conversion = ConversionService(services.synthesizer)
+    installed.worker._tasks = tasks(services.synthesizer, services.cloning, conversion)
+    loud = np.random.default_rng(7).normal(0, 0.2, 36_000).astype(np.float32)
+    said = np.concatenate([np.zeros(12_000, np.float32), loud, np.zeros(24_000, np.float32), loud])
+    save(Audio(said, 24_000), sound_path(services, services.jobs.get(source["id"])))
+    body = {"input_tts_path": f"/audio/st_{source['id']}.wav", "output_rvc_path": "outputs/rvc_st.wav"}
+    with ThreadPoolExecutor() as threads:
+        sent = body | {"pth_name": model["id"], "pitch": "-14", "method": "pm"}
+        waiting = threads.submit(installed.client.post, "/api/voice2rvc", data=sent)
+        wait_for(lambda: waiting.done() or installed.client.get("/jobs").json()["total"] == 2)
+        installed.work()
+        made = waiting.result().json()
+    assert made["status"] == "success", [one["error"] for one in installed.client.get("/jobs").json()["jobs"]]
+    assert made["output_path"].startswith("/audio/rvc_st_job_")
+    sound = load(BytesIO(installed.client.get(made["output_path"]).content))
+    assert sound.sample_rate == 48000 and sound.duration_s == pytest.approx(4.5, abs=0.05)
+    assert installed.client.get(f"/jobs/{made['output_path'][-20:-4]}").json()["parameters"]["pitch"] == -14
 
 
 def test_without_the_content_network_a_job_says_what_brings_it(service: Service, rvc_tiny: Path) -> None:

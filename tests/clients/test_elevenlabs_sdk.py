@@ -63,7 +63,7 @@ def test_voices_and_models(client: Any) -> None:
         ({"voice_id": "21m00Tcm4TlvDq8ikWAM"}, 404, "unknown_voice"),
         ({"model_id": "gpt"}, 404, "unknown_model_name"),
         ({"text": ""}, 422, "invalid_request"),
-        ({"output_format": "ulaw_8000"}, 400, "unknown_format"),
+        ({"output_format": "ulaw_16000"}, 400, "unknown_format"),
         ({"language_code": "xx"}, 422, "language_not_spoken"),
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",

@@ -59,6 +59,7 @@ FORMATS: dict[str, OutputFormat] = {
     },
     **{f"opus_48000_{kbit}": OutputFormat("opus", 48000, kbit * 1000) for kbit in OPUS_RATES},
     **{f"{kind}_{rate}": OutputFormat(kind, rate) for kind in ("pcm", "wav") for rate in SAMPLE_RATES},
+    **{f"{kind}_8000": OutputFormat(kind, 8000) for kind in ("ulaw", "alaw")},
 }
 
 

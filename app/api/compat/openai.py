@@ -224,7 +224,8 @@ def _plan(services: Services, body: SpeechBody, asked: Mapping[str, float]) -> P
     if body.model not in _model_names(services):
         raise Problem("unknown_model_name", model=body.model, choices=_model_names(services))
     name = body.voice if isinstance(body.voice, str) else body.voice.id
-    voice = VOICE_ALIASES.get(name, name)
+    aliases = VOICE_ALIASES | dict(services.client_settings.of(services.caller.user_id).voices)
+    voice = aliases.get(name, name)
     seed = body.params.seed_asked if body.params and body.seed is None else body.seed
     return plan_of(
         services,

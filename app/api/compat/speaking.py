@@ -23,9 +23,10 @@ def plan_of(
     values: Mapping[str, float | bool] | None = None,
     seed: int | None = None,
     wrapping: str = "auto",
+    reference_text: str = "",
 ) -> Plan:
     """`engine` None: the voice's, or the default one. Of `values` count those that the engine has, by `fitting`. A seed
-    is passed over where the same text sounds the same anyway.
+    is passed over where the same text sounds the same anyway, and a text of the voice's clips where nobody reads it.
 
     Raises what `Synthesizer.check` and `Synthesizer.plan` raise.
     """
@@ -38,6 +39,7 @@ def plan_of(
         voice=voice,
         parameters=fitting(info, values or {}),
         seed=seed if info.is_seeded else None,
+        reference_text=reference_text if info.takes_reference_text else "",
         reading=services.reading(wrapping),
     )
 
