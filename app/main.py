@@ -45,7 +45,16 @@ from app.api import (
     voice_shares,
     voices,
 )
-from app.api.compat import alltalk, alltalk_voices, elevenlabs, gpt_sovits, openai, openai_listening, xtts_server
+from app.api.compat import (
+    alltalk,
+    alltalk_voices,
+    elevenlabs,
+    gpt_sovits,
+    openai,
+    openai_listening,
+    openai_voices,
+    xtts_server,
+)
 from app.api.compat.speaking import detail_envelope
 from app.api.compression import JsonCompression
 from app.api.guards import Guards
@@ -91,6 +100,7 @@ ROUTERS = (
     auth.router,
     openai.router,
     openai_listening.router,
+    openai_voices.router,
     elevenlabs.router,
     xtts_server.router,
     xtts_server.whole_router(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from app.statuses_safety import BATCHES, COMPONENTS, SHARES, UPLOADS, URLS
-from app.statuses_voices import BLENDS, RVC
+from app.statuses_voices import BLENDS, CLONING, RVC
 
 _XTTS = {  # XTTS and the checkpoints it reads
     "checkpoint_damaged": 500,
@@ -383,6 +383,7 @@ STATUS: Mapping[str, int] = {
     **_F5,
     **_POCKET,
     **BLENDS,
+    **CLONING,
     **_VOICES,
     **_RECORDINGS,
     **_CLONING,

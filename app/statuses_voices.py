@@ -17,6 +17,10 @@ BLENDS = {  # voices mixed of others
     "engine_cannot_blend": 422,
 }
 
+CLONING = {  # voices that clients of other contracts wait for
+    "voice_not_made": 409,
+}
+
 RVC = {  # RVC, its models, their galleries, and what is wrong with them
     "f0_method_missing": 503,
     "gallery_being_brought": 409,

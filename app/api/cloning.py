@@ -137,7 +137,7 @@ def efforts(services: Wired, reader: Language, speech_s: SpeechSeconds = None) -
     openapi_extra=documented(Intake, MULTIPART),
 )
 def intake(services: Working, reader: Language, body: Annotated[Intake, Depends(body_of(Intake, MULTIPART))]) -> AnyJob:
-    engine = _engine(services, body.tts_engine)
+    engine = engine_for(services, body.tts_engine)
     language = _language(services, body.language, engine)
     params = {"mode": "intake", "engine": engine, "language": language, "ref_text": body.text or None}
     return view_of(add_with_recordings(services, INTAKE, params, body.file), reader)
@@ -146,7 +146,7 @@ def intake(services: Working, reader: Language, body: Annotated[Intake, Depends(
 @router.post("/voices/fit", status_code=202, summary="Fit a voice to clips", openapi_extra=documented(Fit, JSON))
 def fit(services: Working, reader: Language, body: Annotated[Fit, Depends(body_of(Fit, JSON))]) -> AnyJob:
     consented(services, body.consent)
-    engine = _engine(services, body.tts_engine)
+    engine = engine_for(services, body.tts_engine)
     job, manifest = _taken_in(services, body.intake_job_id)
     chosen = _chosen(manifest, body.clips)
     params = _params(services, body, engine, body.language or job.params["language"], reader, chosen.usable_s)
@@ -166,12 +166,18 @@ def clone(
     services: Working, reader: Language, body: Annotated[Clone, Depends(body_of(Clone, MULTIPART))]
 ) -> CloneStarted:
     consented(services, body.consent)
-    engine = _engine(services, body.tts_engine)
+    engine = engine_for(services, body.tts_engine)
+    job = add_clone(services, reader, body, engine)
+    return CloneStarted(message=f"{job.id} added", job_id=job.id, status=job.status, poll_url=f"/jobs/{job.id}")
+
+
+def add_clone(services: Services, reader: str, body: Clone, engine: str) -> Job:
+    """A job of intake and fit. Raises as `clone`."""
     params = _params(services, body, engine, body.language, reader) | {"ref_text": body.ref_text or None}
     with _reserving(params["voice"]):
         job = add_with_recordings(services, CLONING, params, body.file, reserves=f"voice:{params['voice']}")
     _note_consent(services, params, job)
-    return CloneStarted(message=f"{job.id} added", job_id=job.id, status=job.status, poll_url=f"/jobs/{job.id}")
+    return job
 
 
 @router.get("/jobs/{job_id}/clips/{clip_id}", summary="A clip of an intake, as WAV", response_class=WavFile)
@@ -202,7 +208,7 @@ def _sample_names(services: Services, job: Job) -> list[str]:
     return [path.stem.removeprefix("sample-") for path in by_age]
 
 
-def _engine(services: Services, asked: str | None) -> str:
+def engine_for(services: Services, asked: str | None) -> str:
     """The engine a voice is made for. Raises SpeechError or Problem, with the command that helps where one does."""
     choices, registry = services.cloning.engines(), services.synthesizer.registry
     engine = asked or choices[0]

@@ -39,6 +39,7 @@ EXPOSED = (
     "X-Papagaio-Licence",
     "X-Papagaio-Fitted",
     "X-Papagaio-Without-Effect",
+    "X-Papagaio-Job",
     "Content-Disposition",
     "Content-Location",
     "Link",

@@ -79,12 +79,18 @@ def _rate_of(services: Services, job: Job) -> int:
     return services.synthesizer.engines()[job.params["engine"]].sample_rate
 
 
-async def ended(services: Services, job_id: str, timeout_s: float | None) -> Job:
-    """The job when it has ended, or as it is when nobody wants to wait. Raises Problem `job_wait_expired`."""
+async def ended(
+    services: Services,
+    job_id: str,
+    timeout_s: float | None,
+    find: Callable[[Services, str], Job] = find_sounding,
+) -> Job:
+    """The job when it has ended, or as it is when nobody wants to wait. Raises Problem `job_wait_expired`, and what
+    `find` raises."""
     wake = Wake(services.database, services.settings.poll_s)
     deadline = time.monotonic() + (timeout_s or 0)
     while True:
-        job = await run_in_threadpool(find_sounding, services, job_id)
+        job = await run_in_threadpool(find, services, job_id)
         if job.is_ended or timeout_s is None:
             return job
         left_s = deadline - time.monotonic()

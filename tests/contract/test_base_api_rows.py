@@ -1,6 +1,8 @@
 """The base API row by row, B1 to B5: what is sent, the code that answers, and what the answer holds.
 
-B6, the routes of fine-tuning, has tests of its own beside the trainings.
+Rows that need more than a service of silence are elsewhere: cloning (202 with its fields, 413, `DELETE /voices/{id}`)
+in `app/test_api_cloning.py`, `/health` and its 503 in `app/test_api_system.py`, B6, the routes of fine-tuning, in
+`train/test/test_finetune_api.py`.
 """
 
 from __future__ import annotations
@@ -77,6 +79,7 @@ ROWS: list[tuple[str, str, Sent, int, str]] = [
     ("GET", "/languages", {}, 200, "languages total"),
     ("GET", "/admin/stats", {}, 200, "jobs voices"),
     ("GET", "/health/engines", {}, 200, "status engines"),
+    ("GET", "/feature-flags", {}, 200, "flags"),
     ("GET", "/feature-flags/f5tts_engine?user_id=u", {}, 200, "name phase enabled"),
     ("GET", "/feature-flags/none", {}, 404, ""),
     ("GET", "/webui", {}, 200, ""),

@@ -152,14 +152,15 @@ def _heard(services: Services, body: ToHear, options: HearingOptions, stack: Exi
         raise Problem("unknown_model_name", model=body.model, choices=list(listening_names()))
     services.synthesizer.check_listening()
     stack.callback(services.capacity.take().close)
-    audio = _read(body.file)
+    audio = read_upload(body.file)
     heard = services.synthesizer.hear(audio, options)
     segments = services.meter.listened(heard.segments, audio.duration_s)
     stack.callback(segments.close)
     return replace(heard, segments=segments), audio.duration_s
 
 
-def _read(upload: Upload) -> Audio:
+def read_upload(upload: Upload) -> Audio:
+    """Raises Problem `transcription_too_long`, and what `read_recording` raises."""
     from speech.recordings import read_recording
 
     with TemporaryDirectory(prefix="papagaio-") as folder:
