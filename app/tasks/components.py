@@ -85,7 +85,7 @@ def _of_services(registry: Registry, own_weights: Container[str]) -> list[Compon
     return [
         Component(cloning.COMPONENT, "", "requirements-train.txt", cloning.MODULES, cloned, (254, 935)),
         Component(training.COMPONENT, "", "requirements-train.txt", training.MODULES, tuned, (254, 935)),
-        Component(datasets.COMPONENT, "", "requirements-dataset.txt", datasets.MODULES, datasets.MODELS),
+        Component(datasets.COMPONENT, "", "requirements-dataset.txt", datasets.MODULES, datasets.MODELS, (222, 638)),
         Component(
             listening.COMPONENT, "", "requirements-convert.txt", LISTENING_MODULES, (LISTENING_MODEL,), (52, 184)
         ),
