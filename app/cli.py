@@ -213,7 +213,10 @@ def _voices_options(parser: Parser, console: Console) -> None:
 
 def _clone_options(parser: Parser) -> None:
     text = parser.console.text
-    parser.add_argument("recordings", nargs="+", help=text("cli.help.clone_recordings"))
+    parser.add_argument("recordings", nargs="*", help=text("cli.help.clone_recordings"))
+    parser.add_argument("--dataset", help=text("cli.help.clone_dataset"))
+    parser.add_argument("--speaker", help=text("cli.help.clone_speaker"))
+    parser.add_argument("--max-steps", type=number(int), help=text("cli.help.clone_max_steps"))
     parser.add_argument("--name", required=True, help=text("cli.help.clone_name"))
     parser.add_argument("--consent", action="store_true", help=text("cli.help.clone_consent"))
     parser.add_argument("--text", help=text("cli.help.clone_text"))

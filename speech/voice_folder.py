@@ -2,7 +2,8 @@
 
 A voice's folder has the neutral part, which outlives every engine (`voice.json` and `clips/*.flac`), what engines made
 of it (`parts/<engine>-<checkpoint>.safetensors`, each a voice file of format 1), fine-tuned weights of its own
-(`weights/<hash>/`), and what can be heard (`samples/*.wav`). A folder of format 1 has one `voice.safetensors` and
+(`weights/<hash>/`), what can be heard (`samples/*.wav`), and the figures of its fit to a dataset
+(`training/curve.jsonl` and TensorBoard's events). A folder of format 1 has one `voice.safetensors` and
 `samples`.
 """
 
@@ -20,6 +21,7 @@ from speech.voice_files import VoiceDocument, VoiceMeta, clips_s, read_document
 from speech.voices import Voice
 
 DOCUMENT, CLIPS, PARTS, SAMPLES, WEIGHTS = "voice.json", "clips", "parts", "samples", "weights"
+TRAINING, CURVE, EVENTS = "training", "curve.jsonl", "tensorboard"  # CURVE and EVENTS in TRAINING
 OLD_FILE = "voice.safetensors"  # all of a voice of format 1 but its samples
 VOICE_ID = re.compile(r"[a-z][a-z0-9_]{1,39}")
 CLIP_FILE = re.compile(r"[0-9]{3}\.flac")

@@ -30,7 +30,20 @@ from speech.voice_files import (
     write_document,
     write_voice,
 )
-from speech.voice_folder import CLIP_FILE, CLIPS, DOCUMENT, PARTS, SAMPLES, VOICE_ID, WEIGHTS, SpokenClip, VoiceFolder
+from speech.voice_folder import (
+    CLIP_FILE,
+    CLIPS,
+    CURVE,
+    DOCUMENT,
+    EVENTS,
+    PARTS,
+    SAMPLES,
+    TRAINING,
+    VOICE_ID,
+    WEIGHTS,
+    SpokenClip,
+    VoiceFolder,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,10 +74,12 @@ class VoiceLibrary(VoiceFolder):
         clips: Sequence[SpokenClip] = (),
         provenance: Mapping[str, Any] | None = None,
         weights: Sequence[Path] = (),
+        curve: Path | None = None,
     ) -> VoiceMeta:
         """Keep a voice with what its engine made of it, its samples and up to `MOST_CLIPS_S` of its clips, whole or
         not at all. No `tensors`: the engine hears the speaker in the clips. `weights`: files of fine-tuned weights
-        that the voice alone speaks with; they are linked where that can be, else copied.
+        that the voice alone speaks with; they are linked where that can be, else copied. `curve`: the folder of a run,
+        whose figures are kept.
 
         Raises SpeechError `bad_voice_id`, `voice_exists`, `bad_sample_name`, `voice_engine_unknown`, and what the
         engine's checks raise.
@@ -76,7 +91,7 @@ class VoiceLibrary(VoiceFolder):
             sounds[name] = to_bytes(clip.audio, "flac")
             kept.append(_described(name, sounds[name], clip.text, clip.audio.duration_s))
         document = VoiceDocument(meta, tuple(kept), provenance or {})
-        self._keep(document, tensors, samples, sounds, [clip.audio for clip in clips], weights)
+        self._keep(document, tensors, samples, sounds, [clip.audio for clip in clips], weights, curve)
         return meta
 
     def add_part(self, meta: VoiceMeta, tensors: Mapping[str, NDArray]) -> None:
@@ -156,6 +171,7 @@ class VoiceLibrary(VoiceFolder):
         sounds: Mapping[str, bytes],
         clips: Sequence[Audio],
         weights: Sequence[Path] = (),
+        curve: Path | None = None,
     ) -> None:
         self.check_new(document.meta.voice_id)
         for name in samples:
@@ -172,6 +188,9 @@ class VoiceLibrary(VoiceFolder):
                 save(audio, staging / SAMPLES / f"{name}.wav", "wav")
             if weights:
                 _link(weights, staging / WEIGHTS)
+            if curve is not None:
+                shutil.copytree(curve / EVENTS, staging / TRAINING / EVENTS)
+                shutil.copyfile(curve / CURVE, staging / TRAINING / CURVE)
 
     def _check(self, meta: VoiceMeta, tensors: Mapping[str, NDArray], clips: Sequence[Audio]) -> None:
         """Whether the engine of the voice can speak it."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import ast
 import configparser
+import io
 import json
 import re
 import subprocess
 import sys
+import tokenize
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +26,8 @@ from app.texts import FOLDER, LANGUAGES, catalogue
 ROOT = Path(__file__).parent.parent
 ROOMS = ("speech", "train", "app", "bench", "tests")
 FUNCTION_LINES, FILE_LINES = 60, 400
+ENGINE_LINES = 1500  # of code, of the folder of an engine that stands for a reference package
+NO_CODE = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
 # Import names of packages that the service must start without.
 HEAVY = (
     "torch",
@@ -69,6 +73,34 @@ def test_functions_keep_their_budget() -> None:
     }
     assert not {name: count for name, count in sizes.items() if count > FUNCTION_LINES}
     assert sorted(sizes.values())[len(sizes) // 2] <= 12
+
+
+@pytest.mark.parametrize("engine", ["f5", "rvc"])
+def test_engines_written_anew_stay_small(engine: str) -> None:
+    folder = ROOT / "speech" / "engines" / engine
+    assert 500 < sum(code_lines(path) for path in TREES if path.is_relative_to(folder)) < ENGINE_LINES
+
+
+def code_lines(path: Path) -> int:
+    """Lines with code: neither blank nor comment nor docstring."""
+    tokens = tokenize.generate_tokens(io.StringIO(path.read_text(encoding="utf-8")).readline)
+    lines = {row for one in tokens if one.type not in NO_CODE for row in range(one.start[0], one.end[0] + 1)}
+    for node in ast.walk(TREES[path]):
+        if isinstance(node, ast.Module | ast.ClassDef | Function) and ast.get_docstring(node) is not None:
+            lines -= set(range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1))
+    return len(lines)
+
+
+def test_no_reference_package_is_required() -> None:
+    """The engines are written anew; the packages of their references serve `./run parity` alone."""
+    files = sorted(ROOT.glob("requirements*.txt"))
+    named = {
+        re.split(r"[^\w.-]", line.strip().lower(), maxsplit=1)[0].replace("_", "-")
+        for file in files
+        for line in file.read_text(encoding="utf-8").splitlines()
+    }
+    assert len(files) > 5 and "torch" in named
+    assert not named & {"f5-tts", "transformers", "fairseq", "torchaudio"}
 
 
 def test_every_function_is_annotated() -> None:

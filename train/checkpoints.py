@@ -62,8 +62,7 @@ class Snapshots:
     def take(self, step: int, losses: Mapping[str, float], is_best: bool) -> bool:
         """Called after a validation, with the validated weights in place; whether there is one of it now. Raises
         OSError."""
-        is_due = bool(self._policy.every) and step % self._policy.every == 0
-        if not is_due and not (is_best and self._policy.keep_best):
+        if not self._is_due(step) and not (is_best and self._policy.keep_best):
             return False
         target = self._folder / f"step-{step:06}"
         temporary = self._folder / f".step-{step:06}.new"
@@ -80,15 +79,21 @@ class Snapshots:
         self._prune()
         return target.is_dir()
 
+    def _is_due(self, step: int) -> bool:
+        return bool(self._policy.every) and step % self._policy.every == 0
+
     def _prune(self) -> None:
+        """Former best ones go first where others are kept at their steps, then the oldest."""
         from train.evidence import ranked_snapshots
 
         kept = snapshots_in(self._folder)
         best = set()
         if self._policy.keep_best:
             best = {min(kept, key=lambda each: each[1]["losses"].get("loss", 0.0))[0], ranked_snapshots(kept)[0][0]}
-        others = [path for path, _ in kept if path not in best]
-        for path in others[: max(0, len(others) - self._policy.keep)]:
+        others = [(path, meta["step"]) for path, meta in kept if path not in best]
+        passed = [path for path, step in others if self._policy.every and not self._is_due(step)]
+        due = [path for path, _ in others if path not in passed]
+        for path in (*passed, *due[: max(0, len(due) - self._policy.keep)]):
             shutil.rmtree(path)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +18,8 @@ from speech.models import ModelStore
 from speech.voice_files import Consent, VoiceMeta
 from speech.voice_folder import SpokenClip
 from speech.voice_library import VoiceLibrary
+from train.checkpoints import CHECKPOINTS
+from train.judges import load_run_judges
 from train.manifest import Clip, Manifest
 from train.progress import Part, Reporter
 
@@ -28,6 +32,10 @@ LEAST_S = 6.0  # of usable clips
 FIT_SHARE = 0.88  # of the time of the default effort; the report takes the rest
 # Seconds a second of speech beyond `MEASURED_SPEECH_S` adds on two cores: it is laid over its text, twice.
 MEASURED_SPEECH_S, PER_SPEECH_S = 50.0, 0.76
+PER_STEP_S, PER_CHECKPOINTS_S = 1.33, 120.0  # a step beyond an effort's own; all checkpoints of a dataset's fit heard
+# The steps of an effort are for a minute; those of a dataset grow with the square root of its length, in whole
+# validations: of ten minutes a voice has as much to learn, only surer; the loop ends before where nothing is gained.
+STEPS_FOR_S, STEPS_UNIT = 60.0, 40
 FEWEST_HELD_OUT = 3  # clips that judges of the report need
 
 
@@ -59,16 +67,29 @@ class CloneOptions:
     effort: str = "default"  # one of EFFORTS
     gender: str = "unknown"
     description: str = ""
+    dataset: str = ""  # name of the one that the clips are of: more steps, and checkpoints; "": recordings
+    max_steps: int | None = None  # of a dataset's fit
 
 
-def estimate_s(effort: str, threads: int, speech_s: float | None = None) -> float:
+def estimate_s(effort: str, threads: int, speech_s: float | None = None, steps: int | None = None) -> float:
     """Seconds a fit to `speech_s` of clips took elsewhere: on two cores, of which one takes twice as long, and more
-    were not measured. Where `speech_s` is not known, that of the fits that were measured.
+    were not measured. Where `speech_s` is not known, that of the fits that were measured. `steps`: of a dataset's fit,
+    which is computed from those.
 
     Raises SpeechError `unknown_effort`.
     """
-    beyond_s = 0.0 if speech_s is None else speech_s - MEASURED_SPEECH_S
-    return (_effort(effort).elsewhere_s + PER_SPEECH_S * beyond_s) * (2 if threads < 2 else 1)
+    found = _effort(effort)
+    beyond_s = 0.0 if speech_s is None else PER_SPEECH_S * (speech_s - MEASURED_SPEECH_S)
+    if steps is not None:
+        beyond_s += PER_STEP_S * (steps - found.steps) + PER_CHECKPOINTS_S
+    return (found.elsewhere_s + beyond_s) * (2 if threads < 2 else 1)
+
+
+def dataset_steps(effort: str, speech_s: float, max_steps: int | None = None) -> int:
+    """Steps of a fit to a dataset with `speech_s` of clips, at most. Raises SpeechError `unknown_effort`."""
+    own = _effort(effort).steps
+    grown = STEPS_UNIT * round(own * math.sqrt(max(1.0, speech_s / STEPS_FOR_S)) / STEPS_UNIT)
+    return grown if max_steps is None else min(grown, max_steps)
 
 
 def clone(
@@ -86,26 +107,60 @@ def clone(
     `unknown_effort`, `too_little_speech`, `model_missing`, `voice_exists`; Stopped when the reporter says so, with
     everything needed to go on in `work_dir`.
     """
-    from train.kokoro.fitting import fit_voice
-    from train.kokoro.trainable import KokoroOptions
-
     effort = _effort(options.effort)
     library.check_new(options.voice_id)
     clips = manifest.usable()
     check_usable(manifest, LEAST_S)
     work_dir.mkdir(parents=True, exist_ok=True)
     sounds = [(clip, load(folder / clip.audio_path, 24000)) for clip in clips]
-    fitting, judging = Part(reporter, 0.0, FIT_SHARE), Part(reporter, FIT_SHARE, 1.0)
-    how = KokoroOptions(listening_texts=effort.listening_texts)
-    fitted = fit_voice(sounds, options.language, effort.steps, store, work_dir, fitting, how, _opinion())
+    if options.dataset:
+        sounds = [_with_bandwidth(clip, audio) for clip, audio in sounds]
     heard_s = sum(audio.duration_s for _, audio in sounds)
+    fitted = _fitted(sounds, options, effort, store, work_dir, Part(reporter, 0.0, FIT_SHARE))
     meta = new_meta(options, ENGINE, BASE, store.info(BASE).files[0].sha256, options.effort, heard_s)
     tensors = fitted.adapter.to_tensors()
-    report, samples = _judged(meta, tensors, fitted, sounds, effort, store, work_dir, judging)
+    report, samples = _judged(meta, tensors, fitted, sounds, effort, store, work_dir, Part(reporter, FIT_SHARE, 1.0))
     spoken = [SpokenClip(audio, clip.text) for clip, audio in sounds]
-    made = library.add(replace(meta, report=report), tensors, samples, spoken, provenance_of(manifest))
+    samples |= _of_checkpoints(work_dir)
+    told = provenance_of(manifest) if not options.dataset else {"dataset": options.dataset}
+    curve = work_dir if options.dataset else None
+    made = library.add(replace(meta, report=report), tensors, samples, spoken, told, curve=curve)
     shutil.rmtree(work_dir, ignore_errors=True)
     return made
+
+
+def _fitted(
+    sounds: list[tuple[Clip, Audio]],
+    options: CloneOptions,
+    effort: Effort,
+    store: ModelStore,
+    work_dir: Path,
+    reporter: Reporter,
+) -> Fitted:
+    from train.kokoro.fitting import fit_voice
+    from train.kokoro.trainable import KokoroOptions
+
+    how = KokoroOptions(listening_texts=effort.listening_texts)
+    if not options.dataset:
+        return fit_voice(sounds, options.language, effort.steps, store, work_dir, reporter, how, _opinion())
+    steps = dataset_steps(options.effort, sum(audio.duration_s for _, audio in sounds), options.max_steps)
+    judges = partial(load_run_judges, store)
+    return fit_voice(sounds, options.language, steps, store, work_dir, reporter, how, _opinion(), judges)
+
+
+def _with_bandwidth(clip: Clip, audio: Audio) -> tuple[Clip, Audio]:
+    """As an intake measures it; the layout of a dataset has no measures."""
+    from speech.analysis.quality import bandwidth_hz
+
+    return replace(clip, measures={**clip.measures, "bandwidth_hz": bandwidth_hz(audio)}), audio
+
+
+def _of_checkpoints(work_dir: Path) -> dict[str, Audio]:
+    """What each checkpoint that was judged said first, by the name of its step."""
+    from train.evidence import SAMPLES
+
+    found = sorted((work_dir / CHECKPOINTS).glob(f"step-*/{SAMPLES}/prompt-1.wav"))
+    return {path.parent.parent.name: load(path) for path in found}
 
 
 def _opinion() -> Callable[[Audio], float] | None:
@@ -200,6 +255,8 @@ def _judged(
         "start": dict(fitted.start_shares),
         "fit": dict(fitted.figures),
     }
+    if fitted.checkpoints is not None:
+        mapping["checkpoints"] = dict(fitted.checkpoints)
     return mapping, samples
 
 

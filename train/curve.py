@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from speech.audio import Audio
+from speech.voice_folder import CURVE, EVENTS
 from train.progress import Reporter
 
-CURVE, SAMPLES = "curve.jsonl", "samples"
+SAMPLES = "samples"
 
 
 class Curve:
@@ -27,7 +28,7 @@ class Curve:
         self._reporter, self._path, self._samples = reporter, folder / CURVE, folder / SAMPLES
         kept = [row for row in read_curve(folder) if row["step"] <= first_step]
         self._path.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
-        self._events = EventFile(folder / "tensorboard")
+        self._events = EventFile(folder / EVENTS)
 
     def progress(self, done: int, total: int, note: str = "") -> None:
         self._reporter.progress(done, total, note)

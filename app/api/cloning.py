@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,6 +14,7 @@ from pydantic import BaseModel, Field, StringConstraints
 from starlette.responses import FileResponse
 
 from app.api.bodies import JSON, MULTIPART, Body, Upload, body_of, documented
+from app.api.dataset_fits import dataset_clips, refuse_beside
 from app.api.job_requests import Word
 from app.api.job_views import AnyJob, view_of
 from app.api.jobs import find_job
@@ -44,6 +44,8 @@ LanguageTag = Annotated[str, Field(min_length=2, max_length=35)]
 Files = Annotated[list[Upload], Field(min_length=1, max_length=10)]
 Words = Annotated[str | None, Field(max_length=20_000)]
 SpeechSeconds = Annotated[float | None, Query(ge=0, le=3600, allow_inf_nan=False)]
+Dataset = Annotated[str | None, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+Speaker = Annotated[str, StringConstraints(strip_whitespace=True, max_length=80)]
 Statement = Annotated[str | None, Field(min_length=1, max_length=2000)]
 
 
@@ -51,6 +53,7 @@ class EffortView(BaseModel):
     effort: str
     estimate_s: float
     description: str
+    steps: int | None = None  # at most, of a dataset; recordings have those of the effort
 
 
 class Intake(Body):
@@ -69,13 +72,19 @@ class ClipChoice(Body):
 
 
 class Fit(Body):
-    """`clips`: what to change; a clip that is not named is used when it is usable.
+    """Clips of an intake, or of a built dataset: `intake_job_id` or `dataset`, exactly one of them.
+
+    `clips`: what to change of an intake; a clip that is not named is used when it is usable. `speaker` and `max_steps`
+    are of a dataset: whose clips, where it has several, and fewer steps than its length asks for.
 
     Where an engine's `voice_source` is `reference`, nothing is fitted: the best clips are the voice, and `effort` does
     not apply.
     """
 
-    intake_job_id: str
+    intake_job_id: str | None = None
+    dataset: Dataset = None
+    speaker: Speaker = ""
+    max_steps: Annotated[int | None, Field(ge=1, le=100_000)] = None
     name: Name
     clips: Annotated[list[ClipChoice], Field(max_length=1000)] = []
     language: LanguageTag | None = None
@@ -112,22 +121,34 @@ class CloneStarted(BaseModel):
 
 
 @router.get("/voices/efforts", summary="The efforts of a fit, and how long each takes")
-def efforts(services: Wired, reader: Language, speech_s: SpeechSeconds = None) -> list[EffortView]:
+def efforts(
+    services: Wired,
+    reader: Language,
+    speech_s: SpeechSeconds = None,
+    dataset: Annotated[Dataset, Query()] = None,
+    speaker: Annotated[Speaker, Query()] = "",
+) -> list[EffortView]:
     """What they took elsewhere on as many cores; how long one takes here is told while it runs.
 
-    For `speech_s` seconds of usable clips, or for fifty.
+    For `speech_s` seconds of usable clips, or for fifty; with `dataset` for that, and `speaker` in it.
 
-    Raises Problem `training_not_installed`, `cloning_models_missing`: then no voice can be fitted here yet.
+    Raises Problem `training_not_installed`, `cloning_models_missing`: then no voice can be fitted here yet; as
+    `POST /voices/fit` does of a dataset.
     """
-    services.cloning.check()
-    return [
-        EffortView(
-            effort=effort,
-            estimate_s=services.cloning.estimate_s(effort, speech_s),
-            description=render(f"clone.effort.{effort}", reader, {}),
-        )
-        for effort in ("fast", "default", "best")
-    ]
+    cloning = services.cloning
+    if dataset is not None:
+        services.datasets.open(dataset, services.caller)
+    cloning.check()
+    if dataset is not None:
+        speech_s = dataset_clips(services, dataset, speaker)[1].usable_s
+
+    def view(effort: str) -> EffortView:
+        steps = None if dataset is None or speech_s is None else cloning.dataset_steps(effort, speech_s)
+        description = render(f"clone.effort.{effort}", reader, {})
+        estimate_s = cloning.estimate_s(effort, speech_s, steps)
+        return EffortView(effort=effort, estimate_s=estimate_s, description=description, steps=steps)
+
+    return [view(effort) for effort in ("fast", "default", "best")]
 
 
 @router.post(
@@ -146,13 +167,39 @@ def intake(services: Working, reader: Language, body: Annotated[Intake, Depends(
 @router.post("/voices/fit", status_code=202, summary="Fit a voice to clips", openapi_extra=documented(Fit, JSON))
 def fit(services: Working, reader: Language, body: Annotated[Fit, Depends(body_of(Fit, JSON))]) -> AnyJob:
     consented(services, body.consent)
+    if body.dataset is not None:
+        services.datasets.open(body.dataset, services.caller)
     engine = engine_for(services, body.tts_engine)
+    if body.dataset is not None:
+        return view_of(_fit_dataset(services, body, engine, reader), reader)
+    if body.intake_job_id is None:
+        raise Problem("invalid_request", errors=[FieldError("intake_job_id", "field_missing", {})])
+    refuse_beside("intake_job_id", ("speaker", "max_steps"), body)
     job, manifest = _taken_in(services, body.intake_job_id)
     chosen = _chosen(manifest, body.clips)
     params = _params(services, body, engine, body.language or job.params["language"], reader, chosen.usable_s)
-    added = _add_with_clips(services, params | {"intake_job_id": job.id}, job.id, chosen)
+    added = _add_with_clips(services, params | {"intake_job_id": job.id}, services.files.path(job.id, "kept"), chosen)
     _note_consent(services, params, added)
     return view_of(added, reader)
+
+
+def _fit_dataset(services: Services, body: Fit, engine: str, reader: str) -> Job:
+    """Raises Problem `invalid_request` for what is of an intake, or an engine that nothing is fitted of; as
+    `dataset_clips`."""
+    if not services.cloning.is_fitted(engine):
+        error = FieldError("dataset", "field_not_applicable", {"reason": f"tts_engine = {engine}"})
+        raise Problem("invalid_request", errors=[error])
+    refuse_beside("dataset", ("intake_job_id", "clips", "language"), body)
+    assert body.dataset is not None
+    built, manifest = dataset_clips(services, body.dataset, body.speaker)
+    language = services.datasets.open(body.dataset, services.caller).language
+    params = _params(services, body, engine, language, reader, manifest.usable_s)
+    steps = services.cloning.dataset_steps(params["effort"], manifest.usable_s, body.max_steps)
+    params |= {"estimate_s": services.cloning.estimate_s(params["effort"], manifest.usable_s, steps), "steps": steps}
+    asked = {"dataset": body.dataset, "speaker": body.speaker, "max_steps": body.max_steps}
+    added = _add_with_clips(services, params | asked, built, manifest)
+    _note_consent(services, params, added)
+    return added
 
 
 @router.post(
@@ -323,17 +370,13 @@ def _corrected(clip: Clip, choice: ClipChoice | None) -> Clip:
     return replace(clip, text=choice.text, findings=left)
 
 
-def _add_with_clips(services: Services, params: dict[str, Any], intake_id: str, manifest: Manifest) -> Job:
-    """The clips are copied, so that the intake may be deleted."""
+def _add_with_clips(services: Services, params: dict[str, Any], source: Path, manifest: Manifest) -> Job:
+    """The clips in `source` are linked or copied, so that what they came from may be deleted."""
     from app.tasks.cloning_service import INTAKE as FOLDER
-    from app.tasks.cloning_service import MANIFEST
+    from app.tasks.cloning_service import keep_clips
 
     def keep(work: Path) -> dict[str, Any]:
-        for clip in manifest.clips:
-            target = work / FOLDER / clip.audio_path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(_kept(services, intake_id, clip.audio_path), target)
-        manifest.save(work / FOLDER / MANIFEST)
+        keep_clips(manifest, source, work / FOLDER)
         return params
 
     with _reserving(params["voice"]):

@@ -90,6 +90,9 @@ class CloningJob(IntakeJob):
     effort: str | None = None
     estimate_s: float | None = None
     intake_job_id: str | None = None
+    dataset: str | None = None  # whose clips are fitted to, instead of recordings
+    speaker: str | None = None  # of the dataset
+    steps: int | None = None  # of a dataset's fit, at most
 
     @classmethod
     def fields_of(cls, job: Job) -> dict[str, Any]:

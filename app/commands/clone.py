@@ -1,4 +1,4 @@
-"""`papagaio clone`: recordings become a voice. Ctrl-C pauses; the same command goes on."""
+"""`papagaio clone`: recordings, or a built dataset, become a voice. Ctrl-C pauses; the same command goes on."""
 
 from __future__ import annotations
 
@@ -150,11 +150,14 @@ def _request(
 
     if not options.consent:
         raise Problem("consent_flag_missing")
+    _check_words(options)
     choices = cloning.engines()
     engine = options.engine or choices[0]
     if engine not in choices:
         raise cloning.registry.refusal(engine, choices)
     is_fitted = cloning.is_fitted(engine)
+    if options.dataset and not is_fitted:
+        raise SpeechError("bad_argument", reason=f"--dataset, --engine {engine}", choices=cloning.fitted_engines())
     offered = EFFORTS if is_fitted else (REFERENCE,)
     effort = options.effort or ("default" if is_fitted else REFERENCE)
     if effort not in offered:
@@ -172,14 +175,46 @@ def _request(
     voice_id = voice_id_of(options.name)
     if voice_id in stock or cloning.is_taken(voice_id):
         raise SpeechError("voice_exists", voice=voice_id)
+    asked = {"title": options.name, "language": language, "effort": effort, "engine": engine}
+    if options.dataset:
+        asked |= _dataset(cloning, settings, options)
     cloning.check(engine)
     text = _text(Path(options.text)) if options.text else None
-    asked = {"title": options.name, "language": language, "effort": effort, "engine": engine}
     digest = hashlib.sha256(json.dumps([asked, text]).encode())
     for name in options.recordings:
         digest.update(hashlib.sha256(Path(name).read_bytes()).digest())
     consent = {"statement": console.text("clone.consent_statement"), "given_at": datetime.now(UTC).isoformat()}
     return {**asked, "voice_id": voice_id, "consent": consent, "inputs": digest.hexdigest()}, text
+
+
+def _check_words(options: argparse.Namespace) -> None:
+    """Recordings, or a dataset. Raises SpeechError `missing_argument`, `bad_argument`."""
+    of_other = ("recordings", "text", "language") if options.dataset else ("speaker", "max_steps")
+    given = [f"--{name.replace('_', '-')}" for name in of_other if getattr(options, name)]
+    if given:
+        reason = f"{', '.join(given)}: {'--dataset' if options.dataset else 'RECORDINGS'}"
+        raise SpeechError("bad_argument", reason=reason, choices=options.parser.words())
+    if not options.dataset and not options.recordings:
+        raise SpeechError("missing_argument", names=["recordings"], choices=["--dataset"])
+    if options.max_steps is not None and options.max_steps < 1:
+        raise SpeechError("bad_argument", reason=f"--max-steps {options.max_steps}", choices=options.parser.words())
+
+
+def _dataset(cloning: CloningService, settings: Settings, options: argparse.Namespace) -> dict[str, Any]:
+    """What a request says of the dataset that it learns from, whose clips can be used. Raises SpeechError and Problem
+    as `POST /voices/fit` does."""
+    from app.tasks import synthesizer_of, training_service_of
+    from app.tasks.dataset_service import DatasetService
+    from speech.synthesis import match_language
+    from train.ljs import fingerprint
+
+    folder = DatasetService(cloning.store, settings.datasets_path).open(options.dataset)
+    built, speaker = training_service_of(settings, cloning.store).dataset(options.dataset), options.speaker or ""
+    digest = fingerprint(cloning.dataset_clips(built, folder.language, speaker))
+    with closing(synthesizer_of(settings)) as synthesizer:
+        language = match_language(folder.language, synthesizer.engines()[options.engine or cloning.engines()[0]])
+    told = {"dataset": options.dataset, "speaker": speaker, "max_steps": options.max_steps}
+    return {**told, "built": os.fspath(built), "language": language, "clips": digest}
 
 
 def _is_file(name: str) -> bool:
@@ -234,15 +269,19 @@ def _make(
     reporter: Terminal,
     console: Console,
 ) -> VoiceMeta:
-    from app.tasks.cloning_service import MANIFEST
+    from app.tasks.cloning_service import MANIFEST, keep_clips
     from speech.voice_files import Consent
     from train.manifest import Manifest
 
     folder = work / INTAKE
     try:
         if not (folder / MANIFEST).exists():
-            asked = request["language"]
-            cloning.analyze_recordings(recordings, request["engine"], asked, folder, reporter, text)
+            if request.get("dataset"):
+                source, speaker = Path(request["built"]), request["speaker"]
+                keep_clips(cloning.dataset_clips(source, request["language"], speaker), source, folder)
+            else:
+                asked = request["language"]
+                cloning.analyze_recordings(recordings, request["engine"], asked, folder, reporter, text)
     except (SpeechError, Problem):
         shutil.rmtree(work)  # nothing of recordings that cannot be used
         raise
@@ -253,9 +292,14 @@ def _make(
         console.note(console.text("cli.clone.language_heard", language=language))
     is_fitted = cloning.is_fitted(request["engine"])
     if is_fitted:
-        estimate = clock(cloning.estimate_s(request["effort"], manifest.usable_s))
+        steps = None
+        if request.get("dataset"):
+            steps = cloning.dataset_steps(request["effort"], manifest.usable_s, request["max_steps"])
+        estimate = clock(cloning.estimate_s(request["effort"], manifest.usable_s, steps))
         console.note(console.text("cli.clone.begins", effort=request["effort"], time=estimate))
     options: dict[str, Any] = {name: request[name] for name in ("voice_id", "title", "effort")} | {"language": language}
+    if request.get("dataset"):
+        options |= {name: request[name] for name in ("dataset", "max_steps")}
     (work / FIT).mkdir(exist_ok=True)
     options["consent"] = Consent(**request["consent"])
     if not is_fitted:
@@ -281,11 +325,25 @@ def _show(cloning: CloningService, meta: VoiceMeta, console: Console) -> None:
         widths = [max(len(row[column]) for row in rows) for column in range(4)]
         for row in rows:
             console.line("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+    if checkpoints := meta.report.get("checkpoints"):
+        _show_checkpoints(checkpoints, console)
     if top_hz := meta.report.get("compared_up_to_hz"):
         console.say("clone.report.narrow", khz=f"{top_hz / 1000:.1f}")
     for path in sorted((cloning.library().folder(meta.voice_id) / SAMPLES).glob("*.wav")):
         console.say("cli.clone.sample", path=os.fspath(path))
     console.say("cli.clone.done", title=meta.title, voice=meta.voice_id)
+
+
+def _show_checkpoints(checkpoints: Mapping[str, Any], console: Console) -> None:
+    """Those of a dataset's fit, the best first; which one speaks, and whether more steps would help."""
+    names = ("step", "validation_loss", "word_error_rate", "similarity", "similarity_unseen", "opinion", "score")
+    rows = [[console.text(f"clone.checkpoint.{name}") for name in names]]
+    rows += [[str(one["step"]), *(_figure(one[name]) for name in names[1:])] for one in checkpoints["ranking"]]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(names))]
+    for row in rows:
+        console.line("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+    console.say(f"clone.checkpoint.kept.{checkpoints['chosen_by']}", step=checkpoints["kept_step"])
+    console.say(f"training.hint.{checkpoints['hint']['code']}", step=checkpoints["hint"]["step"])
 
 
 def _rows(language: Mapping[str, Any], console: Console) -> Iterator[list[str]]:

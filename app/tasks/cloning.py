@@ -43,6 +43,8 @@ class CloningParams(BaseModel):
     effort: str
     consent: ConsentParams
     ref_text: str | None = None
+    dataset: str = ""  # whose clips lie there; "": recordings
+    max_steps: int | None = None
 
 
 def clone_voice(cloning: CloningService, context: JobContext, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -112,6 +114,8 @@ def _fit(cloning: CloningService, context: JobContext, wanted: CloningParams, st
         "effort": wanted.effort,
         "gender": wanted.gender,
         "description": wanted.description,
+        "dataset": wanted.dataset,
+        "max_steps": wanted.max_steps,
     }
     if not is_fitted:
         return cloning.keep_reference(folder, Manifest.load(folder / MANIFEST), options, staged, engine)

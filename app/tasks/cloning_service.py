@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import os
 import re
+import shutil
 import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,7 +53,10 @@ class CloningService:
 
     def engines(self) -> list[str]:
         """Those that voices can be made for, the first where nobody names one."""
-        return [*self.registry.of_source("fit"), *self.registry.of_source("reference")]
+        return [*self.fitted_engines(), *self.registry.of_source("reference")]
+
+    def fitted_engines(self) -> list[str]:
+        return list(self.registry.of_source("fit"))
 
     def is_fitted(self, engine: str) -> bool:
         """Whether weights are fitted for `engine`; else it hears a speaker in clips of theirs."""
@@ -73,14 +77,30 @@ class CloningService:
             command = f"papagaio models pull {' '.join(lacking)}"
             raise Problem("cloning_models_missing", models=lacking, command=command, component=COMPONENT)
 
-    def estimate_s(self, effort: str, speech_s: float | None = None) -> float:
+    def estimate_s(self, effort: str, speech_s: float | None = None, steps: int | None = None) -> float:
         """Seconds a fit took elsewhere, on so many cores as are here; how long it takes here is told while it runs.
 
-        `speech_s`: of the clips; where it is not known, that of the fits that were measured.
+        `speech_s`: of the clips; where it is not known, that of the fits that were measured. `steps`: of a dataset's.
         """
         from train.cloning import estimate_s
 
-        return float(estimate_s(effort, os.cpu_count() or 1, speech_s))
+        return float(estimate_s(effort, os.cpu_count() or 1, speech_s, steps))
+
+    def dataset_steps(self, effort: str, speech_s: float, max_steps: int | None = None) -> int:
+        """Of a fit to a dataset, at most; they grow with its length."""
+        from train.cloning import dataset_steps
+
+        return dataset_steps(effort, speech_s, max_steps)
+
+    def dataset_clips(self, built: Path, language: str, speaker: str) -> Manifest:
+        """What a fit to a built dataset learns from. Raises SpeechError `several_speakers`, `unknown_speaker`,
+        `too_little_speech`, and as `train.ljs` does."""
+        from train.cloning import LEAST_S, check_usable
+        from train.dataset_clips import read_speaker
+
+        manifest = read_speaker(built, language, speaker)
+        check_usable(manifest, LEAST_S)
+        return manifest
 
     def analyze_recordings(
         self,
@@ -124,6 +144,20 @@ class CloningService:
 
         record = self.registry.engine(engine)
         return keep_reference(folder, manifest, CloneOptions(**options), library, record)
+
+
+def keep_clips(manifest: Manifest, source: Path, folder: Path) -> None:
+    """The sounds of clips from `source` into `folder`, linked where that can be, and beside them `MANIFEST`, last."""
+    for clip in manifest.clips:
+        target = folder / clip.audio_path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(source / clip.audio_path, target)
+        except FileExistsError:  # an earlier attempt's
+            continue
+        except OSError:  # another disk, or a file system without links
+            shutil.copyfile(source / clip.audio_path, target)
+    manifest.save(folder / MANIFEST)
 
 
 def voice_id_of(name: str) -> str:

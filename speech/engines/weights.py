@@ -46,6 +46,14 @@ def fill(module: nn.Module, weights: Mapping[str, Tensor], prefix: str) -> None:
     module.eval().requires_grad_(False)
 
 
+def let_backward(module: nn.Module) -> None:
+    """cuDNN refuses the backward of an LSTM in evaluation mode; without dropout both modes compute the same. A CPU does
+    not, and nothing changes there."""
+    for part in module.modules():
+        if isinstance(part, nn.LSTM) and part.weight_ih_l0.device.type != "cpu":
+            part.train()
+
+
 def safetensors_in(path: Path) -> Iterator[tuple[str, Tensor]]:
     """Its tensors by name, as views of it. Raises SpeechError `checkpoint_damaged`."""
     from safetensors import SafetensorError, safe_open

@@ -33,6 +33,8 @@ class Resemblyzer:
     def __init__(self, model: Path, device: str = "cpu", cutoff_hz: float = CUTOFF_HZ) -> None:
         import torch
 
+        from speech.engines.weights import let_backward
+
         state = torch.load(model, weights_only=True, map_location="cpu")["model_state"]
         parts = {f"lstm{i}": torch.nn.LSTM(SIZE if i else MELS, SIZE, batch_first=True) for i in range(LAYERS)}
         self._network = torch.nn.ModuleDict({**parts, "linear": torch.nn.Linear(SIZE, SIZE)})
@@ -40,6 +42,7 @@ class Resemblyzer:
             {_renamed(name): value for name, value in state.items() if name not in NOT_OF_THE_NETWORK}
         )
         self._network.eval().requires_grad_(False).to(device)
+        let_backward(self._network)
         self._resampled = Resampler(device, cutoff_hz)
         self._mel = torch.from_numpy(mel_filters()).to(device)
         self._window = torch.hann_window(WINDOW, device=device)

@@ -35,7 +35,7 @@ class Rehearsal(CloningService):
     def check(self, engine: str = "kokoro") -> None:
         return None
 
-    def estimate_s(self, effort: str, speech_s: float | None = None) -> float:
+    def estimate_s(self, effort: str, speech_s: float | None = None, steps: int | None = None) -> float:
         """As long as if two seconds were said, where it is not known how many are."""
         return {"fast": 1.0, "default": 2.0, "best": 3.0}[effort] * (2.0 if speech_s is None else speech_s) / 2
 
@@ -114,6 +114,7 @@ STYLE = {"style": np.zeros((510, 256), np.float32)}
 
 def meta_of(options: Mapping[str, Any], report: Mapping[str, Any], reference_s: float) -> VoiceMeta:
     base_sha256 = read_catalogue(CATALOGUE)[BASE].files[0].sha256
+    options = {name: value for name, value in options.items() if name not in ("dataset", "max_steps")}
     base = {"created_at": "2026-11-22T19:00:00+00:00", "base_model": BASE, "base_sha256": base_sha256}
     return VoiceMeta(**options, **base, engine="kokoro", reference_s=reference_s, report=report)
 

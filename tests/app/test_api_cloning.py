@@ -1,5 +1,6 @@
 """Cloning over HTTP: recordings in, clips out, a voice made, heard, moved and deleted; and what is refused."""
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -7,12 +8,15 @@ from typing import Any
 
 import pytest
 from api_service import Service, running
+from built_datasets import write_dataset
 from clone_service import Rehearsal, wav
 
 from app.api.uploads import plain_name
 from app.tasks import tasks
 from app.tasks.cloning_service import voice_id_of
 from app.texts import LANGUAGES
+from train.cloning import EFFORTS, dataset_steps
+from train.dataset.folder import DatasetFolder
 
 FIT = {"name": "Ana Lúcia", "consent": True}
 CLONE = {"name": "Ana", "language": "pt-BR", "consent": "true", "description": "5"}
@@ -182,6 +186,52 @@ def test_a_body_over_the_limit_is_refused_unread(tmp_path: Path) -> None:
         response = service.client.post("/voices/clone", data=CLONE, files={"file": ("a.wav", b"x" * 200_000)})
         assert (response.status_code, response.json()["code"]) == (413, "body_too_large")
         assert service.is_empty()
+
+
+def test_a_built_dataset_becomes_a_voice(studio: Service) -> None:
+    """Its clips are the job's own; more steps the longer it is, and no more than are asked for."""
+    folder = studio.services.settings.datasets_path / "ana"
+    write_dataset(folder, seconds=3.0)
+    few = fitted(studio, dataset="ana", name="Ana Um", max_steps=50)
+    job = fitted(studio, dataset="ana", effort="best", description="3")
+    assert (job["dataset"], job["speaker"], job["source_language"]) == ("ana", "", "pt-BR")
+    assert few["steps"] == 50 and job["steps"] == EFFORTS["best"].steps and job["intake_job_id"] is None
+    shutil.rmtree(folder)
+    studio.work()
+    job = studio.client.get(f"/jobs/{job['id']}").json()
+    assert job["status"] == "completed" and job["result"]["report"]["steps"] == [1, 2, 3], job
+    assert studio.client.get("/voices/ana_lucia").json()["duration"] == pytest.approx(19.5, abs=0.2)
+
+
+def test_the_time_of_a_dataset_is_told_before(studio: Service) -> None:
+    write_dataset(studio.services.settings.datasets_path / "ana", seconds=3.0)
+    found = studio.client.get("/voices/efforts?dataset=ana&speaker=ana").json()
+    assert [one["steps"] for one in found] == [effort.steps for effort in EFFORTS.values()]
+    assert found[0]["estimate_s"] > studio.client.get("/voices/efforts").json()[0]["estimate_s"]
+    assert dataset_steps("default", 600) == 760 and dataset_steps("default", 3600, 1000) == 1000
+
+
+def test_a_dataset_that_no_voice_can_be_made_of(studio: Service) -> None:
+    root = studio.services.settings.datasets_path
+    write_dataset(root / "ana", seconds=3.0)
+    write_dataset(root / "short", clips=2, seconds=1.0)
+    DatasetFolder.create(root / "unbuilt", "pt-BR")
+    cases: list[tuple[dict[str, Any], int, str]] = [
+        ({"dataset": "none"}, 404, "unknown_dataset"),
+        ({"dataset": "unbuilt"}, 409, "dataset_not_built"),
+        ({"dataset": "ana", "speaker": "bia"}, 404, "unknown_speaker"),
+        ({"dataset": "short"}, 422, "too_little_speech"),
+        ({"dataset": "ana", "intake_job_id": "job_1"}, 422, "invalid_request"),
+        ({"dataset": "ana", "language": "pt-BR"}, 422, "invalid_request"),
+        ({"dataset": "ana", "clips": [{"clip_id": "c0"}]}, 422, "invalid_request"),
+        ({"intake_job_id": "job_1", "speaker": "ana"}, 422, "invalid_request"),
+        ({"dataset": "ana", "max_steps": 0}, 422, "invalid_request"),
+        ({}, 422, "invalid_request"),
+    ]
+    for changes, status, code in cases:
+        response = studio.client.post("/voices/fit", json=FIT | changes)
+        assert (response.status_code, response.json()["code"]) == (status, code), (changes, response.text)
+    assert studio.is_empty()
 
 
 def test_choices_that_do_not_fit_the_clips(studio: Service, sound: bytes, tmp_path: Path) -> None:

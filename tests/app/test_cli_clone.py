@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from built_datasets import write_dataset
 from clone_service import wav
 from waiting import wait_for
 
@@ -74,6 +75,16 @@ def test_recordings_become_a_voice_and_the_command_to_speak_is_said(terminal: Te
     assert code == 2 and "already a voice ana" in err
 
 
+def test_a_dataset_becomes_a_voice(terminal: Terminal) -> None:
+    write_dataset(terminal.folder / "data" / "datasets" / "ana", seconds=3.0)
+    words = ("--dataset", "ana", "--name", "Ana", "--consent", "--max-steps", "40")
+    code, out, err = terminal.run(*words)
+    assert code == 0, err
+    assert "6 of 6 clips can be used" in err and "ana speaks now" in out.lower()
+    meta = terminal.library.get("ana")
+    assert meta.language == "pt-BR" and meta.reference_s > 18 and not terminal.work.exists()
+
+
 def test_control_c_pauses_and_the_same_command_goes_on(terminal: Terminal) -> None:
     words = ("a.wav", "--name", "Ana", "--consent", "--language", "pt-BR")
     first = terminal.start(*words, step_s=0.05)
@@ -115,6 +126,10 @@ def test_recordings_that_cannot_be_used_leave_nothing(terminal: Terminal) -> Non
         (("a.wav", "--name", "Ana", "--consent", "--effort", "slow"), "fast, default, best"),
         (("none.wav", "--name", "Ana", "--consent"), "none.wav"),
         (("a.wav", "--name", "Ana", "--consent", "--language", "ja"), "ja"),
+        (("--name", "Ana", "--consent"), "--dataset"),
+        (("a.wav", "--dataset", "ana", "--name", "Ana", "--consent"), "--recordings"),
+        (("a.wav", "--max-steps", "9", "--name", "Ana", "--consent"), "--max-steps"),
+        (("--dataset", "none", "--name", "Ana", "--consent"), "none"),
         (("a.wav", "--name", "pf dora", "--consent"), "pf_dora"),
     ],
 )

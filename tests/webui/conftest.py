@@ -41,9 +41,15 @@ def service(style_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.fixture(scope="session")
-def rehearsing(style_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def rehearsing_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where `rehearsing` has its data folder."""
+    return tmp_path_factory.mktemp("rehearsing")
+
+
+@pytest.fixture(scope="session")
+def rehearsing(style_dir: Path, rehearsing_folder: Path) -> Iterator[str]:
     """The same, but intake and fit are rehearsed."""
-    with _serving([REHEARSING], style_dir, tmp_path_factory.mktemp("rehearsing")) as address:
+    with _serving([REHEARSING], style_dir, rehearsing_folder) as address:
         yield address
 
 

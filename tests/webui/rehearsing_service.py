@@ -55,6 +55,19 @@ REPORT = Report(
 )
 
 
+STEP: dict[str, Any] = {"word_error_rate": 0.02, "similarity": 0.8, "opinion": 3.1, "duration_ratio": 1.0}
+CHECKPOINTS = {
+    "ranking": [
+        {**STEP, "step": 80, "validation_loss": 0.91, "similarity_unseen": 0.7, "score": 0.78},
+        {**STEP, "step": 120, "validation_loss": 0.9, "similarity_unseen": None, "score": 0.76},
+    ],
+    "hint": {"code": "stop_worse", "step": 80},
+    "kept_step": 80,
+    "chosen_by": "score",
+    "judges": {"choosing": ["whisper", "resnet34"], "unseen": ["eres2net"]},
+}
+
+
 class PageRehearsal(Rehearsal):
     """Reports and samples as a real fit leaves them."""
 
@@ -84,7 +97,10 @@ class PageRehearsal(Rehearsal):
         sound = load(folder / manifest.clips[0].audio_path)
         for name in ("stock", "recording"):
             save(sound, library.folder(meta.voice_id) / "samples" / f"{name}.wav")
-        library.replace_report(meta.voice_id, REPORT.as_mapping())
+        checkpoints = {"checkpoints": CHECKPOINTS} if options["dataset"] else {}
+        if checkpoints:
+            save(sound, library.folder(meta.voice_id) / "samples" / "step-000080.wav")
+        library.replace_report(meta.voice_id, REPORT.as_mapping() | checkpoints)
         return library.get(meta.voice_id)
 
 

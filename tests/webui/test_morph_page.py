@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 from speech.models import ModelStore
 
 pytestmark = pytest.mark.browser
+FIRST_SOUND_MS = 120_000  # the engine is loaded for it, on two busy cores
 
 
 @pytest.fixture
@@ -50,3 +51,22 @@ def test_a_name_that_is_taken_is_refused_at_the_form(morph_page: Page, faults: F
         expect(shown).to_be_visible()
     expect(kept).to_have_count(0)
     faults.expect("409 POST /voices/morph")
+
+
+def test_a_style_is_heard_and_kept_and_a_path_is_heard(morph_page: Page) -> None:
+    page = morph_page
+    page.fill("#morph-text", "Bom dia.")
+    page.select_option("#morph-first", "pf_dora")
+    page.select_option("#morph-second", "pm_alex")
+    page.click("[data-style=path]")
+    page.wait_for_selector(".player audio", state="attached", timeout=FIRST_SOUND_MS)
+    until(page, ".player audio", "audio => audio.duration > 0.5")
+    page.select_option("#style-timbre", "pf_dora")
+    page.select_option("#style-prosody", "pm_santa")
+    page.click("[data-style=hear]")
+    expect(page.locator(".player")).to_contain_text("Santa", timeout=FIRST_SOUND_MS)
+    page.fill("#style-name", "Dora no jeito de Santa")
+    page.click("#style-form button[type=submit]")
+    expect(page.locator("#style-form [role=status]")).to_contain_text("Dora no jeito de Santa")
+    page.click("#style-form [role=status] a")
+    expect(page.locator("main")).to_contain_text("Dora no jeito de Santa")

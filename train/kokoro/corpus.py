@@ -51,7 +51,7 @@ class Utterance:
         return len(self.f0) // 2
 
     def features(self) -> Tensor:
-        return spread(self.line.text, self.frames)
+        return spread(self.line.text, self.frames, self.length)
 
 
 @torch.no_grad()
@@ -60,7 +60,7 @@ def line(network: Kokoro, text: str, language: str) -> Line | None:
     ids = tokens(phonemize(text, language))
     if not FEWEST_TOKENS <= len(ids) <= STYLE_ROWS:
         return None
-    padded = torch.tensor([[0, *ids, 0]])
+    padded = torch.tensor([[0, *ids, 0]], device=network.bert_encoder.weight.device)
     return Line(padded, network.meaning(padded), network.text_encoder(padded))
 
 
@@ -78,18 +78,18 @@ def render(network: Kokoro, spoken: Line, style: Style) -> Utterance:
 
 
 def excitation(network: Kokoro, f0: Tensor) -> Tensor:
-    return torch.from_numpy(network.source(f0.numpy()))
+    return torch.from_numpy(network.source(f0.cpu().numpy())).to(f0.device)
 
 
 def recorded(network: Kokoro, spoken: Line, audio: Audio, offset: float, style: Style, top_hz: float) -> Utterance:
     """A recording at the network's level, laid over its line by way of a rendering with `style`."""
     samples = np.pad(audio.samples, (EDGE, EDGE))
     samples = samples[: len(samples) // FRAME * FRAME]
-    sound = torch.from_numpy(samples)
-    f0 = torch.from_numpy(alignment.pitch(Audio(samples, audio.sample_rate)))
-    made = Utterance(
-        spoken, torch.zeros(0), f0, torch.from_numpy(alignment.energy(samples)) - offset, excitation(network, f0), sound
-    )
+    device = spoken.tokens.device
+    sound = torch.from_numpy(samples).to(device)
+    f0 = torch.from_numpy(alignment.pitch(Audio(samples, audio.sample_rate))).to(device)
+    energy = (torch.from_numpy(alignment.energy(samples)) - offset).to(device)
+    made = Utterance(spoken, torch.zeros(0), f0, energy, excitation(network, f0), sound)
     align(network, made, style, top_hz)
     return made
 
@@ -97,8 +97,9 @@ def recorded(network: Kokoro, spoken: Line, audio: Audio, offset: float, style: 
 def align(network: Kokoro, spoken: Utterance, style: Style, top_hz: float) -> None:
     """Find the frames of each phoneme again, against a rendering with `style`."""
     rendered = render(network, spoken.line, style)
-    frames = alignment.durations(rendered.samples.numpy(), rendered.frames.numpy(), spoken.samples.numpy(), top_hz)
-    spoken.frames = torch.from_numpy(alignment.at_least_one(frames))
+    made, wanted = rendered.samples.cpu().numpy(), spoken.samples.cpu().numpy()
+    frames = alignment.durations(made, rendered.frames.cpu().numpy(), wanted, top_hz)
+    spoken.frames = torch.from_numpy(alignment.at_least_one(frames)).to(spoken.samples.device)
 
 
 def packed(one: Utterance) -> dict[str, Tensor]:

@@ -20,15 +20,14 @@ def log_mels(samples: Tensor, top_hz: float) -> list[Tensor]:
     """Log mel spectra of (batch, n) in every one of `RESOLUTIONS`, up to `top_hz`: each (batch, bands, frames)."""
     made = []
     for fft, window, hop, bands in RESOLUTIONS:
-        filterbank = filters(fft, bands, top_hz).to(samples.device)
+        filterbank = filters(fft, bands, top_hz, samples.device)
         made.append(torch.log(FLOOR + filterbank @ spectrum(samples, fft, window, hop)))
     return made
 
 
 def spectrum(samples: Tensor, fft: int, window: int, hop: int) -> Tensor:
     """Magnitudes (batch, fft / 2 + 1, frames) of (batch, n), frames centred; the gradient is finite at silence."""
-    shape = torch.hann_window(window, device=samples.device)
-    transformed = torch.stft(samples, fft, hop, window, shape, return_complex=True)
+    transformed = torch.stft(samples, fft, hop, window, hann(window, samples.device), return_complex=True)
     return torch.sqrt(transformed.real**2 + transformed.imag**2 + 1e-12)
 
 
@@ -39,6 +38,11 @@ def bands_below(bands: int, top_hz: float, highest_hz: float) -> int:
 
 
 @cache
-def filters(fft: int, bands: int, top_hz: float) -> Tensor:
-    """Triangles on the HTK mel scale: (bands, fft / 2 + 1)."""
-    return torch.from_numpy(alignment.filters(fft, bands, LOWEST_HZ, top_hz).astype(np.float32))
+def hann(window: int, device: torch.device) -> Tensor:
+    return torch.hann_window(window, device=device)
+
+
+@cache
+def filters(fft: int, bands: int, top_hz: float, device: torch.device) -> Tensor:
+    """Triangles on the HTK mel scale: (bands, fft / 2 + 1); sent to a device once."""
+    return torch.from_numpy(alignment.filters(fft, bands, LOWEST_HZ, top_hz).astype(np.float32)).to(device)

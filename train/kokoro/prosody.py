@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from speech.engines.kokoro.network import STYLE, Kokoro, spread
+from speech.engines.weights import let_backward
 from train.kokoro.corpus import Utterance
 from train.progress import Reporter, Stopped
 
@@ -27,7 +28,8 @@ def fit_prosody(
 
     `deviation` (128,) is that of the stock voices. Raises Stopped when the reporter says so.
     """
-    offset = nn.Parameter(torch.zeros(STYLE))
+    let_backward(network)
+    offset = nn.Parameter(torch.zeros(STYLE, device=start.device))
     optimizer = torch.optim.Adam([offset], lr=RATE)
     generator = torch.Generator().manual_seed(0)
     for step in range(STEPS):
@@ -50,12 +52,12 @@ def losses(network: Kokoro, one: Utterance, prosody: Tensor) -> dict[str, Tensor
     hidden = network.predictor.hidden(one.line.meaning, prosody)
     frames = network.predictor.durations(hidden)[1:-1]
     wanted = one.frames[1:-1].to(frames.dtype)
-    f0, energy = network.predictor.curves(spread(hidden.transpose(1, 2), one.frames), prosody)
+    f0, energy = network.predictor.curves(spread(hidden.transpose(1, 2), one.frames, one.length), prosody)
     is_voiced = one.f0 > VOICED_HZ
     semitones = torch.log(f0[0].clamp(min=VOICED_HZ)) - torch.log(one.f0.clamp(min=VOICED_HZ))
     inside = slice(2 * int(one.frames[0]), len(one.f0) - 2 * int(one.frames[-1]))  # not the pads' silence
     return {
-        "f0": 3 * (semitones[is_voiced]).abs().mean() if is_voiced.any() else torch.zeros(()),
+        "f0": 3 * (semitones[is_voiced]).abs().mean() if is_voiced.any() else f0.new_zeros(()),
         "energy": 0.3 * (energy[0] - one.energy)[inside].abs().mean(),
         "pace": (frames.sum() - wanted.sum()).abs() / wanted.sum(),
         "durations": 0.3 * (torch.log(frames + 1) - torch.log(wanted + 1)).abs().mean(),

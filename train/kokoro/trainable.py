@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from speech.analysis.bandwidth import HIGHEST_HZ, is_narrow
 from speech.engines.kokoro.network import STYLE, Kokoro
+from speech.engines.weights import let_backward
 from train.kokoro import corpus
 from train.kokoro.corpus import FRAME, Utterance
 from train.kokoro.features import bands_below, log_mels
@@ -49,6 +50,7 @@ class KokoroOptions:
     realign_at: int = 80  # step of the second alignment
     texts: int = 8  # that nobody recorded, in each language, at most, for spoken steps
     listening_texts: int = 6  # others, by which the adapters' scale is chosen; half as many in other languages
+    validate_every: int = 40  # steps
     seed: int = 0
 
 
@@ -83,8 +85,10 @@ class KokoroFit:
 
     def __init__(self, network: Kokoro, material: Material, options: KokoroOptions) -> None:
         self.network, self.material, self.options = network, material, options
-        self.timbre = nn.Parameter(torch.zeros(STYLE))
-        self.prosody = torch.zeros(STYLE)
+        let_backward(network)
+        device = network.bert_encoder.weight.device
+        self.timbre = nn.Parameter(torch.zeros(STYLE, device=device))
+        self.prosody = torch.zeros(STYLE, device=device)
         generator = torch.Generator().manual_seed(options.seed)
         self.adapters: dict[str, LowRank] = adapt(network.decoder, options.rank, _is_adapted, generator)
         self.biases = {name: bias for name, bias in network.decoder.named_parameters() if _is_bias(name)}

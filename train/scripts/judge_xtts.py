@@ -22,10 +22,11 @@ from typing import Any
 from speech.errors import SpeechError
 from train.checkpoints import OPTIONS
 from train.evidence import Evidence
+from train.judges import load_run_judges
 from train.options import TrainOptions, options_from
 from train.scripts.common import Terminal, base_folder, model_store, run_script
 from train.scripts.train_xtts import DATASET
-from train.xtts.judging import judge_checkpoints, load_run_judges, unjudged
+from train.xtts.judging import judge_checkpoints, unjudged
 from train.xtts.run import Run
 
 

@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from train.checkpoints import CHECKPOINTS
+from train.judges import load_run_judges
 from train.options import DEFAULT_CONFIG, SMOKE_TEST, load_options
 from train.progress import Stopped
 from train.scripts.common import Terminal, base_folder, model_store, run_script
 from train.xtts.judged import finetune_and_judge
-from train.xtts.judging import load_run_judges
 from train.xtts.run import Run
 
 DATASET, RUNS = Path("MyTTSDataset"), Path("runs")  # where none is named, in the folder one is in

@@ -46,7 +46,7 @@ def test_a_phoneme_without_a_frame_gets_one() -> None:
 
 
 def test_filters_cover_the_band_and_nothing_else() -> None:
-    bank = features.filters(1024, 40, 4000.0)
+    bank = features.filters(1024, 40, 4000.0, torch.device("cpu"))
     hertz = np.linspace(0, 12000, 513)
     assert (bank >= 0).all() and float(bank.max()) <= 1
     assert float(bank[:, hertz > 4000].sum()) == 0

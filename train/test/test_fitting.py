@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import json
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from speech.asr import Transcript
 from speech.audio import Audio
 from speech.engines.kokoro.adapter import Adapter, merge
 from speech.engines.kokoro.network import STYLE
@@ -20,7 +23,11 @@ from speech.engines.kokoro.onnx_file import OnnxFile
 from speech.engines.kokoro.runtime import load_voice
 from speech.engines.kokoro.weights import load_network, places
 from speech.errors import SpeechError
+from speech.metrics.speaker import Embedding
 from speech.models import ModelStore
+from train.checkpoints import load_checkpoint
+from train.curve import read_curve
+from train.evidence import Judges
 from train.kokoro import corpus
 from train.kokoro.adapter_scale import BEYOND
 from train.kokoro.fitting import CORPUS, Fitted, fit_voice, styled
@@ -131,6 +138,70 @@ def test_its_scale_is_chosen_by_texts_that_it_was_not_fitted_to(
     fitted = fit_voice(sounds, "pt-BR", STEPS, fit_store, work, NullReporter(), options, opinion)
     assert len({len(audio.samples) for audio in rated[::2][:3]}) == 3 and len(rated) in (2 * 3, 3 * 3)
     assert fitted.figures["adapters_share"] in (1.0, BEYOND) and whole[0].figures["adapters_share"] == 1.0
+
+
+class Hears:
+    """Whoever is spoken to hears the words, and the speaker in every second sound as `likeness` says in turn."""
+
+    name = "somebody"
+
+    def __init__(self, *likeness: float) -> None:
+        self.likeness, self.calls = likeness, 0
+
+    def embed(self, audio: Audio) -> Embedding:
+        self.calls += 1
+        cosine = 1.0 if self.calls % 2 else self.likeness[self.calls // 2 - 1]  # the held-out clip, then what is said
+        return np.array([cosine, (1 - cosine**2) ** 0.5], np.float32)
+
+    def transcribe(self, audio: Audio, language: str, *, with_words: bool = False) -> Transcript:
+        return Transcript(TEXTS[1], language)
+
+    def languages(self, audio: Audio) -> Mapping[str, float]:
+        return {"pt": 1.0}
+
+
+class Pausing(Steps):
+    """Stops when the second checkpoint is to be heard."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard = 0
+
+    def progress(self, done: int, total: int, note: str = "") -> None:
+        self.heard += note == "training.stage.judging"
+
+    def should_stop(self) -> bool:
+        return self.heard > 0
+
+
+def test_the_checkpoint_that_is_heard_as_the_best_becomes_the_voice(
+    work: Path, whole: tuple[Fitted, Steps], fit_store: ModelStore, sounds: list[tuple[Clip, Audio]], tmp_path: Path
+) -> None:
+    """Stopped while it learns and while it is judged, as not stopped; its curve is whole, its ranking is kept."""
+    shutil.copy(work / CORPUS, tmp_path)
+    options = replace(SHORT, validate_every=1)
+    for reporter, hears in ((Steps(left=1), Hears()), (Pausing(), Hears(0.5)), (Steps(), Hears(0.9, 0.7))):
+        judges = partial(Judges, hears, (hears,))
+        try:
+            fitted = fit_voice(sounds, "pt-BR", 3, fit_store, tmp_path, reporter, options, judges=judges)
+        except Stopped:
+            continue
+    told = fitted.checkpoints
+    assert told is not None and json.loads((tmp_path / "ranking.json").read_text()) == told
+    assert (told["kept_step"], told["chosen_by"]) == (2, "score")
+    assert [(one["step"], one["similarity"]) for one in told["ranking"]] == [
+        (2, pytest.approx(0.9)),
+        (3, pytest.approx(0.7)),
+        (1, pytest.approx(0.5)),
+    ]
+    assert told["judges"] == {"choosing": ["whisper", "somebody"], "unseen": []}
+    saved = load_checkpoint(tmp_path / "checkpoints" / "step-000002" / "fit.pt")
+    assert saved is not None
+    assert any(np.array_equal(up, saved["parameters"][1].numpy()) for up, _ in fitted.adapter.low_rank.values())
+    assert [row["step"] for row in read_curve(tmp_path) if "rate" in row] == [1, 2, 3]
+    assert any((tmp_path / "tensorboard").iterdir())
+    unheard = fit_voice(sounds, "pt-BR", 3, fit_store, tmp_path, NullReporter(), options, judges=Judges)
+    assert unheard.checkpoints is not None and unheard.checkpoints["ranking"] == told["ranking"], "measured once"
 
 
 # SHA-256 of the adapter's tensors and the sums of what they hold, of the four steps of `whole` by commit 094bd7e, on

@@ -14,6 +14,7 @@ from bench.xtts_weights import write_checkpoint
 from speech.audio import Audio, save
 from speech.errors import SpeechError
 from train.checkpoints import snapshots_in
+from train.dataset_clips import MOST_HELD_OUT, evenly, of_speaker, read_speaker
 from train.ljs import read_dataset
 from train.options import SMOKE_TEST
 from train.scripts import train_kokoro, train_xtts
@@ -75,12 +76,29 @@ def test_a_voice_is_of_one_speaker_who_agreed(
     dataset: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     manifest = read_dataset(dataset, "pt-BR")
-    assert [clip.clip_id for clip in train_kokoro.of_speaker(manifest, "ana").clips] == ["c0", "c1", "c2"]
+    assert [clip.clip_id for clip in of_speaker(manifest, "ana").clips] == ["c0", "c1", "c2"]
     for speaker, code in (("", "several_speakers"), ("caio", "unknown_speaker")):
         with pytest.raises(SpeechError) as caught:
-            train_kokoro.of_speaker(manifest, speaker)
+            of_speaker(manifest, speaker)
         assert caught.value.code == code
     arguments = [str(dataset), "--name", "ana", "--voices", str(tmp_path / "v"), "--output", str(tmp_path / "o")]
     assert train_kokoro.main(arguments) == 2 and "consent_missing" in capsys.readouterr().err
     assert train_kokoro.main([*arguments, "--consent", "--speaker", "ana"]) == 2
     assert "too_little_speech" in capsys.readouterr().err and not (tmp_path / "o").exists()
+
+
+def test_of_a_dataset_so_much_is_held_out_and_learned_from(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From all over it: of those that it marks, and of an hour at most, here of two seconds."""
+    assert evenly([*range(10)], 4) == [1, 3, 6, 8] and evenly([1, 2], 4) == [1, 2]
+    for number in range(20):
+        (dataset / "wavs" / f"v{number}.wav").symlink_to(dataset / "wavs" / "c0.wav")
+    (dataset / "metadata.csv").rename(dataset / "metadata_train.csv")
+    (dataset / "metadata_speakers.csv").unlink()
+    held_out = "".join(f"v{number}|Um texto.|Um texto.\n" for number in range(20))
+    (dataset / "metadata_val.csv").write_text(held_out, encoding="utf-8")
+    clips = read_speaker(dataset, "pt-BR").clips
+    assert [clip.split for clip in clips] == ["train"] * 4 + ["val"] * MOST_HELD_OUT
+    monkeypatch.setattr("train.dataset_clips.MOST_S", 2.0)
+    assert [clip.clip_id for clip in read_speaker(dataset, "pt-BR").clips if clip.split == "train"] == ["c1", "c3"]

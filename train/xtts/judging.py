@@ -16,7 +16,6 @@ from speech.engines.xtts.record import ENGINE
 from speech.engines.xtts.voices import LEAST_S, SAMPLE_RATE
 from speech.errors import SpeechError
 from speech.files import write_whole
-from speech.models import ModelStore
 from train.checkpoints import CHECKPOINTS, snapshots_in
 from train.curve import read_curve, train_losses
 from train.evidence import RANKING, Evidence, Judges, Prompt, judge, ranking_of
@@ -76,15 +75,6 @@ def rank(folder: Path) -> dict[str, Any]:
     told = ranking_of(snapshots_in(folder / CHECKPOINTS))
     write_whole(folder / RANKING, json.dumps(told, indent=2))
     return told
-
-
-def load_run_judges(store: ModelStore) -> Judges:
-    """Those whose models and packages are here."""
-    from train.kokoro.report import load_judges
-
-    found = load_judges(store)
-    opinion = found.opinion
-    return Judges(found.transcriber, found.speakers, (lambda audio: opinion(audio).overall) if opinion else None)
 
 
 def _reference(dataset: Path, clips: Sequence[Clip]) -> Audio | None:

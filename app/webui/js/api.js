@@ -197,8 +197,8 @@ function upload(path, form, { language, unreachable, onProgress = () => {}, sign
  */
 function cloning(json, post) {
   return {
-    /** Refused with the command to give while no voice can be made here. @param {number} [speechS] of the clips @returns {Promise<import("./api-types.js").EffortView[]>} */
-    efforts: (speechS) => json(url("/voices/efforts", { speech_s: speechS })),
+    /** Refused with the command to give while no voice can be made here. @param {number} [speechS] of the clips @param {{ dataset: string, speaker: string }} [learned] instead of them @returns {Promise<import("./api-types.js").EffortView[]>} */
+    efforts: (speechS, learned) => json(url("/voices/efforts", { speech_s: speechS, ...learned })),
     /** @param {FormData} form @returns {Promise<Job>} */
     takeIn: (form) => post("/voices/intake", form),
     /** @param {Record<string, unknown>} request @returns {Promise<Job>} */

@@ -56,9 +56,10 @@ def whole_frames(durations: Tensor, speed: float = 1.0) -> Tensor:
     return torch.round(durations / speed).clamp(min=1).long()
 
 
-def spread(features: Tensor, frames: Tensor) -> Tensor:
-    """Features of phonemes (1, C, T) held for their `frames` (T,): (1, C, F)."""
-    held: Tensor = torch.repeat_interleave(features, frames, dim=2)
+def spread(features: Tensor, frames: Tensor, length: int | None = None) -> Tensor:
+    """Features of phonemes (1, C, T) held for their `frames` (T,): (1, C, F); with `length`, which is F, no device is
+    waited for."""
+    held: Tensor = torch.repeat_interleave(features, frames, dim=2, output_size=length)
     return held
 
 

@@ -3,7 +3,7 @@ import test from "node:test";
 
 import { choicesOf, isOfPauses, isUsed, usedOf } from "../../../app/webui/js/pages/clone-clips.js";
 import { judged } from "../../../app/webui/js/widgets/microphone.js";
-import { requestOf } from "../../../app/webui/js/pages/clone-name.js";
+import { clipsOf, requestOf } from "../../../app/webui/js/pages/clone-name.js";
 import { formOf, totalS } from "../../../app/webui/js/pages/clone-record.js";
 import { rowsOf } from "../../../app/webui/js/pages/clone-report.js";
 import { readingFor } from "../../../app/webui/js/reading.js";
@@ -58,7 +58,7 @@ test("only what a person changed is sent of the clips, and nothing of those that
 
 test("the request holds the statement in the words that were read", () => {
   const job = { id: "job_1", result: { clips: CLIPS } };
-  const request = requestOf({ ...CLONE.initial, name: "Ana", consent: true }, job, {}, "Sou eu.");
+  const request = requestOf({ ...CLONE.initial, name: "Ana", consent: true }, clipsOf(job, {}), "Sou eu.");
   assert.deepEqual(request, {
     intake_job_id: "job_1",
     name: "Ana",

@@ -95,10 +95,13 @@ function runningButtons({ api, texts }, job, act) {
 
 /** @param {import("../app.js").App} app @param {import("./clone.js").Wizard} wizard @param {import("./job-view.js").Job} job */
 function endedButtons({ texts }, wizard, job) {
-  const intake = job.intake_job_id;
-  const back = job.status !== "completed" && intake
+  const { intake_job_id: intake, dataset } = job;
+  const again = intake
     ? fitButton("clips", texts.t("page.clone.back_to_clips"), () => wizard.go({ job: intake, step: "name" }))
-    : nothing;
+    : dataset
+      ? fitButton("dataset", texts.t("page.clone.back_to_name"), () => wizard.go({ dataset, speaker: job.speaker ?? "" }))
+      : nothing;
+  const back = job.status === "completed" ? nothing : again;
   return html`${back} ${fitButton("restart", texts.t("page.clone.restart"), wizard.restart)}`;
 }
 

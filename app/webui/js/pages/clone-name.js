@@ -24,8 +24,8 @@ const STATEMENT = "clone.consent_statement";
 /** @type {(place: HTMLElement, app: import("../app.js").App, wizard: import("./clone.js").Wizard) => () => void} */
 export function mountNaming(place, app, wizard) {
   const { store, texts } = app;
-  const job = /** @type {import("./job-view.js").Job} */ (wizard.job);
-  if (job.status !== "completed") return createView(place, () => notReady(app, wizard, job)).close;
+  const job = wizard.job;
+  if (job && job.status !== "completed") return createView(place, () => notReady(app, wizard, job)).close;
   let isSending = false;
   const redraw = () => view.redraw();
   const errors = createErrors(app, redraw);
@@ -41,7 +41,8 @@ export function mountNaming(place, app, wizard) {
     if (!store.state().clone.consent) return errors.show(unconsented(texts), form);
     isSending = true;
     try {
-      const fit = await app.api.fit(requestOf(store.state().clone, job, changesOf(app, job), texts.t(STATEMENT)));
+      const clips = job ? clipsOf(job, changesOf(app, job)) : datasetOf(wizard);
+      const fit = await app.api.fit(requestOf(store.state().clone, clips, texts.t(STATEMENT)));
       wizard.go({ job: fit.id });
     } catch (error) {
       errors.show(/** @type {any} */ (error), form);
@@ -62,18 +63,26 @@ function notReady({ texts }, wizard, job) {
   return alert(texts.t("error.intake_not_ready", { job_id: job.id, status: job.status }), back);
 }
 
+/** Of an intake: which, and what a person changed. @param {import("./job-view.js").Job} job @param {import("./clone-clips.js").Changes} changes */
+export function clipsOf(job, changes) {
+  return { intake_job_id: job.id, clips: choicesOf(job.result.clips, changes) };
+}
+
+/** Of a dataset: which, and whose clips. @param {import("./clone.js").Wizard} wizard */
+function datasetOf({ dataset }) {
+  return { dataset: dataset?.name, speaker: dataset?.speaker };
+}
+
 /**
  * What the service is asked for; the statement in exactly the words that were read.
  * @param {import("../drafts.js").CloneDraft} draft
- * @param {import("./job-view.js").Job} job the intake
- * @param {import("./clone-clips.js").Changes} changes
+ * @param {Record<string, unknown>} clips what is learnt from
  * @param {string} statement
  */
-export function requestOf(draft, job, changes, statement) {
+export function requestOf(draft, clips, statement) {
   return {
-    intake_job_id: job.id,
+    ...clips,
     name: draft.name,
-    clips: choicesOf(job.result.clips, changes),
     effort: draft.effort,
     consent: draft.consent,
     consent_statement: statement,
@@ -92,16 +101,39 @@ function unconsented(texts) {
 function drawForm(form, submit) {
   const { app, wizard, errors, isSending } = form;
   const { texts } = app;
+  const back = wizard.dataset
+    ? html`<button type="button" class="btn btn-quiet" @click=${() => app.go(["training", "dataset"])}>${texts.t("page.clone.back_to_dataset")}</button>`
+    : html`<button type="button" class="btn btn-quiet" @click=${() => wizard.go({ job: wizard.job?.id ?? "" })}>${texts.t("page.clone.back_to_clips")}</button>`;
   return html`<form class="clone-name" novalidate @submit=${submit}>
     <h2>${texts.t("page.clone.name_it")}</h2>
+    ${wizard.dataset ? datasetCard(form, wizard.dataset) : nothing}
     <section class="card">${nameField(form)} ${genderField(form)} ${descriptionField(form)}</section>
     <section class="card">${effortChoice(form)} ${consentBox(form)}</section>
     <div class="wizard-foot">
       ${errors.drawWhole()}
-      <button type="button" class="btn btn-quiet" @click=${() => wizard.go({ job: wizard.job?.id ?? "" })}>${texts.t("page.clone.back_to_clips")}</button>
+      ${back}
       <button type="submit" class="btn btn-primary btn-lg" ?disabled=${isSending()}>${texts.t("page.clone.begin")}</button>
     </div>
   </form>`;
+}
+
+/** What is learnt from, and whose clips. @param {Form} form @param {NonNullable<import("./clone.js").Wizard["dataset"]>} dataset */
+function datasetCard({ app, wizard, errors }, { name, speaker, speakers, seconds }) {
+  const { texts } = app;
+  const choose = (/** @type {any} */ event) => wizard.go({ dataset: name, speaker: event.target.value });
+  const whose = field({
+    name: "speaker",
+    label: texts.t("page.clone.field.speaker"),
+    errors,
+    control: (a) => html`<select id=${a.id} class="form-select" aria-invalid=${a.invalid} aria-describedby=${a.describedBy} @change=${choose}>
+      ${options(speakers.map((one) => [one, one]), speaker)}
+    </select>`,
+  });
+  return html`<section class="card" data-dataset=${name}>
+    <p>${texts.t("page.clone.of_dataset", { name, time: texts.clock(seconds) })}</p>
+    <p class="fine">${texts.t("page.clone.of_dataset_how")}</p>
+    ${speakers.length > 1 ? whose : nothing} ${errorLine("dataset", errors)}
+  </section>`;
 }
 
 /** @param {Form} form */
@@ -168,7 +200,7 @@ function effortChoice({ app, wizard, errors, set }) {
   return html`<fieldset class="field efforts">
     <legend>${texts.t("page.clone.field.effort")}</legend>
     ${wizard.efforts.map(
-      ({ effort, estimate_s, description }) => html`<input
+      ({ effort, estimate_s, description, steps }) => html`<input
           type="radio"
           class="btn-check"
           name="effort"
@@ -177,7 +209,7 @@ function effortChoice({ app, wizard, errors, set }) {
           .checked=${live(effort === chosen)}
           @change=${() => set({ effort })}
         />
-        <label class="preset-card" for="effort-${effort}">${icon("wait")}<span>${description}<span class="fine">${aboutTime(texts, estimate_s)}</span></span></label>`,
+        <label class="preset-card" for="effort-${effort}">${icon("wait")}<span>${description}<span class="fine">${aboutTime(texts, estimate_s)}${steps ? ` · ${texts.t("page.clone.steps_at_most", { steps: texts.number(steps) })}` : nothing}</span></span></label>`,
     )}
     ${errorLine("effort", errors)}
   </fieldset>`;

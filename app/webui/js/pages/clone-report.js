@@ -10,6 +10,8 @@ import { consentLine } from "./consent.js";
 
 const SIDES = ["stock", "fitted", "recording"];
 const SCORES = ["overall", "p808"];
+/** What is told of a checkpoint, and its digits; of a rate null. */
+const EVIDENCE = /** @type {const} */ ([["validation_loss", 4], ["word_error_rate", null], ["similarity", 2], ["similarity_unseen", 2], ["opinion", 1], ["score", 2]]);
 
 /** @type {(place: HTMLElement, app: import("../app.js").App, wizard: import("./clone.js").Wizard, query: Record<string, string>) => () => void} */
 export function mountReport(place, app, wizard, query) {
@@ -37,6 +39,7 @@ export function showReport(place, app, voiceId, wizard) {
 function reportView(app, wizard, voice, report) {
   const { texts } = app;
   const languages = report?.languages ?? [];
+  const judged = report?.checkpoints ? texts.t("page.report.judges_chose", named(report.checkpoints.judges)) : texts.t("page.report.judges");
   const narrow = report?.compared_up_to_hz
     ? html`<p class="fine">${texts.t("clone.report.narrow", { khz: texts.number(report.compared_up_to_hz / 1000, 1) })}</p>`
     : nothing;
@@ -49,9 +52,10 @@ function reportView(app, wizard, voice, report) {
     ${listening(app, voice)}
     <section class="card">
       <h2>${texts.t("page.report.measured")}</h2>
-      <p class="fine">${texts.t(languages.length > 0 ? "page.report.judges" : "page.report.unmeasured")}</p>
+      <p class="fine">${languages.length > 0 ? judged : texts.t("page.report.unmeasured")}</p>
       ${narrow} ${languages.map((/** @type {any} */ each) => languageTable(texts, each))} ${notes(texts, report)}
     </section>
+    ${report?.checkpoints ? checkpointTable(app, voice, report.checkpoints) : nothing}
   </div>`;
 }
 
@@ -165,6 +169,40 @@ function languageTable(texts, report) {
       <tbody>${rowsOf(report).map(row)}</tbody>
     </table>
   </div>`;
+}
+
+/** Who chose the checkpoint that speaks, and who chose nothing. @param {{ choosing: string[], unseen: string[] }} judges */
+function named({ choosing, unseen }) {
+  return { choosing: choosing.join(", ") || "–", unseen: unseen.join(", ") || "–" };
+}
+
+/** What was kept of a dataset's fit on the way, the best first, and which of it speaks. @param {import("../app.js").App} app @param {import("../api.js").Voice} voice @param {any} checkpoints */
+function checkpointTable({ api, texts }, voice, { ranking, hint, kept_step: kept, chosen_by: by }) {
+  const shown = (/** @type {number | null} */ value, /** @type {number | null} */ digits) => {
+    if (value === null) return html`<span class="fine">–</span>`;
+    return digits === null ? `${texts.number(100 * value)} %` : texts.number(value, digits);
+  };
+  const hear = (/** @type {number} */ step) => {
+    const name = `step-${String(step).padStart(6, "0")}`;
+    const label = texts.t("page.report.checkpoint_sample", { step });
+    return voice.samples?.includes(name) ? html`<audio controls preload="none" src=${api.keptSampleUrl(voice.id, name)} aria-label=${label}></audio>` : nothing;
+  };
+  const row = (/** @type {any} */ one) => html`<tr data-checkpoint-step=${one.step} data-kept=${one.step === kept}>
+    <th scope="row">${one.step} ${one.step === kept ? html`<span class="badge" data-status="completed">${texts.t("page.report.checkpoint_speaks")}</span>` : nothing}</th>
+    ${EVIDENCE.map(([name, digits]) => html`<td>${shown(one[name], digits)}</td>`)}
+    <td>${hear(one.step)}</td>
+  </tr>`;
+  const title = texts.t("page.report.checkpoints");
+  return html`<section class="card" data-checkpoint-table>
+    <h2>${title}</h2>
+    <p>${texts.t(`clone.checkpoint.kept.${by}`, { step: kept })} ${texts.t(`training.hint.${hint.code}`, { step: hint.step ?? "" })}</p>
+    <div class="table-scroll" tabindex="0" role="group" aria-label=${title}>
+      <table class="table report-table">
+        <thead><tr><th scope="col">${texts.t("clone.checkpoint.step")}</th>${EVIDENCE.map(([name]) => html`<th scope="col">${texts.t(`clone.checkpoint.${name}`)}</th>`)}<th scope="col">${texts.t("page.report.checkpoint_heard")}</th></tr></thead>
+        <tbody>${ranking.map(row)}</tbody>
+      </table>
+    </div>
+  </section>`;
 }
 
 /** What was not measured and why, and what was wrong with the recordings. @param {import("../texts.js").Texts} texts @param {any} report */

@@ -1,5 +1,6 @@
-/** The Clone page: from recordings to a voice, in five steps. The address says which. */
+/** The Clone page: from recordings to a voice, in five steps, or from a dataset in three. The address says which. */
 
+import { url } from "../api.js";
 import { CLONE } from "../drafts.js";
 import { html, nothing, render, repeat } from "../lit.js";
 import { loadPage } from "../load.js";
@@ -16,6 +17,7 @@ import { hasEnded } from "./job-view.js";
 
 export const slices = [CLONE];
 export const STEPS = ["record", "check", "name", "fit", "report"];
+const TAKING_IN = ["record", "check"]; // which a dataset needs not
 const KIND = "clone_voice";
 const INTAKE = "intake";
 // Said before anyone records: nothing of it can be used on this machine yet.
@@ -24,7 +26,8 @@ const NOT_HERE = ["training_not_installed", "cloning_models_missing"];
 /**
  * What the steps get beside the app.
  * @typedef {object} Wizard
- * @property {import("./job-view.js").Job | null} job an intake, or a fit; null at the first step and at a report
+ * @property {import("./job-view.js").Job | null} job an intake, or a fit; null at the first step, of a dataset and at a report
+ * @property {{ name: string, speaker: string, speakers: string[], seconds: number } | null} dataset instead of an intake
  * @property {any[]} efforts
  * @property {string[]} languages that voices can be cloned in
  * @property {(query: Record<string, string>) => void} go to another step
@@ -39,7 +42,7 @@ export function mount(root, app, { query }) {
   const ask = () => stepOf(app, query);
   /** @param {Awaited<ReturnType<typeof stepOf>>} found @returns {() => void} */
   const show = (found) => {
-    render(frame(app.texts, found.step), root);
+    render(frame(app.texts, found.step, Boolean(found.dataset ?? found.job?.dataset)), root);
     const place = /** @type {HTMLElement} */ (root.querySelector(".clone"));
     if (found.lacking) return mountLacking(place, app, found.lacking, page.again);
     const leave = MOUNTS[found.step](place, app, { ...found, ...moves(app) }, query);
@@ -51,9 +54,10 @@ export function mount(root, app, { query }) {
   return page.close;
 }
 
-/** The heading, the steps, and the place of the step. @param {import("../texts.js").Texts} texts @param {string} step */
-function frame(texts, step) {
-  return html`<div class="page-head"><h1>${texts.t("page.nav.clone")}</h1>${STEPS.includes(step) ? stepList(texts, step) : nothing}</div>
+/** The heading, the steps, and the place of the step. @param {import("../texts.js").Texts} texts @param {string} step @param {boolean} isDataset */
+function frame(texts, step, isDataset) {
+  const steps = isDataset ? STEPS.filter((name) => !TAKING_IN.includes(name)) : STEPS;
+  return html`<div class="page-head"><h1>${texts.t("page.nav.clone")}</h1>${steps.includes(step) ? stepList(texts, steps, step) : nothing}</div>
     <div class="clone" data-step=${step}></div>`;
 }
 
@@ -95,14 +99,15 @@ async function stepOf(app, query) {
   } catch (error) {
     const refusal = /** @type {import("../api.js").ApiError} */ (error);
     if (!NOT_HERE.includes(refusal.code)) throw error;
-    return { job: null, efforts: [], languages: [], step: "lacking", lacking: refusal };
+    return { job: null, dataset: null, efforts: [], languages: [], step: "lacking", lacking: refusal };
   }
 }
 
 /** @type {(app: import("../app.js").App, query: Record<string, string>) => Promise<Omit<Wizard, "go" | "restart"> & { step: string }>} */
 async function wantedStep(app, query) {
-  const nothing = { job: null, efforts: [], languages: [] };
+  const nothing = { job: null, dataset: null, efforts: [], languages: [] };
   if (query.voice) return { ...nothing, step: "report" };
+  if (query.dataset) return { ...nothing, ...(await ofDataset(app, query)), step: "name" };
   const job = query.job ? await app.api.job(query.job) : query.new ? null : await unfinished(app);
   if (job?.kind === KIND) return { ...nothing, job, step: "fit" };
   if (job && job.kind !== INTAKE) {
@@ -112,7 +117,17 @@ async function wantedStep(app, query) {
   const [efforts, engines] = await Promise.all([app.api.efforts(speechS), app.catalog.engines()]);
   const languages = engines.find((/** @type {any} */ engine) => engine.voice_source === "fit").languages;
   const step = !job ? "record" : query.step === "name" ? "name" : "check";
-  return { job, efforts, languages, step };
+  return { job, dataset: null, efforts, languages, step };
+}
+
+/** What is known of a built dataset: whose clips, how much of it, and how long a voice of it takes. @param {import("../app.js").App} app @param {Record<string, string>} query */
+async function ofDataset({ api }, query) {
+  const stats = await api.get(url("/training/dataset/stats", { dataset: query.dataset }));
+  const speakers = Object.keys(stats.speakers);
+  const speaker = query.speaker ?? (speakers.length > 1 ? speakers[0] : "");
+  const efforts = await api.efforts(undefined, { dataset: query.dataset, speaker });
+  const hours = speaker ? stats.speakers[speaker]?.hours ?? 0 : stats.status.hours;
+  return { dataset: { name: query.dataset, speaker, speakers, seconds: hours * 3600 }, efforts };
 }
 
 /** What this person was at, or a fit under way: it is found again in another tab and after a reload. @param {import("../app.js").App} app */
@@ -136,12 +151,12 @@ async function unfinished({ api }) {
   return null;
 }
 
-/** @param {import("../texts.js").Texts} texts @param {string} current */
-function stepList(texts, current) {
-  const at = STEPS.indexOf(current);
+/** @param {import("../texts.js").Texts} texts @param {string[]} steps @param {string} current */
+function stepList(texts, steps, current) {
+  const at = steps.indexOf(current);
   return html`<ol class="steps" aria-label=${texts.t("page.clone.steps")}>
     ${repeat(
-      STEPS,
+      steps,
       (step) => step,
       (step, index) => html`<li aria-current=${step === current ? "step" : nothing} data-done=${index < at}>${texts.t(`page.clone.step.${step}`)}</li>`,
     )}

@@ -1,4 +1,5 @@
-/** Two voices mixed: a grid of weights to be heard, timbre across and prosody down, and the mixture that is kept. */
+/** Two voices mixed: a grid of weights to be heard, timbre across and prosody down, and the mixture that is kept; a path
+ * and a style below it. */
 
 import { icon } from "../icons.js";
 import { html, nothing } from "../lit.js";
@@ -6,6 +7,7 @@ import { loadPage } from "../load.js";
 import { all, createView } from "../view.js";
 import { createErrors, errorLine, options } from "../widgets/field.js";
 import { alert, emptyState } from "../widgets/states.js";
+import { createStyle } from "./morph-style.js";
 
 const STEPS = [0, 0.25, 0.5, 0.75, 1];
 
@@ -95,14 +97,15 @@ function show(root, app, voices) {
     }
     view.redraw();
   };
+  const style = createStyle(app, voices, (voice) => others(voices, voice), { text: () => mixture.text, ends: () => mixture, redraw: () => view.redraw() });
   const view = createView(
     root,
     () => html`<h1>${texts.t("page.nav.morph")}</h1>
       <p>${texts.t("page.morph.about")}</p>
       ${choices(texts, voices, mixture, change)} ${told.error ? alert(told.error) : nothing} ${grid(texts, mixture, told.waiting, hear)}
-      ${keepForm(texts, voices, mixture, errors, keep, told.kept)}`,
+      ${keepForm(texts, voices, mixture, errors, keep, told.kept)} ${style.draw()}`,
   );
-  return all(view.close, () => made.forEach((src) => URL.revokeObjectURL(src)));
+  return all(view.close, style.close, () => made.forEach((src) => URL.revokeObjectURL(src)));
 }
 
 /** Those that an engine mixes with `voice`. @param {import("../catalog.js").Voice[]} voices @param {import("../catalog.js").Voice} voice */

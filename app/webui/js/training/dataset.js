@@ -1,10 +1,12 @@
 /** The Dataset tab: recordings, the stages that make clips of them, and the clips to hear and mend. */
 
 import { url } from "../api.js";
+import { icon } from "../icons.js";
 import { html, nothing } from "../lit.js";
 import { hasEnded } from "../pages/job-view.js";
 import { watchJob } from "../pages/job-watch.js";
 import { createLacking } from "../pages/lacking.js";
+import { address } from "../router.js";
 import { all, createView } from "../view.js";
 import { options } from "../widgets/field.js";
 import { progress } from "../widgets/progress.js";
@@ -169,6 +171,7 @@ export function mount(root, app) {
     return html`<div class="card" data-stages>
       <div class="action-row">
         ${STAGES.map((stage) => html`<button type="button" class="btn btn-primary" data-stage=${stage} ?disabled=${isBusy} @click=${() => begin(stage)}>${texts.t(`page.dataset.stage.${stage}`)}</button>`)}
+        ${shown.stats?.versions.length > 0 ? html`<a class="btn btn-quiet" data-make-voice href=${address("clone", { dataset: dataset() })}>${icon("clone")}${texts.t("page.dataset.make_voice")}</a>` : nothing}
         <button type="button" class="btn btn-quiet" data-stage="stats" aria-expanded=${shown.isDetailed} @click=${showStats}>${texts.t("page.dataset.stage.stats")}</button>
       </div>
       ${shown.job ? jobLine(shown.job) : nothing}${shown.isDetailed && shown.stats ? details(shown.stats) : nothing}

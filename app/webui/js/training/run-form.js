@@ -2,11 +2,13 @@
 
 import { html, live, nothing } from "../lit.js";
 import { icon } from "../icons.js";
+import { address } from "../router.js";
 import { createErrors, field, options } from "../widgets/field.js";
 import { aboutTime } from "../widgets/progress.js";
 import { size } from "./figures.js";
 
 const ESTIMATE_MS = 350; // after the last change
+const WEIGHTS_MISSING = ["model_missing", "training_weights_missing"];
 /** As the service has them; what is sent to it outlives a reload. */
 export const TRAINING = {
   name: "training",
@@ -44,7 +46,7 @@ export function requestOf(draft, language) {
 export function createRunForm(app, { started, refused, devices, redraw }) {
   const { api, store, texts } = app;
   const errors = createErrors(app, redraw);
-  const shown = { datasets: /** @type {any[]} */ ([]), estimate: /** @type {any} */ (null), reason: "", isSending: false };
+  const shown = { datasets: /** @type {any[]} */ ([]), estimate: /** @type {any} */ (null), reason: "", code: "", isSending: false };
   let timer = 0;
   let asked = 0;
   const draft = () => store.state().training;
@@ -62,13 +64,14 @@ export function createRunForm(app, { started, refused, devices, redraw }) {
   async function estimate() {
     asked += 1;
     const mine = asked;
-    if (!chosen()?.version) return void Object.assign(shown, { estimate: null, reason: "" });
+    if (!chosen()?.version) return void Object.assign(shown, { estimate: null, reason: "", code: "" });
     try {
       const found = await api.post("/training/estimate", request());
-      if (mine === asked) Object.assign(shown, { estimate: found, reason: "" });
+      if (mine === asked) Object.assign(shown, { estimate: found, reason: "", code: "" });
     } catch (error) {
       const isTold = await refused(/** @type {Error} */ (error));
-      if (mine === asked) Object.assign(shown, { estimate: null, reason: isTold ? "" : /** @type {Error} */ (error).message });
+      const { code, message } = /** @type {import("../api.js").ApiError} */ (error);
+      if (mine === asked) Object.assign(shown, { estimate: null, reason: isTold ? "" : message, code });
     }
     redraw();
   }
@@ -164,6 +167,12 @@ export function createRunForm(app, { started, refused, devices, redraw }) {
     });
   }
 
+  /** The weights that are here can learn from the same dataset. */
+  function embedded() {
+    return html`<p data-embedded>${texts.t("page.training.embedded")}
+      <a class="btn btn-sm btn-quiet" href=${address("clone", { dataset: draft().dataset })}>${icon("clone")}${texts.t("page.dataset.make_voice")}</a></p>`;
+  }
+
   return {
     load,
     close: () => clearTimeout(timer),
@@ -178,6 +187,7 @@ export function createRunForm(app, { started, refused, devices, redraw }) {
         <div class="training-fields">${number("rank", 1, 256)} ${number("patience", 0, 100)} ${deviceField()} ${box("recompute")}</div>
       </details>
       ${shown.estimate ? estimateCard(texts, shown.estimate, set) : shown.reason ? html`<p class="field-error" data-estimate-problem>${shown.reason}</p>` : nothing}
+      ${WEIGHTS_MISSING.includes(shown.code) ? embedded() : nothing}
       ${errors.drawWhole()}
       <div class="action-row">
         <button class="btn btn-primary" data-start ?disabled=${shown.isSending || !chosen()?.version}>${icon("training")}${texts.t("page.training.start")}</button>
