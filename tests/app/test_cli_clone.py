@@ -87,7 +87,7 @@ def test_a_dataset_becomes_a_voice(terminal: Terminal) -> None:
 
 def test_control_c_pauses_and_the_same_command_goes_on(terminal: Terminal) -> None:
     words = ("a.wav", "--name", "Ana", "--consent", "--language", "pt-BR")
-    first = terminal.start(*words, step_s=0.05)
+    first = terminal.start(*words, step_s=0.5)
     step = terminal.work / "fit" / "step.json"
     wait_for(lambda: step.exists() and int(step.read_text() or 0) >= 3)
     second = terminal.run(*words)
