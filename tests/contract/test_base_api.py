@@ -27,7 +27,7 @@ ROUTES: list[tuple[str, str, dict[str, Any]]] = [
     ("GET", "/jobs/{job_id}/samples/{name}", {}),
     ("POST", "/voices/intake", {}),
     ("POST", "/voices/fit", {}),
-    ("GET", "/voices/efforts", {"speech_s": None}),
+    ("GET", "/voices/efforts", {"speech_s": None, "dataset": None, "speaker": ""}),
     ("POST", "/voices/import", {}),
     ("GET", "/voices/{voice_id}/report", {}),
     ("GET", "/voices/{voice_id}/samples/{name}", {}),
