@@ -53,46 +53,43 @@ class NullReporter:
         return False
 
 
-class Beside:
+class Passing:
+    """What a reporter of a part of the work hands on to that of the whole as it is: everything but its progress."""
+
+    def __init__(self, whole: Reporter) -> None:
+        self._whole = whole
+
+    def metric(self, step: int, values: Mapping[str, float]) -> None:
+        self._whole.metric(step, values)
+
+    def log(self, text: str) -> None:
+        self._whole.log(text)
+
+    def sample(self, name: str, audio: Audio) -> None:
+        self._whole.sample(name, audio)
+
+    def should_stop(self) -> bool:
+        return self._whole.should_stop()
+
+
+class Beside(Passing):
     """The reporter of work on the side of another, which stands still at `done` of `total` meanwhile."""
 
     def __init__(self, whole: Reporter, done: int, total: int) -> None:
-        self._whole, self._done, self._total = whole, done, total
+        super().__init__(whole)
+        self._done, self._total = done, total
 
     def progress(self, done: int, total: int, note: str = "") -> None:
         self._whole.progress(self._done, self._total, note)
 
-    def metric(self, step: int, values: Mapping[str, float]) -> None:
-        self._whole.metric(step, values)
 
-    def log(self, text: str) -> None:
-        self._whole.log(text)
-
-    def sample(self, name: str, audio: Audio) -> None:
-        self._whole.sample(name, audio)
-
-    def should_stop(self) -> bool:
-        return self._whole.should_stop()
-
-
-class Part:
+class Part(Passing):
     """The reporter of one part of the work: its progress is `start` to `end` of the whole, 0 to 1."""
 
     def __init__(self, whole: Reporter, start: float, end: float) -> None:
-        self._whole, self._start, self._end = whole, start, end
+        super().__init__(whole)
+        self._start, self._end = start, end
 
     def progress(self, done: int, total: int, note: str = "") -> None:
         share = self._start + (self._end - self._start) * (done / total if total else 0.0)
         self._whole.progress(round(1000 * share), 1000, note)
-
-    def metric(self, step: int, values: Mapping[str, float]) -> None:
-        self._whole.metric(step, values)
-
-    def log(self, text: str) -> None:
-        self._whole.log(text)
-
-    def sample(self, name: str, audio: Audio) -> None:
-        self._whole.sample(name, audio)
-
-    def should_stop(self) -> bool:
-        return self._whole.should_stop()

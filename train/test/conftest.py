@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,6 +30,17 @@ def room(seconds: float, seed: int = 0) -> Audio:
     """A quiet room, -70 dB."""
     samples = np.random.default_rng(seed).normal(0, 3e-4, round(seconds * RATE))
     return Audio(samples.astype(np.float32), RATE)
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Sums of two threads are not equal to the bit."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from train.xtts.judged import finetune_and_judge
 from train.xtts.judging import judge_run
 from train.xtts.run import Run
 
-pytestmark = pytest.mark.networks
+pytestmark = [pytest.mark.networks, pytest.mark.usefixtures("one_thread")]
 
 STEPS = 3
 OPTIONS: dict[str, Any] = {
@@ -36,14 +36,6 @@ OPTIONS: dict[str, Any] = {
     "checkpoints": {"every_epochs": 1},
     "evidence": {"most_s": 0.3},
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from tiny_runs import Stops, run_of, write_clips
 
 from bench.xtts_weights import write_checkpoint
@@ -19,17 +18,9 @@ from train.curve import read_curve
 from train.progress import NullReporter, Stopped
 from train.xtts.finetune import finetune
 
-pytestmark = pytest.mark.networks
+pytestmark = [pytest.mark.networks, pytest.mark.usefixtures("one_thread")]
 
 SHORT = {"run": {"epochs": 2}}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

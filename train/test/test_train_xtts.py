@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -38,16 +37,7 @@ from train.xtts.options import XttsOptions
 from train.xtts.run import REFUSED, Run
 from train.xtts.trainable import XttsFit, batches
 
-pytestmark = pytest.mark.networks
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Sums of two threads are not equal to the bit."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = [pytest.mark.networks, pytest.mark.usefixtures("one_thread")]
 
 
 @pytest.fixture(scope="module")
