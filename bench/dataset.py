@@ -24,6 +24,7 @@ import numpy as np
 from app.settings import load_settings
 from bench.prompts import SPEAKERS, decoded, listed
 from bench.record import RESULTS, write
+from speech.analysis.diarization import Turn
 from speech.audio import Audio, join, resample, save
 from speech.metrics.speaker import SpeakerEncoder
 from speech.metrics.wer import word_error_rate
@@ -35,9 +36,9 @@ from train.dataset.options import DatasetOptions, QualityOptions, SegmentOptions
 from train.dataset.pipeline import run_stage
 from train.dataset.quality import judge_quality
 from train.dataset.records import Sample, Source
-from train.dataset.segment import Turn, find_speech
+from train.dataset.segment import find_speech
 from train.dataset.sources import add
-from train.dataset.speakers import diarize, error_rate
+from train.dataset.speakers import diarizer, error_rate
 from train.dataset.transcribe import transcribe, whisper_recognizers
 from train.progress import NullReporter
 
@@ -314,7 +315,7 @@ def diarization(root: Path) -> list[dict[str, Any]]:
             if span.start_s < start + each.audio.duration_s and span.end_s > start
         ]
         begun = time.monotonic()
-        found = diarize(path, speech, judge)
+        found = diarizer(judge, 6)(path, speech)
         rows.append(
             {
                 "people": len(people),

@@ -69,6 +69,12 @@ def faults(figures: Figures) -> Iterable[Row]:
 def host(figures: Figures) -> Iterable[Row]:
     yield Row("all processes", "shares (PSS)", f"{figures['memory']['all_mb']} MB", "650 MB")
     yield Row("hop to the first sound", "median", f"{figures['hop']['hop_ms']:.1f} ms", "5 ms")
+    if "beside" in figures:
+        row = figures["beside"]
+        first_s = [one["first_s"] for one in row["streams"]]
+        yield Row("first sound of 4 streams beside 4 jobs", "4 at once", f"{min(first_s)} to {max(first_s)} s", "–")
+        rates = (row[name]["sound_a_second"] for name in ("jobs_beside", "jobs_alone"))
+        yield compared("sound a second of the 4 jobs beside them", "alone", *rates, unit=" s")
     if "xtts" in figures:
         row = figures["xtts"]
         said = (f"{row[name]:.0f} s" for name in ("at_once_s", "one_by_one_s"))

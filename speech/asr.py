@@ -44,6 +44,7 @@ class HearingOptions:
     expected: tuple[str, ...] = ()  # words that are likely to come
     temperature: float = 0.0  # 0 to 1; 0 takes the likeliest words
     with_words: bool = False  # with the times of words
+    with_speakers: bool = False  # who says it
     to_english: bool = False
 
 
@@ -61,6 +62,7 @@ class Segment:
     compression_ratio: float
     no_speech_probability: float
     words: tuple[Word, ...] = ()  # only when asked for
+    speaker: str = ""  # only when asked for
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,7 @@ class WhisperTranscriber:
             condition_on_previous_text=False,
             initial_prompt=options.prompt or None,
             hotwords=" ".join(options.expected) or None,
-            word_timestamps=options.with_words,
+            word_timestamps=options.with_words or options.with_speakers,
             vad_filter=True,  # whisper makes words up where nobody speaks
         )
         return Heard(info.language, (_segment(each) for each in found))

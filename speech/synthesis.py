@@ -29,7 +29,7 @@ from speech.engines.pool import EnginePool, PoolStats
 from speech.engines.records import Installation
 from speech.engines.registry import Registry
 from speech.errors import SpeechError
-from speech.listening import WhisperListener
+from speech.listening import NAME, SPEAKERS, listen, listeners
 from speech.metering import SpeechMeter, metered
 from speech.models import ModelStore
 from speech.plan import ConversionAsked, ConversionStep, EngineChoice, Plan
@@ -50,7 +50,6 @@ from speech.text.reading import DEFAULT, ReadingOptions
 from speech.voices import Voice
 
 _CONVERTER = "converter "  # before the name of a converter in the pool
-_LISTENER = "listener"
 
 
 class Synthesizer:
@@ -306,25 +305,22 @@ class Synthesizer:
         with self.pool.acquire(voice.loaded_as):
             return self.pool.stats().devices[voice.loaded_as]
 
-    def hear(self, audio: Audio, options: HearingOptions) -> Heard:
-        """What is said in a recording. Raises what `WhisperTranscriber.hear` and `EnginePool.acquire` raise."""
-        steps = self._heard(audio, options)
+    def hear(self, audio: Audio, options: HearingOptions, known: Mapping[str, Audio] = {}) -> Heard:
+        """What is said in a recording, and by whom; `known` speech of people, by name.
+
+        Raises what `WhisperTranscriber.hear` and `EnginePool.acquire` raise.
+        """
+        steps = listen(self.pool, audio, options, known)
         return Heard(cast(str, next(steps)), cast("Generator[Segment, None, None]", steps))
 
-    def _heard(self, audio: Audio, options: HearingOptions) -> Generator[str | Segment, None, None]:
-        """The language, then the segments; the pool is held until the last, or until this is closed."""
-        with self.pool.acquire(_LISTENER) as listener:
-            heard = cast(WhisperListener, listener).hear(audio, options)
-            yield heard.language
-            yield from heard.segments
-
-    def check_listening(self) -> None:
+    def check_listening(self, with_speakers: bool = False) -> None:
         """Whether recordings can be written down here. Raises SpeechError as `WhisperListener.check` does."""
-        self._listener.check()
+        for name in (NAME, SPEAKERS) if with_speakers else (NAME,):
+            self._listeners[name].check()
 
     @cached_property
-    def _listener(self) -> WhisperListener:
-        return WhisperListener(self.store, self._options.threads)
+    def _listeners(self) -> Mapping[str, Loadable]:
+        return listeners(self.store, self._options.threads)
 
     def close(self) -> None:
         self.pool.close()
@@ -371,8 +367,8 @@ class Synthesizer:
         return self._converters[name]
 
     def _loadable(self, name: str) -> Loadable:
-        if name == _LISTENER:
-            return self._listener
+        if name in self._listeners:
+            return self._listeners[name]
         if name.startswith(_CONVERTER):
             return self._converter(name.removeprefix(_CONVERTER))
         engine, _, weights = name.partition(" ")

@@ -28,6 +28,7 @@ class Body(BaseModel):
     """Base of every request body: unknown fields and numbers that are not finite are refused."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=True)
+    most_part_bytes: ClassVar[int] = 1 << 20  # of a field of a form that is no file
     # What answers where only words outside their list and numbers outside their range are wrong; else 422.
     bad_value_status: ClassVar[int | None] = None
 
@@ -44,7 +45,7 @@ def body_of(model: type[B], *kinds: str) -> Callable[[Request], AsyncIterator[B]
     async def read(request: Request) -> AsyncIterator[B]:
         content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         try:
-            values = await _values(request, content_type, kinds or (JSON, URLENCODED, MULTIPART), _lists(model))
+            values = await _values(request, content_type, kinds or (JSON, URLENCODED, MULTIPART), model)
             yield validated(model, values, strict=content_type == JSON)
         finally:
             await request.close()  # the files of a multipart body
@@ -95,12 +96,12 @@ def _fields(model: type[Body]) -> dict[str, FieldInfo]:
     return {info.alias or name: info for name, info in model.model_fields.items()}
 
 
-async def _values(request: Request, content_type: str, kinds: tuple[str, ...], lists: frozenset[str]) -> dict[str, Any]:
+async def _values(request: Request, content_type: str, kinds: tuple[str, ...], model: type[Body]) -> dict[str, Any]:
     if not content_type and not await request.body():
         return {}
     if content_type not in kinds:
         raise Problem("body_type_unsupported", content_type=shown(content_type), choices=list(kinds))
-    return _json(await request.body()) if content_type == JSON else await _form(request, lists)
+    return _json(await request.body()) if content_type == JSON else await _form(request, model)
 
 
 def parsed(data: bytes) -> Any:
@@ -136,9 +137,10 @@ def _refuse_repeats(names: list[str]) -> None:
         raise Problem("invalid_request", errors=[FieldError(name, "field_repeated", {}) for name in repeated])
 
 
-async def _form(request: Request, lists: frozenset[str]) -> dict[str, Any]:
+async def _form(request: Request, model: type[Body]) -> dict[str, Any]:
     """Raises Problem `invalid_request`, `upload_infected`, `upload_not_scanned`."""
-    form = await request.form(max_files=10, max_fields=200, max_part_size=1024 * 1024)
+    lists = _lists(model)
+    form = await request.form(max_files=10, max_fields=200, max_part_size=model.most_part_bytes)
     _refuse_repeats([name for name, _ in form.multi_items() if name not in lists])
     # A form cannot say null: an empty field is one that was left empty, except the text itself.
     for _, file in form.multi_items():

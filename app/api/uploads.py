@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from app.api.bodies import Upload
@@ -16,6 +17,10 @@ from speech.errors import SpeechError
 
 if TYPE_CHECKING:
     from app.jobs.job import Job
+    from speech.audio import Audio
+
+
+LONGEST_S = 3600.0  # of what is listened to while its sender waits
 
 
 def add_with_recordings(
@@ -81,3 +86,20 @@ def plain_name(given: str | None) -> str:
     last = PurePosixPath((given or "").replace("\\", "/")).name.lstrip(".")
     kept = "".join(letter if letter.isprintable() else "_" for letter in last)[-100:]
     return kept.encode("utf-8", "replace")[-200:].decode("utf-8", "ignore") or "recording"
+
+
+def read_sound(upload: Upload) -> Audio:
+    """A recording as it is listened to. Raises Problem `transcription_too_long`, and what `read_recording` raises."""
+    from speech.asr import SAMPLE_RATE
+    from speech.recordings import read_recording
+
+    with TemporaryDirectory(prefix="papagaio-") as folder:
+        path = Path(folder) / plain_name(upload.filename)
+        with path.open("xb") as file:
+            shutil.copyfileobj(upload.file, file, 1 << 20)
+        try:
+            return read_recording(path, SAMPLE_RATE, LONGEST_S).audio
+        except SpeechError as error:
+            if error.code == "recording_too_long":
+                raise Problem("transcription_too_long", file=path.name, maximum_s=round(LONGEST_S)) from error
+            raise

@@ -80,9 +80,9 @@ class HostedSynthesizer(Synthesizer):
         `engine_host_died` when it ended in the middle, `engine_host_silent` when it hangs."""
         return self._taken("/speak", wire.dump_plan(plan), wire.chunks)
 
-    def hear(self, audio: Audio, options: HearingOptions) -> Heard:
+    def hear(self, audio: Audio, options: HearingOptions, known: Mapping[str, Audio] = {}) -> Heard:
         """Raises as `speak` does."""
-        steps = self._heard_of(wire.dump_recording(audio, options))
+        steps = self._heard_of(wire.dump_recording(audio, options, known))
         return Heard(cast(str, next(steps)), cast("Generator[Segment, None, None]", steps))
 
     def _heard_of(self, body: bytes) -> Generator[str | Segment, None, None]:

@@ -4,14 +4,14 @@ one way, and what is said in it the other.
 A frame is a letter and a little-endian unsigned length of 32 bits, then so many bytes. `C`: a Chunk, which is a JSON
 header, a line feed, and its samples in 32 bit float; `L`: the language that is heard, as JSON; `S`: a Segment as JSON;
 `E`: an error as JSON, nothing follows; `Z`: the end. A body that stops without `E` or `Z` is of a host that died. A
-recording is a JSON header, a line feed, and its samples in 32 bit float.
+recording is a JSON header, a line feed, and its samples in 32 bit float, then those of speech of known people.
 """
 
 from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from functools import cache
 from typing import Any
@@ -89,14 +89,16 @@ def error_document(error: SpeechError) -> dict[str, Any]:
     return {"code": error.code, "values": values}
 
 
-def dump_recording(audio: Audio, options: HearingOptions) -> bytes:
+def dump_recording(audio: Audio, options: HearingOptions, known: Mapping[str, Audio]) -> bytes:
     import numpy as np
 
-    head = json.dumps({"sample_rate": audio.sample_rate, "options": asdict(options)})
-    return head.encode() + b"\n" + np.asarray(audio.samples, "<f4").tobytes()
+    lengths = {name: [len(each.samples), each.sample_rate] for name, each in known.items()}
+    head = json.dumps({"sample_rate": audio.sample_rate, "options": asdict(options), "known": lengths})
+    parts = (audio, *known.values())
+    return b"".join([head.encode(), b"\n", *(np.asarray(each.samples, "<f4").tobytes() for each in parts)])
 
 
-def load_recording(data: bytes) -> tuple[Audio, HearingOptions]:
+def load_recording(data: bytes) -> tuple[Audio, HearingOptions, dict[str, Audio]]:
     """Raises SpeechError `bad_plan`."""
     import numpy as np
 
@@ -104,7 +106,12 @@ def load_recording(data: bytes) -> tuple[Audio, HearingOptions]:
     try:
         told = json.loads(head)
         options: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in told["options"].items()}
-        return Audio(np.frombuffer(samples, "<f4"), told["sample_rate"]), HearingOptions(**options)
+        everything, known = np.frombuffer(samples, "<f4"), {}
+        end = first = len(everything) - sum(length for length, _ in told["known"].values())
+        for name, (length, sample_rate) in told["known"].items():
+            known[name] = Audio(everything[end : end + length], sample_rate)
+            end += length
+        return Audio(everything[:first], told["sample_rate"]), HearingOptions(**options), known
     except (ValueError, KeyError, TypeError) as error:
         raise SpeechError("bad_plan", reason=str(error)[:300]) from error
 

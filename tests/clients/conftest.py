@@ -30,7 +30,7 @@ def live_service(
     installed: Callable[..., ModelStore], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[str, Services]]:
     """Its address, and what it works with."""
-    store = installed("kokoro-int8", "kokoro-voices", "whisper-base")
+    store = installed("kokoro-int8", "kokoro-voices", "whisper-base", "speaker-resnet34")
     settings = Settings(
         data_dir=tmp_path_factory.mktemp("clients"),
         models_dir=store.root,

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from io import BytesIO
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 
 from app.api.services import Services
 from app.callers import LOCAL
-from speech.audio import load
+from speech.audio import load, wav_header
 from speech.metrics.wer import word_error_rate
 
 pytestmark = [pytest.mark.processes]
@@ -156,14 +157,35 @@ def test_a_refusal_is_the_sdks_own_error(client: openai.OpenAI, change: dict, ki
     assert error.request_id == error.response.headers["x-request-id"]
 
 
+DIARIZED: dict[str, Any] = {"response_format": "diarized_json"}
+
+
+def _known(*references: str) -> dict[str, Any]:
+    return DIARIZED | {"known_speaker_names": ["Ana"] * len(references), "known_speaker_references": list(references)}
+
+
+def _reference(seconds: float) -> str:
+    tone = np.sin(np.arange(round(seconds * 16000)) * 0.05) * 8000
+    return _data_url(wav_header(16000, 2 * len(tone)) + tone.astype("<i2").tobytes())
+
+
+def _data_url(wav: bytes) -> str:
+    return "data:audio/wav;base64," + base64.b64encode(wav).decode()
+
+
 HEARING_FAILURES: list[tuple[str, dict[str, Any], int, str | None]] = [
     ("unknown model", {"model": "tts-1"}, 404, None),
     ("no sound", {"file": ("notes.txt", b"These are words, not sound.")}, 400, None),
     ("empty file", {"file": ("empty.wav", b"")}, 400, None),
-    ("unknown format", {"response_format": "diarized_json"}, 422, "response_format"),
+    ("unknown format", {"response_format": "csv"}, 422, "response_format"),
     ("unknown language", {"language": "klingon"}, 422, None),
     ("words without their form", {"timestamp_granularities": ["word"]}, 422, "timestamp_granularities[]"),
-    ("speakers", {"known_speaker_names": ["Ana"]}, 422, "known_speaker_names[]"),
+    ("speakers of no form that names them", {"known_speaker_names": ["Ana"]}, 422, "known_speaker_names[]"),
+    ("a speaker without a reference", DIARIZED | {"known_speaker_names": ["Ana"]}, 422, "known_speaker_references[]"),
+    ("a reference by address", _known("https://127.0.0.1/ana.wav"), 422, "known_speaker_references[].0"),
+    ("a reference that is no sound", _known("data:audio/wav;base64,AAAA"), 400, None),
+    ("a reference of a moment", _known(_reference(0.5)), 422, "known_speaker_references[].0"),
+    ("one name twice", _known(_reference(3.0), _reference(3.0)), 422, "known_speaker_names[]"),
     ("other things to include", {"include": ["item"]}, 422, "include[].0"),
     ("events of captions", {"stream": True, "response_format": "srt"}, 422, "stream"),
 ]
@@ -179,6 +201,55 @@ def test_what_cannot_be_written_down_is_refused(
         client.audio.transcriptions.create(**{"model": "whisper-1", "file": recording} | change)
     assert caught.value.status_code == status, caught.value.message
     assert caught.value.param == param and "{" not in caught.value.message
+
+
+TALK = [
+    ("am_michael", "Good morning. Did you already have breakfast in the old garden today?"),
+    ("af_heart", "Yes, I did. The parrots sang all the time and I ate two apples."),
+    ("am_michael", "Then let us walk down to the river before it begins to rain."),
+]
+
+
+@pytest.fixture(scope="module")
+def talk(client: openai.OpenAI) -> tuple[bytes, dict[str, str]]:
+    """A conversation, and speech of both by name."""
+
+    def spoken(voice: str, text: str) -> bytes:
+        asked: dict[str, Any] = {"model": "kokoro", "voice": voice, "input": text, "response_format": "pcm"}
+        return client.audio.speech.create(**asked).content + bytes(24000)
+
+    pcm = b"".join(spoken(*one) for one in TALK)
+    known = {"Michael": "am_michael", "Heart": "af_heart"}
+    references = {name: spoken(voice, "The weather was fine, so we stayed a while.") for name, voice in known.items()}
+    urls = {name: _data_url(wav_header(24000, len(heard)) + heard) for name, heard in references.items()}
+    return wav_header(24000, len(pcm)) + pcm, urls
+
+
+def test_a_conversation_is_written_down_by_speaker(client: openai.OpenAI, talk: tuple[bytes, dict[str, str]]) -> None:
+    ask: dict[str, Any] = {"model": "gpt-4o-transcribe-diarize", "file": ("talk.wav", talk[0])} | DIARIZED
+    found = client.audio.transcriptions.create(**ask)
+    assert [who for who, _ in _by_turn(found.segments)] == ["A", "B", "A"]
+    assert found.task == "transcribe" and found.usage.seconds == round(found.duration)
+    known = {"known_speaker_names": list(talk[1]), "known_speaker_references": list(talk[1].values())}
+    turns = _by_turn(client.audio.transcriptions.create(**ask | known).segments)
+    assert [who for who, _ in turns] == ["Michael", "Heart", "Michael"]
+    for (_, text), (_, truth) in zip(turns, TALK, strict=True):
+        assert word_error_rate([truth], [text]) < 0.2, text
+
+
+def test_speakers_come_as_events(client: openai.OpenAI, talk: tuple[bytes, dict[str, str]]) -> None:
+    ask: dict[str, Any] = {"model": "whisper-1", "file": ("talk.wav", talk[0]), "stream": True} | DIARIZED
+    *events, done = list(client.audio.transcriptions.create(**ask))
+    segments = [one for one in events if one.type == "transcript.text.segment"]
+    deltas = [one for one in events if one.type == "transcript.text.delta"]
+    assert [who for who, _ in _by_turn(segments)] == ["A", "B", "A"]
+    assert [one.segment_id for one in deltas] == [one.id for one in segments]
+    assert done.type == "transcript.text.done" and done.text == "".join(one.delta for one in deltas)
+
+
+def _by_turn(segments: list[Any]) -> list[tuple[str, str]]:
+    groups = groupby(segments, lambda one: one.speaker)
+    return [(speaker, " ".join(one.text for one in ones)) for speaker, ones in groups]
 
 
 def test_silence_has_no_words(client: openai.OpenAI) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from speech import dsp
 from speech.analysis.cutting import widened
+from speech.analysis.diarization import Turn
 from speech.audio import Audio, join, save
 from speech.vad import FRAME_S, SAMPLE_RATE, Span, spans
 from train.dataset import sound
@@ -31,15 +32,6 @@ DROP_COST = 40.0  # for each second of speech that no clip takes
 class StreamDetector(Protocol):
     def stream(self, blocks: Iterable[Audio]) -> Iterator[Probabilities]:
         """That somebody speaks, for each `FRAME_S` of blocks at `SAMPLE_RATE`."""
-
-
-@dataclass(frozen=True)
-class Turn:
-    """Who speaks, in seconds; speakers are told apart, not known."""
-
-    start_s: float
-    end_s: float
-    speaker: str
 
 
 Diarizer = Callable[[Path, Sequence[Span]], Sequence[Turn]]

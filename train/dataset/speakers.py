@@ -1,98 +1,26 @@
-"""Who speaks when in a recording: windows of speech, told apart by a speaker encoder and joined by likeness.
-
-Agglomerative clustering by average cosine (as in pyannote.audio's pipelines, https://arxiv.org/abs/2012.01477).
-"""
+"""The speakers of a dataset: told apart in its recordings, named by a person, counted in its clips."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from speech.analysis.diarization import Turn, diarize
 from speech.metrics.speaker import SpeakerJudge
 from speech.vad import Span
 from train.dataset import sound
 from train.dataset.folder import DatasetFolder
 from train.dataset.records import Sample
-from train.dataset.segment import Turn
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-WINDOW_S, HOP_S = 1.5, 0.5
-SHORTEST_S = 0.5  # of a window
-SAME = 0.4  # mean cosine of two groups from which they are one speaker
-LEAST_SPEECH_S = 3.0  # of a speaker; a smaller group goes to the nearest one
-MOST_WINDOWS = 1500  # that are clustered; the others go to the nearest group
-
-
-def diarize(path: Path, speech: Sequence[Span], judge: SpeakerJudge, max_speakers: int = 6) -> tuple[Turn, ...]:
-    """Turns named A, B, … in the order of their first word; none where one person speaks all through."""
-    import numpy as np
-
-    windows = [window for span in speech for window in _windows(span)]
-    if len(windows) < 2:
-        return ()
-    heard = np.stack([judge.embed(sound.part(path, window.start_s, window.end_s)) for window in windows])
-    labels = clustered(heard, max_speakers, HOP_S)
-    if labels.max() == 0:
-        return ()
-    return _turns(windows, labels)
-
-
-def _windows(span: Span) -> list[Span]:
-    if span.duration_s < SHORTEST_S:
-        return []
-    if span.duration_s <= WINDOW_S:
-        return [span]
-    count = int((span.duration_s - WINDOW_S) / HOP_S) + 1
-    starts = [span.start_s + index * HOP_S for index in range(count)]
-    return [*(Span(start, start + WINDOW_S) for start in starts), Span(span.end_s - WINDOW_S, span.end_s)]
-
-
-def clustered(heard: NDArray[Any], max_speakers: int, hop_s: float) -> NDArray[Any]:
-    """A number for each of the unit vectors, shape (n, size): 0 is who speaks first."""
-    import numpy as np
-    from scipy.cluster.hierarchy import fcluster, linkage
-
-    step = max(1, -(-len(heard) // MOST_WINDOWS))
-    some = heard[::step]
-    if len(some) < 2:
-        return np.zeros(len(heard), int)
-    tree = linkage(some, "average", metric="cosine")
-    labels = fcluster(tree, 1 - SAME, "distance")
-    sizes = {int(label): int(np.sum(labels == label)) * step * hop_s for label in np.unique(labels)}
-    large = sorted(sizes, key=lambda label: -sizes[label])[:max_speakers]
-    kept = [label for label in large if sizes[label] >= LEAST_SPEECH_S] or large[:1]
-    centres = np.stack([some[labels == label].mean(axis=0) for label in kept])
-    centres /= np.linalg.norm(centres, axis=1, keepdims=True)
-    nearest = np.argmax(heard @ centres.T, axis=1)
-    order: dict[int, int] = {}
-    return np.array([order.setdefault(int(label), len(order)) for label in nearest])
-
-
-def _turns(windows: Sequence[Span], labels: NDArray[Any]) -> tuple[Turn, ...]:
-    """From window to window; where the speaker changes, half way between two centres."""
-    turns: list[Turn] = []
-    for window, label in zip(windows, labels, strict=True):
-        name = chr(ord("A") + int(label))
-        before = turns[-1] if turns else None
-        if before is not None and window.start_s <= before.end_s:
-            if before.speaker == name:
-                turns[-1] = replace(before, end_s=max(before.end_s, window.end_s))
-                continue
-            middle = (max(before.start_s, window.start_s) + before.end_s) / 2
-            turns[-1] = replace(before, end_s=middle)
-            turns.append(Turn(middle, window.end_s, name))
-        else:
-            turns.append(Turn(window.start_s, window.end_s, name))
-    return tuple(turns)
-
 
 def diarizer(judge: SpeakerJudge, max_speakers: int) -> Callable[[Path, Sequence[Span]], tuple[Turn, ...]]:
     """For `segment`."""
-    return lambda path, speech: diarize(path, speech, judge, max_speakers)
+    return lambda path, speech: diarize(partial(sound.part, path), speech, judge, max_speakers)
 
 
 def error_rate(said: Sequence[Turn], found: Sequence[Turn], step_s: float = 0.01) -> float:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from speech.analysis.diarization import Turn, clustered
 from speech.asr import Word
 from speech.audio import Audio, load, save
 from speech.errors import SpeechError
@@ -23,9 +24,8 @@ from train.dataset.options import BuildOptions, DatasetOptions, QualityOptions
 from train.dataset.quality import edge_db, judge_quality, judged
 from train.dataset.records import Sample, Source
 from train.dataset.report import page, report, status
-from train.dataset.segment import Turn
 from train.dataset.sources import add
-from train.dataset.speakers import clustered, error_rate, rename
+from train.dataset.speakers import error_rate, rename
 from train.progress import NullReporter
 from train.scripts import build_ljs_dataset
 

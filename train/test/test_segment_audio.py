@@ -13,6 +13,7 @@ import pytest
 import soundfile
 
 from speech import dsp
+from speech.analysis.diarization import Turn
 from speech.audio import Audio, load, save
 from speech.vad import FRAME_S, SileroDetector, Span
 from train.dataset import sound
@@ -20,7 +21,7 @@ from train.dataset.clean import clean
 from train.dataset.folder import DatasetFolder
 from train.dataset.options import CleanOptions, DatasetOptions, SegmentOptions, changed
 from train.dataset.records import Source
-from train.dataset.segment import Turn, atoms_of, clip_parts, find_speech, finished, grouped, segment
+from train.dataset.segment import atoms_of, clip_parts, find_speech, finished, grouped, segment
 from train.dataset.sources import add
 from train.progress import NullReporter
 from train.scripts import segment_audio

@@ -37,7 +37,13 @@ VOICE_ALIASES = {
     **{"ash": "am_michael", "ballad": "bm_george", "cedar": "am_fenrir", "verse": "am_puck"},
 }
 # Those of transcription, for whisper-base.
-LISTENING_ALIASES = ("whisper-1", "gpt-transcribe", "gpt-4o-transcribe", "gpt-4o-mini-transcribe")
+LISTENING_ALIASES = (
+    "whisper-1",
+    "gpt-transcribe",
+    "gpt-4o-transcribe",
+    "gpt-4o-mini-transcribe",
+    "gpt-4o-transcribe-diarize",
+)
 # When the weights were published: Kokoro-82M v1.0 on 2025-01-27 (its model card), Whisper on 2022-09-21 (its paper).
 CREATED = {"kokoro": 1737936000, LISTENER: 1663718400}
 PCM_RATE = 24000  # Hz, of which a client of raw samples is told nothing

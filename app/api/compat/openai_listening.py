@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends
@@ -16,18 +13,18 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from app.api.bodies import MULTIPART, Body, Upload, body_of, documented
 from app.api.compat.openai import EVENTS, event, listening_names
+from app.api.compat.openai_speakers import MOST, NAMES, REFERENCES, diarized, diarized_events, known_speakers
 from app.api.services import Services, Working
-from app.api.uploads import plain_name
+from app.api.uploads import read_sound
 from app.errors import FieldError, Problem
 from app.host.responses import MadeResponse
-from speech.asr import SAMPLE_RATE, Heard, HearingOptions, Segment
+from speech.asr import Heard, HearingOptions, Segment
 from speech.audio import Audio
 from speech.captions import srt, vtt
-from speech.errors import SpeechError
 
 router = APIRouter(tags=["openai"])
 
-LONGEST_S = 3600.0
+DIARIZED = "diarized_json"
 SUFFIXES = {"srt": "application/x-subrip", "vtt": "text/vtt"}
 Tag = Annotated[str, Field(min_length=2, max_length=35)]
 # What whisper calls the languages that it hears most of; it has a hundred, and the others are given by their tags.
@@ -66,10 +63,16 @@ class Transcribe(ToHear):
     changes nothing: whisper's windows of 30 s are cut where nobody speaks in any case. Nor does `include[]`, since
     there are no probabilities of tokens; `X-Papagaio-Without-Effect` names it."""
 
+    most_part_bytes = 4 << 20  # a known speaker's ten seconds
+
     language: Tag | None = None
     languages: Annotated[list[Tag], Field(alias="languages[]", max_length=20)] = []
     keywords: Annotated[list[Annotated[str, Field(max_length=100)]], Field(alias="keywords[]", max_length=100)] = []
-    response_format: Literal["json", "text", "srt", "verbose_json", "vtt"] = "json"
+    response_format: Literal["json", "text", "srt", "verbose_json", "vtt", "diarized_json"] = "json"
+    known_speaker_names: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=100)]], Field(alias=NAMES, max_length=MOST)
+    ] = []
+    known_speaker_references: Annotated[list[str], Field(alias=REFERENCES, max_length=MOST)] = []
     timestamp_granularities: Annotated[
         list[Literal["word", "segment"]], Field(alias="timestamp_granularities[]", max_length=2)
     ] = []
@@ -94,6 +97,10 @@ class Translate(ToHear):
 )
 def transcriptions(services: Working, body: Annotated[Transcribe, Depends(body_of(Transcribe, MULTIPART))]) -> Response:
     _refuse_inapplicable(body)
+    is_diarized = body.response_format == DIARIZED
+    if is_diarized:
+        services.synthesizer.check_listening(with_speakers=True)
+    known = known_speakers(services, body.known_speaker_names, body.known_speaker_references)
     options = HearingOptions(
         language=body.language or "",
         candidates=tuple(body.languages),
@@ -101,12 +108,14 @@ def transcriptions(services: Working, body: Annotated[Transcribe, Depends(body_o
         expected=tuple(body.keywords),
         temperature=body.temperature,
         with_words="word" in body.timestamp_granularities,
+        with_speakers=is_diarized,
     )
     told = {"X-Papagaio-Without-Effect": "include[]"} if body.include else {}
     with ExitStack() as stack:
-        heard, duration_s = _heard(services, body, options, stack)
+        heard, duration_s = _heard(services, body, options, stack, known)
         if body.stream:
-            return MadeResponse(_events(heard), stack.pop_all(), EVENTS, told)
+            events = diarized_events(heard.segments) if is_diarized else _events(heard)
+            return MadeResponse(events, stack.pop_all(), EVENTS, told)
         segments = list(heard.segments)
     kinds = body.timestamp_granularities or ["segment"]
     response = _answer(body.response_format, "transcribe", heard.language, duration_s, segments, kinds)
@@ -135,7 +144,11 @@ def _refuse_inapplicable(body: Transcribe) -> None:
     if body.timestamp_granularities and body.response_format != "verbose_json":
         reason = {"reason": f"response_format = {body.response_format}"}
         errors.append(FieldError("timestamp_granularities[]", "field_not_applicable", reason))
-    if body.stream and body.response_format not in ("json", "text"):
+    given = {NAMES: body.known_speaker_names, REFERENCES: body.known_speaker_references}
+    if body.response_format != DIARIZED:
+        reason = {"reason": f"response_format = {body.response_format}"}
+        errors += [FieldError(name, "field_not_applicable", reason) for name, values in given.items() if values]
+    if body.stream and body.response_format not in ("json", "text", DIARIZED):
         errors.append(
             FieldError("stream", "field_not_applicable", {"reason": f"response_format = {body.response_format}"})
         )
@@ -143,7 +156,13 @@ def _refuse_inapplicable(body: Transcribe) -> None:
         raise Problem("invalid_request", errors=errors)
 
 
-def _heard(services: Services, body: ToHear, options: HearingOptions, stack: ExitStack) -> tuple[Heard, float]:
+def _heard(
+    services: Services,
+    body: ToHear,
+    options: HearingOptions,
+    stack: ExitStack,
+    known: Mapping[str, Audio] = {},
+) -> tuple[Heard, float]:
     """What is said, and the seconds that the recording lasts; `stack` gives everything back.
 
     Raises Problem `unknown_model_name`, `over_capacity`, `transcription_too_long`, and what listening raises.
@@ -152,27 +171,11 @@ def _heard(services: Services, body: ToHear, options: HearingOptions, stack: Exi
         raise Problem("unknown_model_name", model=body.model, choices=list(listening_names()))
     services.synthesizer.check_listening()
     stack.callback(services.capacity.take().close)
-    audio = read_upload(body.file)
-    heard = services.synthesizer.hear(audio, options)
+    audio = read_sound(body.file)
+    heard = services.synthesizer.hear(audio, options, known)
     segments = services.meter.listened(heard.segments, audio.duration_s)
     stack.callback(segments.close)
     return replace(heard, segments=segments), audio.duration_s
-
-
-def read_upload(upload: Upload) -> Audio:
-    """Raises Problem `transcription_too_long`, and what `read_recording` raises."""
-    from speech.recordings import read_recording
-
-    with TemporaryDirectory(prefix="papagaio-") as folder:
-        path = Path(folder) / plain_name(upload.filename)
-        with path.open("xb") as file:
-            shutil.copyfileobj(upload.file, file, 1 << 20)
-        try:
-            return read_recording(path, SAMPLE_RATE, LONGEST_S).audio
-        except SpeechError as error:
-            if error.code == "recording_too_long":
-                raise Problem("transcription_too_long", file=path.name, maximum_s=round(LONGEST_S)) from error
-            raise
 
 
 def _events(heard: Heard) -> Iterator[bytes]:
@@ -193,6 +196,8 @@ def _answer(
     if form == "text":
         return PlainTextResponse(text + "\n")
     usage = {"type": "duration", "seconds": round(duration_s)}
+    if form == DIARIZED:
+        return JSONResponse(diarized(segments, duration_s) | {"usage": usage})
     if form == "json":
         return JSONResponse({"text": text, "usage": usage})
     more: dict[str, Any] = {}

@@ -12,12 +12,12 @@ from starlette.concurrency import run_in_threadpool
 
 from app.api.bodies import MULTIPART, Body, Upload, body_of, documented
 from app.api.cloning import Clone, LanguageTag, Name, add_clone, consented, engine_for
-from app.api.compat.openai_listening import read_upload
 from app.api.compat.spoken_files import LONGEST_S
 from app.api.jobs import find_job
 from app.api.languages import Language
 from app.api.services import Services, Working
 from app.api.sound import ended
+from app.api.uploads import read_sound
 from app.errors import Problem
 from app.jobs.job import Job
 from speech.asr import HearingOptions
@@ -82,7 +82,7 @@ async def new_voice(
 def _added(services: Services, reader: str, body: NewAudioVoice) -> Job:
     consent = None if not body.consent else body.consent.strip().lower() not in NO
     consented(services, consent)
-    audio = read_upload(body.audio_sample)
+    audio = read_sound(body.audio_sample)
     body.audio_sample.file.seek(0)
     language = body.language or _heard_language(services, audio)
     engine = _engine(services, language)
