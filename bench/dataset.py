@@ -44,8 +44,7 @@ from train.progress import NullReporter
 
 RATE = 22050
 CORPUS_S = 180.0
-EACH = 20  # of a defect
-CLIPS = 400
+EACH, CLIPS = 20, 400  # of a defect, and of all
 PORTUGUESE = (
     "O trem da manhã chegou atrasado outra vez.",
     "Minha avó fazia um bolo de milho que toda a vizinhança pedia.",
