@@ -19,7 +19,7 @@ from app.api.job_views import AnyJob, iso, view_of
 from app.api.languages import Language
 from app.api.queries import known_query
 from app.api.rvc import CONVERTER, Rating, models_of
-from app.api.services import Services, Wired
+from app.api.services import Services, Wired, Working
 from app.errors import FieldError, Problem
 from app.jobs.kinds import GALLERY
 
@@ -139,7 +139,7 @@ def delete_gallery(services: Wired, gallery_id: str) -> GalleryDeleted:
     openapi_extra=documented(Wanted, JSON),
 )
 def download(
-    services: Wired,
+    services: Working,
     reader: Language,
     gallery_id: str,
     item_id: str,

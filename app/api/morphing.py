@@ -13,7 +13,7 @@ from app.api.bodies import JSON, Body, body_of, documented
 from app.api.cloning import Description, Engine, Gender, LanguageTag, Name
 from app.api.job_requests import Word
 from app.api.queries import known_query
-from app.api.services import Services, Wired
+from app.api.services import Services, Wired, Working
 from app.api.voices import SAMPLE_SEED, VoiceProfile, find_voice, profile_of
 from app.errors import FieldError, Problem
 from app.tasks.blending import NewVoice, engine_of, keep
@@ -133,7 +133,7 @@ class StylePreview(Style, Heard):
 @router.post(
     "/voices/morph", status_code=201, summary="Keep a mixture of voices", openapi_extra=documented(NewMorph, JSON)
 )
-def morph_voices(services: Wired, body: Annotated[NewMorph, Depends(body_of(NewMorph, JSON))]) -> VoiceProfile:
+def morph_voices(services: Working, body: Annotated[NewMorph, Depends(body_of(NewMorph, JSON))]) -> VoiceProfile:
     """Raises Problem `invalid_request`; SpeechError `morph_weights`, `morph_engines_differ`, `engine_cannot_blend`,
     `unknown_voice`, `voice_exists`."""
     return _kept(services, body.blend, body, body.voice)
@@ -145,7 +145,7 @@ def morph_voices(services: Wired, body: Annotated[NewMorph, Depends(body_of(NewM
     summary="Keep the timbre of one voice with the prosody of another",
     openapi_extra=documented(NewStyle, JSON),
 )
-def style_voices(services: Wired, body: Annotated[NewStyle, Depends(body_of(NewStyle, JSON))]) -> VoiceProfile:
+def style_voices(services: Working, body: Annotated[NewStyle, Depends(body_of(NewStyle, JSON))]) -> VoiceProfile:
     """Raises as `/voices/morph`, and SpeechError `morph_same_voice`."""
     return _kept(services, body.blend, body, body.voice)
 

@@ -161,7 +161,13 @@ def pause(services: Wired, language: Language, body: Annotated[OneJob, Depends(b
 
 @router.post("/resume", status_code=202, summary="Go on where it was", openapi_extra=documented(OneJob, JSON))
 def resume(services: Working, language: Language, body: Annotated[OneJob, Depends(body_of(OneJob, JSON))]) -> AnyJob:
-    return view_of(services.jobs.resume(_training(services, body.job_id).id), language)
+    """Raises SpeechError `device_missing` as `start` does, for a service that was moved to another machine."""
+    from app.tasks.training_estimate import check_device
+
+    job = _training(services, body.job_id)
+    device = services.training.options(job.params["options"]).run.device
+    check_device(services.settings, services.training.engine, device)
+    return view_of(services.jobs.resume(job.id), language)
 
 
 @router.post("/stop", status_code=202, summary="End it; checkpoints stay", openapi_extra=documented(OneJob, JSON))

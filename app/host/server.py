@@ -118,6 +118,11 @@ def _ended(frames: Iterator[bytes]) -> Iterator[bytes]:
     except SpeechError as error:
         yield wire.frame(b"E", _json(wire.error_document(error)))
         return
+    except Exception:
+        log.exception("engine_failed")
+        failed = SpeechError("engine_host_failed", host=f"pid {os.getpid()}", status=500)
+        yield wire.frame(b"E", _json(wire.error_document(failed)))
+        return
     yield wire.frame(b"Z")
 
 

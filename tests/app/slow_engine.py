@@ -31,8 +31,8 @@ def fill() -> None:
 
 class Slow(Silence):
     """A sentence takes 0.2 s; the words "crash" and "fail" do what they say, "crash" as the kernel does where memory
-    runs out, "fill" asks for more memory than the process may have, "hang" takes 60 s, and "illegal" is what PyTorch
-    says when a GPU's context is dead.
+    runs out, "fill" asks for more memory than the process may have, "hang" takes 60 s, "stumble" is a mistake in the
+    engine, and "illegal" is what PyTorch says when a GPU's context is dead.
 
     A request that is closed before its end is noted in the file that SLOW_ENGINE_CLOSED names.
     """
@@ -51,6 +51,8 @@ class Slow(Silence):
                     fill()
                 if "illegal" in sentence.text:
                     raise RuntimeError("CUDA error: an illegal memory access was encountered\nCUDA_LAUNCH_BLOCKING=1")
+                if "stumble" in sentence.text:
+                    raise ValueError("a mistake in the engine")
                 if "fail" in sentence.text:
                     raise SpeechError("engine_not_loaded", engine="slow")
                 time.sleep(60 if "hang" in sentence.text else 0.2)

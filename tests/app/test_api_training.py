@@ -13,6 +13,7 @@ import pytest
 import torch
 from api_service import Service, running
 
+from app.api.services import Services
 from app.api.training_log import log_lines
 from app.callers import Caller
 from app.jobs.events import Event
@@ -73,16 +74,19 @@ class Trainings:
 def trainings(tmp_path: Path, xtts_tiny: Path) -> Iterator[Trainings]:
     torch.set_num_threads(1)
     with running(tmp_path, xtts_dir=xtts_tiny) as service:
-        services = service.services
-        services.datasets.create("ana", "pt-BR")
-        folder = services.settings.datasets_path / "ana" / "MyTTSDataset"
-        (folder / "wavs").mkdir(parents=True)
-        rows = []
-        for number in range(5):
-            save(Audio(recording(1.0 + 0.1 * number, number), 22050), folder / "wavs" / f"c{number}.wav")
-            rows.append(f"c{number}|Um texto qualquer {number}.|Um texto qualquer.\n")
-        (folder / "metadata.csv").write_text("".join(rows), encoding="utf-8")
+        built_dataset(service.services)
         yield Trainings(service)
+
+
+def built_dataset(services: Services) -> None:
+    services.datasets.create("ana", "pt-BR")
+    folder = services.settings.datasets_path / "ana" / "MyTTSDataset"
+    (folder / "wavs").mkdir(parents=True)
+    rows = []
+    for number in range(5):
+        save(Audio(recording(1.0 + 0.1 * number, number), 22050), folder / "wavs" / f"c{number}.wav")
+        rows.append(f"c{number}|Um texto qualquer {number}.|Um texto qualquer.\n")
+    (folder / "metadata.csv").write_text("".join(rows), encoding="utf-8")
 
 
 def test_a_training_runs_and_leaves_checkpoints(trainings: Trainings) -> None:
@@ -109,6 +113,18 @@ def test_a_training_runs_and_leaves_checkpoints(trainings: Trainings) -> None:
     assert trainings.send("DELETE", f"/checkpoints/{other}", 200)["name"] == other
     assert [one["name"] for one in trainings.get("/checkpoints", run=run)] == [best]
     assert trainings.send("DELETE", f"/checkpoints/{best}", 200)["name"] == best
+
+
+def test_a_training_for_a_card_does_not_go_on_where_there_is_none(tmp_path: Path, xtts_tiny: Path) -> None:
+    with running(tmp_path, xtts_dir=xtts_tiny, train_workers=0) as service:  # others train, on cards of theirs
+        built_dataset(service.services)
+        elsewhere = Trainings(service)
+        job_id = elsewhere.send("POST", "/start", **START, device="cuda")["id"]
+        assert elsewhere.send("POST", "/pause", job_id=job_id)["status"] == "paused"
+    with running(tmp_path, xtts_dir=xtts_tiny) as service:
+        refused = Trainings(service).send("POST", "/resume", 503, job_id=job_id)
+        assert refused["code"] == "device_missing"
+        assert service.services.jobs.get(job_id).status == "paused"
 
 
 def test_the_card_is_told_where_there_is_one(trainings: Trainings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -136,6 +136,19 @@ def test_what_fails_in_the_host_is_said_with_its_own_code(client: TestClient, se
         next(chunks)
 
 
+def test_a_mistake_in_an_engine_is_no_death_of_its_host(services: Services) -> None:
+    synthesizer = services.synthesizer
+    assert isinstance(synthesizer, HostedSynthesizer)
+    [before] = synthesizer.hosts()
+    for text, heard in (("Bom dia. Isto stumble aqui.", 1), ("Isto stumble já.", 0)):
+        chunks = synthesizer.speak(plan_of(synthesizer, text))
+        assert [next(chunks).ends for _ in range(heard)] == [1] * heard
+        with pytest.raises(SpeechError) as caught:
+            next(chunks)
+        assert (caught.value.code, caught.value.values["status"]) == ("engine_host_failed", 500)
+    assert [host.pid for host in synthesizer.hosts()] == [before.pid]
+
+
 def test_a_killed_host_ends_its_streams_and_the_next_is_served(services: Services) -> None:
     synthesizer = services.synthesizer
     chunks = synthesizer.speak(plan_of(synthesizer, "Bom dia. Isto crash aqui. Depois."))

@@ -144,6 +144,9 @@ STARTS = [
     "/training/dataset/build",
     "/training/dataset/run",
     "/jobs/job_0123456789ab/resume",
+    "/rvc/gallery/gallery_0/models/one/download",
+    "/voices/morph",
+    "/voices/style",
 ]
 
 

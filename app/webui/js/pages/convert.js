@@ -4,7 +4,7 @@ import { icon } from "../icons.js";
 import { html, nothing } from "../lit.js";
 import { loadPage } from "../load.js";
 import { all, createView } from "../view.js";
-import { createGallery } from "./gallery.js";
+import { createGalleries } from "./rvc.js";
 import { hasEnded } from "./job-view.js";
 import { watchJob } from "./job-watch.js";
 import { createLacking } from "./lacking.js";
@@ -101,7 +101,7 @@ function show(root, app, data) {
   };
   const table = createTable(texts, tableOf(texts, actions), () => view.redraw());
   const refresh = async () => change({ models: (await api.get(`${MODELS}?sort_by=name`)).models });
-  const gallery = createGallery(app, () => view.redraw(), refresh);
+  const gallery = createGalleries(app, () => view.redraw(), refresh);
   /** What the chosen voice is converted by. */
   const lookFor = () => {
     const { models, voices } = offeredBy(data.studio, known);

@@ -16,7 +16,7 @@ const GALLERY = "/rvc/gallery";
  * A part of a page, loaded when it is drawn first.
  * @param {import("../app.js").App} app @param {() => void} redraw @param {() => Promise<unknown>} brought called when a model came
  */
-export function createGallery(app, redraw, brought) {
+export function createGalleries(app, redraw, brought) {
   const { api, texts } = app;
   const known = { galleries: /** @type {any[]} */ ([]), models: /** @type {any[]} */ ([]), error: "", job: /** @type {any} */ (null) };
   let unwatch = () => {};
