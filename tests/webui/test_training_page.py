@@ -199,6 +199,21 @@ def compare(page: Page) -> None:
     expect(page.locator("[data-earlier] li")).to_have_count(1)
 
 
+def test_voices_are_compared_without_a_checkpoint(training_page: Page) -> None:
+    page = training_page
+    page.goto("/webui#/training/inference")
+    voices = page.locator(f"#second optgroup[label={PT['page.compare.voices']}] option")
+    expect(voices.filter(has_text="Silence")).to_have_count(2)
+    for side, voice in {"#first": "voice silence_female", "#second": "voice silence_male"}.items():
+        page.select_option(side, voice)
+    page.fill("#texts", TEXTS[0])
+    page.locator("[data-compare]").click()
+    expect(page.locator("[data-trial]")).to_have_attribute("data-waiting", "1", timeout=60_000)
+    page.locator("[data-vote=none]").click()
+    for voice in ("silence_female", "silence_male"):
+        expect(page.locator("[data-results]")).to_contain_text(voice)
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing_on_the_tabs(
     training_service: str, browser: Browser, axe: Path, theme: Literal["light", "dark"]

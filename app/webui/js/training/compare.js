@@ -1,4 +1,4 @@
-/** Two checkpoints side by side, blind: the same texts by both, votes, and what these say. */
+/** Two checkpoints or voices side by side, blind: the same texts by both, votes, and what these say. */
 
 import { icon } from "../icons.js";
 import { html, live, nothing } from "../lit.js";
@@ -15,12 +15,16 @@ const BASE = "/training/comparisons";
 const TESTS = /** @type {const} */ (["ab", "abx", "mos"]);
 const SCORES = [1, 2, 3, 4, 5];
 const LETTERS = ["A", "B", "X"];
+const VOICE = "voice "; // before the id of a voice among the sides, whose other names are of checkpoints
 /** What is to be compared, and the comparison that is shown. */
 export const COMPARE = {
   name: "compare",
   initial: { first: "", second: "", texts: "", test: "ab", shown: "" },
   keep: /** @type {const} */ (["first", "second", "texts", "test", "shown"]),
 };
+
+/** A side as the service takes it. @param {string} name */
+const sideOf = (name) => (name.startsWith(VOICE) ? { voice: name.slice(VOICE.length) } : { checkpoint: name });
 
 /** Lines with words. @param {string} text */
 export const linesOf = (text) => text.split("\n").map((line) => line.trim()).filter(Boolean);
@@ -32,8 +36,8 @@ export const linesOf = (text) => text.split("\n").map((line) => line.trim()).fil
 export function createCompare(app, { checkpoints, candidate, failed, redraw }) {
   const { api, store, texts } = app;
   const errors = createErrors(app, redraw);
-  /** `scores`: by sound. @type {{ job: any, session: any, results: any, earlier: any[], scores: Record<string, number>, isSending: boolean }} */
-  const shown = { job: null, session: null, results: null, earlier: [], scores: {}, isSending: false };
+  /** `scores`: by sound. @type {{ job: any, session: any, results: any, earlier: any[], scores: Record<string, number>, isSending: boolean, voices: any[] }} */
+  const shown = { voices: [], job: null, session: null, results: null, earlier: [], scores: {}, isSending: false };
   let unwatch = () => {};
   let isClosed = false;
   const draft = () => store.state().compare;
@@ -43,16 +47,18 @@ export function createCompare(app, { checkpoints, candidate, failed, redraw }) {
   };
   const runOf = (/** @type {string} */ name) => name.split("/")[0];
   const second = () => draft().second || candidate();
-  const first = () => draft().first || baseOf(runOf(second()));
+  const first = () => draft().first || (second() && !second().startsWith(VOICE) ? baseOf(runOf(second())) : "");
   const told = (/** @type {string} */ name) => {
+    if (name.startsWith(VOICE)) return shown.voices.find((one) => VOICE + one.id === name)?.title ?? name.slice(VOICE.length);
     const row = checkpoints().find((one) => one.name === name);
     if (row) return nameOf(texts, row);
     return name.endsWith("/base") ? texts.t("page.inference.base_of", { run: runOf(name) }) : name;
   };
 
   async function load() {
-    shown.earlier = await api.get(BASE);
+    const [earlier, { voices }] = await Promise.all([api.get(BASE), api.voices()]);
     if (isClosed) return;
+    Object.assign(shown, { earlier, voices });
     redraw();
     if (draft().shown) await open(draft().shown);
   }
@@ -94,7 +100,7 @@ export function createCompare(app, { checkpoints, candidate, failed, redraw }) {
   async function begin(/** @type {SubmitEvent} */ event) {
     event.preventDefault();
     const form = /** @type {HTMLFormElement} */ (event.currentTarget);
-    const body = { sides: [{ checkpoint: first() }, { checkpoint: second() }], texts: linesOf(draft().texts), test: draft().test };
+    const body = { sides: [sideOf(first()), sideOf(second())], texts: linesOf(draft().texts), test: draft().test };
     shown.isSending = true;
     redraw();
     try {
@@ -125,12 +131,17 @@ export function createCompare(app, { checkpoints, candidate, failed, redraw }) {
   /** @param {"first" | "second"} name @param {string} value */
   function side(name, value) {
     const rows = checkpoints();
-    const names = [...rows.map((row) => row.name), ...[...new Set(rows.map((row) => row.run))].map(baseOf)];
+    const tuned = [...rows.map((row) => row.name), ...[...new Set(rows.map((row) => row.run))].map(baseOf)];
+    const voices = shown.voices.map((one) => VOICE + one.id);
+    const listed = (/** @type {string[]} */ names) => options(names.map((one) => /** @type {const} */ ([one, told(one)])), value);
+    const choices = html`${value ? nothing : options([["", texts.t("page.compare.choose")]], "")}
+      ${tuned.length > 0 ? html`<optgroup label=${texts.t("page.compare.checkpoints")}>${listed(tuned)}</optgroup>` : nothing}
+      <optgroup label=${texts.t("page.compare.voices")}>${listed(voices)}</optgroup>`;
     return field({
       name,
       label: texts.t(`page.compare.${name}`),
       errors,
-      control: (a) => html`<select id=${a.id} class="form-select" aria-describedby=${a.describedBy} @change=${(/** @type {any} */ event) => set({ [name]: event.target.value })}>${options(names.map((one) => /** @type {const} */ ([one, told(one)])), value)}</select>`,
+      control: (a) => html`<select id=${a.id} class="form-select" aria-describedby=${a.describedBy} @change=${(/** @type {any} */ event) => set({ [name]: event.target.value })}>${choices}</select>`,
     });
   }
 
@@ -153,7 +164,7 @@ export function createCompare(app, { checkpoints, candidate, failed, redraw }) {
         control: (a) => html`<textarea id=${a.id} class="form-control" rows="3" required .value=${live(draft().texts)} aria-invalid=${a.invalid} aria-describedby=${a.describedBy} @input=${(/** @type {any} */ event) => (set({ texts: event.target.value }), errors.corrected("texts"))}></textarea>`,
       })}
       ${errors.drawWhole()}
-      <div class="action-row"><button class="btn btn-primary" data-compare ?disabled=${shown.isSending || linesOf(draft().texts).length === 0 || first() === second()}>${icon("play")}${texts.t("page.compare.begin")}</button></div>
+      <div class="action-row"><button class="btn btn-primary" data-compare ?disabled=${shown.isSending || linesOf(draft().texts).length === 0 || !first() || !second() || first() === second()}>${icon("play")}${texts.t("page.compare.begin")}</button></div>
     </form>`;
   }
 

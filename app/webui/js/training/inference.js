@@ -182,7 +182,7 @@ export function mount(root, app) {
     if (shown.rows === null) return problem === nothing ? loading(texts) : problem;
     if (shown.rows.length === 0) {
       const action = { text: texts.t("page.inference.to_training"), click: () => app.go(["training", "training"]) };
-      return html`${problem}${emptyState({ drawing: "training", text: texts.t("page.training.no_checkpoints"), action })}`;
+      return html`${problem}${emptyState({ drawing: "training", text: texts.t("page.training.no_checkpoints"), action })}${compare.draw()}`;
     }
     return html`${problem}${form(shown.rows)}${compare.draw()}`;
   });
