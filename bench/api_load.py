@@ -3,8 +3,9 @@
 `python -m bench.api_load [--clients 50] [--seconds 20] [--sockets 200]` starts `papagaio serve` with the engine of
 silence, and asks it from a process of its own.
 
-`python -m bench.api_load --streams 12` does something else: it has the embedded engine speak so many texts at once, and
-tells of each stream whether a player that began at its first chunk would have had to wait.
+`python -m bench.api_load --streams 12 [--engine silence] [--every SECONDS]` does something else: it has the embedded
+engine (or another) speak so many texts, at once or one each so many seconds, and tells of each stream whether a player
+that began at its first chunk would have had to wait.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ ROUTES = (
 )
 JOB = {"text": "Oi.", "source_language": "pt-BR", "mode": "dubbing", "tts_engine": "silence"}
 EVENTS = 50  # that every socket hears
-VOICE, SAMPLE_BYTES = "pf_dora", 2
+VOICES, SAMPLE_BYTES = {"kokoro": "pf_dora", "silence": "silence_female"}, 2
 TEXT = (
     "O papagaio aprende uma palavra por dia, e à noite conta todas. Quem ouve com calma aprende também. De manhã ele "
     "repete o que ouviu na rua, e a casa inteira sabe das novidades antes do café. Só uma coisa ele nunca aprendeu: "
@@ -53,7 +54,7 @@ TEXT = (
 def main() -> None:
     options = _options()
     if options.streams:
-        print(json.dumps(_streams_at_once(options.streams), indent=2))
+        print(json.dumps(_streams_at_once(options.streams, options.engine, options.every), indent=2))
         return
     figures: dict[str, Any] = {"load_average_before": os.getloadavg()[0]}
     with TemporaryDirectory() as folder:
@@ -80,6 +81,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--sockets", type=int, default=200)
     parser.add_argument("--jobs", type=int, default=300)
     parser.add_argument("--streams", type=int, default=0)
+    parser.add_argument("--engine", choices=sorted(VOICES), default="kokoro")
+    parser.add_argument("--every", type=float, default=0.0, help="seconds between the beginnings of two streams")
     return parser.parse_args()
 
 
@@ -205,23 +208,25 @@ def _sockets(port: int, count: int) -> dict[str, Any]:
     return asyncio.run(run())
 
 
-def _streams_at_once(count: int) -> dict[str, Any]:
+def _streams_at_once(count: int, engine: str, every_s: float) -> dict[str, Any]:
     """By a service of its own, whose engine is loaded when they begin."""
     with TemporaryDirectory() as folder:
-        service = Service(Path(folder), "kokoro", REQUESTS_PER_MINUTE="0", WORKERS="1")
+        service = Service(Path(folder), engine, REQUESTS_PER_MINUTE="0", WORKERS="1", MAX_STREAMS=str(count))
         try:
-            _in_child(streams, service.port, 1)
-            return {"load_average_before": os.getloadavg()[0], **_in_child(streams, service.port, count)}
+            _in_child(streams, service.port, 1, engine)
+            found = _in_child(streams, service.port, count, engine, every_s)
+            return {"load_average_before": os.getloadavg()[0], **found}
         finally:
             service.process.terminate()
             service.process.wait()
 
 
-def streams(port: int, count: int) -> dict[str, Any]:
-    """`count` streams of PCM that begin together; `first_s` is until the first sound."""
+def streams(port: int, count: int, engine: str = "kokoro", every_s: float = 0.0) -> dict[str, Any]:
+    """`count` streams of PCM that begin `every_s` seconds after each other; `first_s` is until the first sound."""
 
     async def stream(asking: httpx2.AsyncClient, number: int) -> dict[str, Any]:
-        body = {"model": "kokoro", "voice": VOICE, "input": TEXT, "response_format": "pcm"}
+        body = {"model": engine, "voice": VOICES[engine], "input": TEXT, "response_format": "pcm"}
+        await asyncio.sleep(number * every_s)
         arrivals: list[tuple[float, float]] = []
         started = time.perf_counter()
         async with asking.stream("POST", "/v1/audio/speech", json=body) as response:
