@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +23,7 @@ def users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     """`users(WORD, …)` is what `papagaio users` gives: exit code, output, what it says. Ana: admin, Bea: maker."""
     monkeypatch.setenv("LANG", "C.UTF-8")
     monkeypatch.setenv("PAPAGAIO_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr(logging.root, "handlers", [])  # a service that ran in this process logs to the same stream
 
     def run(*words: str) -> tuple[int, str, str]:
         monkeypatch.setattr("sys.stdin", io.StringIO(f"{PASSWORD}\n"))
