@@ -119,12 +119,13 @@ export function createApi({ language, unreachable, fetch = globalThis.fetch.bind
     upload: (path, form, options = {}) => upload(path, form, { language, unreachable, ...options }),
     /** @returns {Promise<import("./api-types.js").ServiceInfo>} */
     service: () => json("/"),
-    // An unhealthy service answers 503 with the same body, but for one whose database is away.
+    // An unhealthy service answers 503 with the same body, but for one whose database is away. A refusal, such as to who
+    // has not signed in, does not tell how it is.
     /** @returns {Promise<import("./api-types.js").Health>} */
     health: async () => {
       const response = await fetch("/health");
       const body = await response.json();
-      return response.status === 503 && body.code ? { ...body, status: "unhealthy" } : body;
+      return body.code ? { ...body, status: response.status === 503 ? "unhealthy" : "unknown" } : body;
     },
     /** @returns {Promise<import("./api-types.js").EnginesHealth>} */
     engines: () => json("/health/engines"),
