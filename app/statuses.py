@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from app.statuses_safety import BATCHES, COMPONENTS, SHARES, UPLOADS, URLS
+from app.statuses_safety import BATCHES, COMPONENTS, FEEDBACK, SHARES, UPLOADS, URLS
 from app.statuses_voices import BLENDS, CLONING, RVC
 
 _XTTS = {  # XTTS and the checkpoints it reads
@@ -308,6 +308,7 @@ _SERVICE = {  # the service, its settings and its command line
     "unsupported_database": 500,
     **URLS,
     **BATCHES,
+    **FEEDBACK,
     **SHARES,
     **UPLOADS,
 }

@@ -22,6 +22,9 @@ BATCHES = {
     "batch_too_many": 413,
     "batch_without_sound": 409,
 }
+FEEDBACK = {
+    "feedback_not_found": 404,
+}
 SHARES = {
     "share_not_found": 404,
     "share_over": 410,

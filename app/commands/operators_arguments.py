@@ -1,4 +1,4 @@
-"""What `papagaio users`, `secrets`, `backup` and `restore` take; what they do is imported when they are called."""
+"""What `papagaio users`, `feedback`, `secrets`, `backup` and `restore` take; they are imported when they are called."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from app.commands.console import Console
+from speech.errors import SpeechError
 
 # Commands of `users`, and the functions of `app.commands.users` that do them.
 USERS = {
@@ -38,6 +39,9 @@ def add_operators(parser: Any, group: Any) -> None:
             action.option("--compute-s")
         if name == "audit":
             action.add_argument("--limit", type=int, default=100, help=text("cli.help.audit_limit"))
+    given = parser.command(group, "feedback", _feedback)
+    given.option("--json", action="store_true")
+    given.add_argument("--limit", type=whole, default=20, help=text("cli.help.feedback_limit"))
     secrets = parser.command(group, "secrets", None)
     secrets.command(secrets.group(), "rotate", _rotate).option("--now", action="store_true")
     for name in ("backup", "restore"):
@@ -45,6 +49,14 @@ def add_operators(parser: Any, group: Any) -> None:
         kept.add_argument("file", help=text("cli.help.backup_file"))
         if name == "backup":
             kept.option("--models", action="store_true")
+
+
+def whole(word: str) -> int:
+    """Raises SpeechError `not_a_number`."""
+    try:
+        return int(word)
+    except ValueError as error:
+        raise SpeechError("not_a_number", value=word[:80]) from error
 
 
 def _users(name: str) -> Callable[[argparse.Namespace, Console], int]:
@@ -55,6 +67,12 @@ def _users(name: str) -> Callable[[argparse.Namespace, Console], int]:
         return does(options, console)
 
     return run
+
+
+def _feedback(options: argparse.Namespace, console: Console) -> int:
+    from app.commands import feedback
+
+    return feedback.show_feedback(options, console)
 
 
 def _rotate(options: argparse.Namespace, console: Console) -> int:

@@ -17,6 +17,8 @@ RULES: tuple[tuple[str, str, Scope | None], ...] = (
     ("*", "/admin", "admin"),
     ("*", "/users", "admin"),
     ("*", "/audit", "admin"),
+    ("POST", "/feedback", "speak"),  # everybody's, as votes are
+    ("*", "/feedback", "admin"),
     ("POST", "/components", "admin"),
     ("GET", "/metrics", "admin"),
     ("GET", "/api-keys", "read"),  # everybody's own

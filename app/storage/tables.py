@@ -262,3 +262,16 @@ job_ratings = Table(
     Column("rated_at", Float, nullable=False),
     Index("ix_job_ratings_profile", "profile_id"),
 )
+
+# What somebody said of working with the service, a row each time.
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("user_id", String(64), nullable=False),
+    Column("score", Integer, nullable=False),  # 1 to 10
+    Column("comment", Text),
+    Column("page", String(32)),  # of the web page, that it is about
+    Column("given_at", Float, nullable=False),
+    Index("ix_feedback_time", "given_at"),
+)

@@ -120,6 +120,10 @@ def key(service: Service) -> Any:
     return service.client.delete(f"/api-keys/{done(service.client.post('/api-keys', json={'name': 'k'}))['id']}")
 
 
+def drop_feedback(service: Service) -> Any:
+    return service.client.delete(f"/feedback/{done(service.client.post('/feedback', json={'score': 5}))['id']}")
+
+
 # What is done, and the actions that the log then has, the last first.
 TABLE: dict[str, tuple[Act, list[str]]] = {
     "setup": (lambda service: service.client.get("/auth/me"), ["set_up", "user_added"]),
@@ -134,6 +138,7 @@ TABLE: dict[str, tuple[Act, list[str]]] = {
     "a checkpoint": (drop_checkpoint, ["checkpoint_deleted"]),
     "a comparison": (drop_comparison, ["comparison_deleted"]),
     "an RVC model": (drop_rvc_model, ["rvc_model_deleted"]),
+    "feedback": (drop_feedback, ["feedback_deleted"]),
     "clean-up": (lambda service: service.client.post("/admin/cleanup?deep=true"), ["cleaned_up"]),
     "a component": (install, ["component_asked", "licence_agreed"]),
     "cloning": (clone, ["consent_given"]),

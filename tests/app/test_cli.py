@@ -29,7 +29,7 @@ Captured = pytest.CaptureFixture[str]
 
 COMMANDS = (
     "serve, worker, speak, batch, read, dictionary, clone, convert, morph, models, dataset, voices, users, "
-    "secrets, backup, restore, wyoming, doctor"
+    "feedback, secrets, backup, restore, wyoming, doctor"
 )
 
 

@@ -45,6 +45,7 @@ OWNED = {
     "key_id": "key",
     "batch_id": "batch",
     "share_id": "share",
+    "feedback_id": "feedback",
 }
 # Parts of a path that are nobody's.
 PLAIN = {"engine": "silence", "name": "half", "step": "step-000001", "sample_id": "s", "source_id": "s", "clip_id": "c"}
@@ -61,8 +62,11 @@ FREE = {
     ("POST", "/v1/text-to-speech/{voice_id}", "model_id"),  # of ElevenLabs'
     ("POST", "/v1/text-to-speech/{voice_id}/stream", "model_id"),
 }
-# What the base API answers for a thing that is not there, where that is not 404.
-OTHER_STATUS = {("POST", "/quality-profiles/{engine}/{profile_id}/set-default"): 400}
+# What the base API answers for a thing that is not there, where that is not 404; and what only admins may ask.
+OTHER_STATUS = {
+    ("POST", "/quality-profiles/{engine}/{profile_id}/set-default"): 400,
+    ("DELETE", "/feedback/{feedback_id}"): 403,
+}
 BODIES: Mapping[str, Mapping[str, Any]] = {
     "/jobs": {"text": "Oi.", "source_language": "pt-BR", "mode": "dubbing"},
     "/voices/fit": {"name": "Bea", "consent": True},
@@ -158,6 +162,7 @@ def owned(service: Service, ana: TestClient, tmp_path_factory: pytest.TempPathFa
     batch = ana.post("/jobs/batch", json={"texts": ["Oi."], "language": "pt-BR"}).json()["id"]
     service.work()
     key = ana.post("/api-keys", json={"name": "k"}).json()["id"]
+    feedback = ana.post("/feedback", json={"score": 9, "comment": "Ana's"}).json()["id"]
     return {
         "job": job,
         "voice": "ana",
@@ -172,6 +177,7 @@ def owned(service: Service, ana: TestClient, tmp_path_factory: pytest.TempPathFa
         "key": key,
         "batch": batch,
         "share": share,
+        "feedback": feedback,
     }
 
 

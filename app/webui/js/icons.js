@@ -37,6 +37,7 @@ const DRAWINGS = /** @type {Record<string, ReturnType<typeof svg>>} */ ({
   profiles: svg`<path d="M4 7h9M17 7h3M4 17h3M11 17h9"/><circle cx="15" cy="7" r="2"/><circle cx="9" cy="17" r="2"/>`,
   settings: svg`<circle cx="12" cy="12" r="3"/><path d="M12 3v3M12 18v3M3 12h3M18 12h3M5.600 5.600l2.100 2.100M16.300 16.300l2.100 2.100M5.600 18.400l2.100-2.100M16.300 7.700l2.100-2.100"/>`,
   account: svg`<circle cx="12" cy="8.5" r="4"/><path d="M4.5 20.5c0-4.5 3.5-7 7.5-7s7.500 2.500 7.500 7"/>`,
+  feedback: svg`<path d="M12 3.500l2.600 5.400 5.900.8-4.300 4.100 1.100 5.900L12 16.800l-5.300 2.900 1.100-5.900L3.500 9.700l5.900-.8z"/>`,
   widgets: svg`<path d="M4 4h7v7H4zM13 13h7v7h-7z"/><circle cx="16.500" cy="7.500" r="3.500"/><path d="M7.500 13.500l3.500 6.500H4z"/>`,
   warning: svg`<path d="M12 4L2.500 20h19zM12 10v4.500M12 17v.500"/>`,
   info: svg`<circle cx="12" cy="12" r="8.500"/><path d="M12 11v5M12 7.500v.500"/>`,

@@ -26,6 +26,7 @@ export const PAGES = [
   { name: "morph", group: "tools", load: () => import("./pages/morph.js") },
   { name: "dashboard", group: "system", load: () => import("./pages/dashboard.js") },
   { name: "components", group: "system", load: () => import("./pages/components.js") },
+  { name: "feedback", group: "system", load: () => import("./pages/feedback.js") },
   { name: "account", group: "system", load: () => import("./pages/account.js") },
 ];
 
