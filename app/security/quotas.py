@@ -16,7 +16,7 @@ from app.storage.database import Database
 from app.storage.tables import jobs, users
 from app.storage.usage import DAY_S, STREAM, TRANSCRIPTION, UsageStore, record
 from speech.asr import Segment
-from speech.metering import Use
+from speech.metering import Use, timed
 
 WAITING = ("pending", "processing", "paused")
 
@@ -101,22 +101,7 @@ class AccountMeter:
 
     def listened(self, segments: Generator[Segment, None, None], duration_s: float) -> Generator[Segment, None, None]:
         """The same segments of a recording; what listening to it takes is kept, whichever way it ends."""
-        compute_s, status = 0.0, "cancelled"
-        try:
-            while True:
-                started = time.perf_counter()
-                segment = next(segments, None)
-                compute_s += time.perf_counter() - started
-                if segment is None:
-                    status = "completed"
-                    return
-                yield segment
-        except Exception:
-            status = "failed"
-            raise
-        finally:
-            segments.close()
-            self._keep(TRANSCRIPTION, status, {}, duration_s, compute_s, 0)
+        return timed(segments, lambda status, used_s: self._keep(TRANSCRIPTION, status, {}, duration_s, used_s, 0))
 
     def _keep(
         self, kind: str, status: str, params: dict[str, Any], duration_s: float, compute_s: float, characters: int
