@@ -146,7 +146,7 @@ def test_a_mistake_in_an_engine_is_no_death_of_its_host(services: Services) -> N
         with pytest.raises(SpeechError) as caught:
             next(chunks)
         assert (caught.value.code, caught.value.values["status"]) == ("engine_host_failed", 500)
-    assert [host.pid for host in synthesizer.hosts()] == [before.pid]
+    wait_for(lambda: [host.pid for host in synthesizer.hosts()] == [before.pid])
 
 
 def test_a_killed_host_ends_its_streams_and_the_next_is_served(services: Services) -> None:

@@ -83,7 +83,8 @@ class Listener:
         return [data["id"] for _, data in self.heard if "id" in data]
 
     def close(self) -> None:
-        self.client.disconnect()
+        """Without waiting for the answer to a request that polls, which comes when nothing has happened for long."""
+        self.client.eio.disconnect(abort=self.client.transport() == "polling")
 
 
 def entered(live: Live, count: int) -> None:
