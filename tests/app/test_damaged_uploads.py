@@ -12,7 +12,6 @@ from api_service import running
 from bench import uploads
 from speech.models import ModelStore
 
-
 HUNG_S = 60.0  # the first ones bring their libraries, on two busy cores
 
 
