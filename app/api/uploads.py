@@ -88,7 +88,7 @@ def plain_name(given: str | None) -> str:
     return kept.encode("utf-8", "replace")[-200:].decode("utf-8", "ignore") or "recording"
 
 
-def read_sound(upload: Upload) -> Audio:
+def read_sound(upload: Upload, longest_s: float = LONGEST_S) -> Audio:
     """A recording as it is listened to. Raises Problem `transcription_too_long`, and what `read_recording` raises."""
     from speech.asr import SAMPLE_RATE
     from speech.recordings import read_recording
@@ -98,8 +98,8 @@ def read_sound(upload: Upload) -> Audio:
         with path.open("xb") as file:
             shutil.copyfileobj(upload.file, file, 1 << 20)
         try:
-            return read_recording(path, SAMPLE_RATE, LONGEST_S).audio
+            return read_recording(path, SAMPLE_RATE, longest_s).audio
         except SpeechError as error:
             if error.code == "recording_too_long":
-                raise Problem("transcription_too_long", file=path.name, maximum_s=round(LONGEST_S)) from error
+                raise Problem("transcription_too_long", file=path.name, maximum_s=round(longest_s)) from error
             raise

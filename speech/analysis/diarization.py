@@ -23,7 +23,7 @@ SAME = 0.4  # mean cosine of two groups from which they are one speaker
 LEAST_SPEECH_S = 3.0  # of a speaker whose clips are learnt from; a smaller group goes to the nearest one
 LEAST_SAID_S = 1.5  # of a speaker in a conversation that is written down
 MOST_WINDOWS = 1500  # that are clustered; the others go to the nearest group
-MOST_HEARD = 3000  # windows of a recording that are told apart: in a longer one they lie further from each other
+MOST_HEARD = 2400  # windows of a recording that are told apart: in an hour they lie side by side
 
 Part = Callable[[float, float], Audio]  # the seconds from, to of a recording
 

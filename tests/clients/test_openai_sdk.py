@@ -184,6 +184,7 @@ HEARING_FAILURES: list[tuple[str, dict[str, Any], int, str | None]] = [
     ("a speaker without a reference", DIARIZED | {"known_speaker_names": ["Ana"]}, 422, "known_speaker_references[]"),
     ("a reference by address", _known("https://127.0.0.1/ana.wav"), 422, "known_speaker_references[].0"),
     ("a reference that is no sound", _known("data:audio/wav;base64,AAAA"), 400, None),
+    ("a reference of half a minute", _known(_reference(30.0)), 422, "known_speaker_references[].0"),
     ("a reference of a moment", _known(_reference(0.5)), 422, "known_speaker_references[].0"),
     ("one name twice", _known(_reference(3.0), _reference(3.0)), 422, "known_speaker_names[]"),
     ("other things to include", {"include": ["item"]}, 422, "include[].0"),

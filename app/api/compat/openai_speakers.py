@@ -28,7 +28,7 @@ DATA_URL = re.compile(r"data:(?:audio|video)/([\w.+-]{1,40})(?:;[^;,]{1,80})*;ba
 
 
 def known_speakers(services: Services, names: Sequence[str], references: Sequence[str]) -> dict[str, Audio]:
-    """Speech of people by name, of data URLs. Raises Problem `invalid_request`, and what reading a recording raises."""
+    """Speech of people by name, of data URLs. Raises Problem `invalid_request`, and what `read_sound` raises."""
     errors = []
     if len(names) != len(references):
         reason = f"{len(references)} != {len(names)} ({NAMES})"
@@ -53,11 +53,20 @@ def _read(services: Services, place: int, reference: str) -> Audio:
     file = UploadFile(BytesIO(data), filename=f"reference-{place}.{head[1]}")
     services.scanner.scan(file.file, file.filename or "")
     file.file.seek(0)
-    audio = read_sound(file)
-    if not LEAST_S <= audio.duration_s <= MOST_S:
-        told = {"value": f"{audio.duration_s:.1f} s", "minimum": LEAST_S, "maximum": MOST_S}
-        raise Problem("invalid_request", errors=[FieldError(field, "field_range", told)])
+    try:
+        audio = read_sound(file, MOST_S)
+    except Problem as error:
+        if error.code != "transcription_too_long":
+            raise
+        raise _out_of_range(field, f"> {MOST_S:.0f} s") from error
+    if audio.duration_s < LEAST_S:
+        raise _out_of_range(field, f"{audio.duration_s:.1f} s")
     return audio
+
+
+def _out_of_range(field: str, value: str) -> Problem:
+    told = {"value": value, "minimum": LEAST_S, "maximum": MOST_S}
+    return Problem("invalid_request", errors=[FieldError(field, "field_range", told)])
 
 
 def diarized(segments: Sequence[Segment], duration_s: float) -> dict[str, Any]:
