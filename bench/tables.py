@@ -251,6 +251,9 @@ CLAIMS = (
         closed_loop,
         "Babble after the end, words left out, planted in the embedded voice. Reference: the aim.",
     ),
+    Claim(
+        "Transcriptions tell who says what", "who_speaks", ("who_speaks",), tables_service.who_speaks, "Real prompts."
+    ),
     Claim("Our Kokoro is the export", "parity", ("parity",), parity, "Largest differences; reference: the aim."),
     Claim(
         "Our XTTS-v2 is the reference's",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bench.table_rows import Figures, Row, compared
+from bench.table_rows import Figures, Row, compared, percent
 
 
 def morph(figures: Figures) -> Iterable[Row]:
@@ -81,6 +81,14 @@ def host(figures: Figures) -> Iterable[Row]:
         yield Row(
             f"{row['jobs']} XTTS jobs at once", "one by one", *said, f"{row['at_once_s'] / row['one_by_one_s']:.2f}"
         )
+
+
+def who_speaks(figures: Figures) -> Iterable[Row]:
+    for row in figures["conversations"]:
+        for way, told in {"letters": "without references", "names": "8 s of each known"}.items():
+            found = row[way]
+            people = f"{row['people']} people, {row['recorded_s']:.0f} s, {told}"
+            yield Row(people, f"{found['words']} words, {found['found']} found", percent(found["right"]), "–")
 
 
 def reading(figures: Figures) -> Iterable[Row]:
