@@ -23,7 +23,7 @@ SAME = 0.4  # mean cosine of two groups from which they are one speaker
 LEAST_SPEECH_S = 3.0  # of a speaker whose clips are learnt from; a smaller group goes to the nearest one
 LEAST_SAID_S = 1.5  # of a speaker in a conversation that is written down
 MOST_WINDOWS = 1500  # that are clustered; the others go to the nearest group
-MOST_HEARD = 2400  # windows of a recording that are told apart: in an hour they lie side by side
+MOST_HEARD = 2400  # windows of a conversation that is written down: in an hour they lie side by side
 
 Part = Callable[[float, float], Audio]  # the seconds from, to of a recording
 
@@ -39,12 +39,8 @@ class Turn:
 
 def diarize(part: Part, speech: Sequence[Span], judge: SpeakerJudge, max_speakers: int = 6) -> tuple[Turn, ...]:
     """Turns named A, B, … in the order of their first word; none where one person speaks all through."""
-    hop_s = _hop_s(speech)
-    windows, heard = _embedded(part, speech, judge, hop_s)
-    if len(windows) < 2:
-        return ()
-    labels = clustered(heard, max_speakers, hop_s)
-    if labels.max() == 0:
+    windows, _, labels = _told_apart(part, speech, judge, max_speakers, HOP_S, LEAST_SPEECH_S)
+    if labels.max(initial=0) == 0:
         return ()
     return _turns(windows, labels, letters(int(labels.max()) + 1))
 
@@ -56,14 +52,16 @@ def recognize(
     known: Mapping[str, Audio],
     max_speakers: int = 6,
 ) -> tuple[Turn, ...]:
-    """As `diarize`, also of one person; `known` speech of people, by name, who are called so where they speak."""
+    """As `diarize`, also of one person; `known` speech of people, by name, who are called so where they speak.
+
+    However long it is, it is heard in at most about `MOST_HEARD` windows, since somebody waits for it.
+    """
     import numpy as np
 
-    hop_s = _hop_s(speech)
-    windows, heard = _embedded(part, speech, judge, hop_s)
+    hop_s = max(HOP_S, sum(span.duration_s for span in speech) / MOST_HEARD)
+    windows, heard, labels = _told_apart(part, speech, judge, max_speakers, hop_s, LEAST_SAID_S)
     if not windows:
         return ()
-    labels = clustered(heard, max_speakers, hop_s, LEAST_SAID_S)
     centres = np.stack([heard[labels == label].mean(axis=0) for label in range(labels.max() + 1)])
     centres /= np.linalg.norm(centres, axis=1, keepdims=True)
     references = [judge.embed(audio) for audio in known.values()]
@@ -116,17 +114,16 @@ def _who(at_s: float, turns: Sequence[Turn]) -> str:
     return min(turns, key=lambda turn: max(turn.start_s - at_s, at_s - turn.end_s, 0.0)).speaker
 
 
-def _hop_s(speech: Sequence[Span]) -> float:
-    return max(HOP_S, sum(span.duration_s for span in speech) / MOST_HEARD)
-
-
-def _embedded(part: Part, speech: Sequence[Span], judge: SpeakerJudge, hop_s: float) -> tuple[list[Span], NDArray[Any]]:
-    """Windows, and their unit vectors, shape (n, size)."""
+def _told_apart(
+    part: Part, speech: Sequence[Span], judge: SpeakerJudge, max_speakers: int, hop_s: float, least_speech_s: float
+) -> tuple[list[Span], NDArray[Any], NDArray[Any]]:
+    """Windows, their unit vectors, shape (n, size), and the number of each one's speaker."""
     import numpy as np
 
     windows = [window for span in speech for window in _windows(span, hop_s)]
     heard = [judge.embed(part(window.start_s, window.end_s)) for window in windows]
-    return windows, np.stack(heard) if heard else np.zeros((0, 0), np.float32)
+    vectors = np.stack(heard) if heard else np.zeros((0, 0), np.float32)
+    return windows, vectors, clustered(vectors, max_speakers, hop_s, least_speech_s)
 
 
 def _windows(span: Span, hop_s: float) -> list[Span]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from speech.analysis.diarization import MOST_HEARD, Turn, by_speaker, recognize
+from speech.analysis import diarization
+from speech.analysis.diarization import MOST_HEARD, Turn, by_speaker, diarize, recognize
 from speech.asr import Segment, Word
 from speech.audio import Audio
 from speech.vad import Span
@@ -68,6 +69,14 @@ def test_an_hour_is_heard_in_as_many_windows_as_half_an_hour() -> None:
     spans = [Span(60.0 * minute, 60.0 * minute + 59) for minute in range(60)]
     recognize(lambda start, end: hour.slice(start % 60, start % 60 + 1), spans, judge, {})
     assert MOST_HEARD * 0.9 < judge.calls <= MOST_HEARD + 2 * len(spans)
+
+
+def test_a_recording_that_is_learnt_from_is_told_apart_all_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long it is: between windows that lie apart nobody would be said to speak."""
+    monkeypatch.setattr(diarization, "MOST_HEARD", 10)
+    talk = said(("high", 30), ("low", 30))
+    found = diarize(talk.slice, [Span(0, 60)], LevelJudge())
+    assert [(turn.speaker, round(turn.start_s), round(turn.end_s)) for turn in found] == [("A", 0, 30), ("B", 30, 60)]
 
 
 def segment(text: str, words: list[tuple[str, float, float]]) -> Segment:
