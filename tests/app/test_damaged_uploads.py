@@ -12,14 +12,13 @@ from api_service import running
 from bench import uploads
 from speech.models import ModelStore
 
-HUNG_S = 60.0  # the first ones bring their libraries, on two busy cores
-
 
 @pytest.mark.slow  # a process decodes each
 def test_damaged_recordings_are_answered(installed: Callable[..., ModelStore], tmp_path: Path) -> None:
     with running(tmp_path, models_dir=installed("whisper-base").root) as service:
+        uploads.run(service.client, count=2, seed=6, clients=1)  # bring the libraries, which on busy cores takes long
         figures = uploads.run(service.client, count=48, seed=7, clients=2)
-        assert figures["crashes"] == [] and figures["longest_s"] < HUNG_S, figures
+        assert (figures["crashes"], figures["late"]) == ([], []), figures
         assert {status.split()[0] for status in figures["statuses"]} <= {"400", "413", "415", "422"}, figures
         assert 5 <= figures["statuses"]["422 language_not_heard"] < 44, figures  # some could be decoded
         assert service.client.get("/health/live").status_code == 200
