@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from app.commands.arguments import number
 from app.commands.batch_arguments import add_batch_arguments, batch
 from app.commands.console import Console, language_of
 from app.commands.dataset_arguments import add_arguments
@@ -235,16 +236,6 @@ def _convert_options(parser: Parser) -> None:
     parser.add_argument("--language", help=text("cli.help.convert_language"))
     parser.add_argument("--text", help=text("cli.help.convert_text"))
     parser.add_argument("--pitch", help=text("cli.help.convert_pitch"))
-
-
-def number(kind: type[int] | type[float]) -> Callable[[str], float]:
-    def read(word: str) -> float:
-        try:
-            return kind(word)
-        except ValueError as error:
-            raise SpeechError("not_a_number", value=word) from error
-
-    return read
 
 
 def serve(options: argparse.Namespace, console: Console) -> int:

@@ -1,9 +1,9 @@
 """Who says what, in conversations whose truth is known: transcriptions with speakers, of real recordings.
 
 `./run bench who_speaks`: telephone prompts of two and of four people (bench/prompts.py) in random order with gaps of a
-quiet room, heard as `response_format=diarized_json` has them heard: once with letters, once with eight seconds of
-other speech of each person as a reference. A word is right where its speaker is who said it; letters are paired with
-people as fits best.
+room, noise and music, heard as `response_format=diarized_json` has them heard: once with letters, once with eight
+seconds of other speech of each person as a reference. A word is right where its speaker is who said it; letters are
+paired with people as fits best.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 from app.settings import load_settings
 from app.tasks import synthesizer_of
-from bench.dataset import Said, gap, prompts
+from bench.dataset import Said, prompts, recording
 from bench.record import write
 from speech.asr import SAMPLE_RATE, HearingOptions, Segment
 from speech.audio import Audio, join, resample
@@ -30,15 +30,10 @@ Truth = Sequence[tuple[float, float, str]]
 
 
 def conversation(said: Sequence[Said], seed: int) -> tuple[Audio, Truth]:
-    chance, parts, truth, at_s = random.Random(seed), [], [], 0.0
     waiting = list(said)
-    chance.shuffle(waiting)
-    for each in waiting:
-        pause = gap(chance.uniform(0.2, 0.8), "room", len(parts))
-        parts += [each.audio, pause]
-        truth.append((at_s, at_s + each.audio.duration_s, each.speaker))
-        at_s += each.audio.duration_s + pause.duration_s
-    return resample(join(parts), SAMPLE_RATE), truth
+    random.Random(seed).shuffle(waiting)
+    audio, places = recording(waiting)
+    return resample(audio, SAMPLE_RATE), [(start_s, end_s, each.speaker) for start_s, end_s, each in places]
 
 
 def right_share(segments: Sequence[Segment], truth: Truth, *, by_name: bool) -> tuple[float, int]:

@@ -310,8 +310,13 @@ class Synthesizer:
 
         Raises what `WhisperTranscriber.hear` and `EnginePool.acquire` raise.
         """
-        steps = listen(self.pool, audio, options, known)
+        steps = self._heard(audio, options, known)
         return Heard(cast(str, next(steps)), cast("Generator[Segment, None, None]", steps))
+
+    def _heard(
+        self, audio: Audio, options: HearingOptions, known: Mapping[str, Audio]
+    ) -> Generator[str | Segment, None, None]:
+        return listen(self.pool, audio, options, known)
 
     def check_listening(self, with_speakers: bool = False) -> None:
         """Whether recordings can be written down here. Raises SpeechError as `WhisperListener.check` does."""

@@ -20,6 +20,9 @@ SILENCE = {"silence": "speech.engines.silence:Silence"}
 BASE_URL = "http://localhost"
 
 
+PASSWORD = "correct horse battery"
+
+
 def settings_in(folder: Path, **changes: Any) -> Settings:
     values = {"data_dir": folder, "workers": 0, "extra_engines": SILENCE, "poll_s": 0.01}
     return Settings(**{**values, "default_engine": "silence", **changes})
@@ -70,3 +73,11 @@ def running(folder: Path, **changes: Any) -> Iterator[Service]:
     lay_schema(settings.data_dir)
     with TestClient(create_app(settings), base_url=BASE_URL, raise_server_exceptions=False) as client:
         yield Service(client, client.app.state.services)
+
+
+def signed_in(service: Service, name: str, scope: str = "") -> TestClient:
+    """A client of an account whose password is `PASSWORD`; `scope` "": all that its role may."""
+    client = TestClient(service.client.app, base_url="http://localhost", raise_server_exceptions=False)
+    form = {"grant_type": "password", "username": name, "password": PASSWORD} | ({"scope": scope} if scope else {})
+    client.headers["Authorization"] = f"Bearer {client.post('/auth/token', data=form).json()['access_token']}"
+    return client

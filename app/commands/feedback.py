@@ -7,9 +7,9 @@ import json
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from app.api.times import iso
 from app.commands.console import Console
 from speech.errors import SpeechError
 
@@ -38,7 +38,7 @@ def show_feedback(options: argparse.Namespace, console: Console) -> int:
         console.line(f"{score:>4}  {tally.counts[score]}")
     for row in rows:
         who = row.user_name or row.user_id
-        console.line("\t".join((_time(row), str(row.score), who, row.page or UNKNOWN, _said(row))))
+        console.line("\t".join((iso(row.given_at), str(row.score), who, row.page or UNKNOWN, _said(row))))
     return 0
 
 
@@ -62,12 +62,8 @@ def _document(tally: Tally, rows: Sequence[Feedback], total: int) -> dict[str, A
         "mean": tally.mean,
         "scores": [{"score": score, "count": count} for score, count in tally.counts.items()],
         "total": total,
-        "feedback": [{**asdict(row), "given_at": _time(row)} for row in rows],
+        "feedback": [{**asdict(row), "given_at": iso(row.given_at)} for row in rows],
     }
-
-
-def _time(row: Feedback) -> str:
-    return datetime.fromtimestamp(row.given_at, UTC).isoformat(timespec="milliseconds")
 
 
 def _said(row: Feedback) -> str:

@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
+from app.commands.arguments import number
 from app.commands.console import Console
-from speech.errors import SpeechError
 
 # Commands of `users`, and the functions of `app.commands.users` that do them.
 USERS = {
@@ -41,7 +41,7 @@ def add_operators(parser: Any, group: Any) -> None:
             action.add_argument("--limit", type=int, default=100, help=text("cli.help.audit_limit"))
     given = parser.command(group, "feedback", _feedback)
     given.option("--json", action="store_true")
-    given.add_argument("--limit", type=whole, default=20, help=text("cli.help.feedback_limit"))
+    given.add_argument("--limit", type=number(int), default=20, help=text("cli.help.feedback_limit"))
     secrets = parser.command(group, "secrets", None)
     secrets.command(secrets.group(), "rotate", _rotate).option("--now", action="store_true")
     for name in ("backup", "restore"):
@@ -49,14 +49,6 @@ def add_operators(parser: Any, group: Any) -> None:
         kept.add_argument("file", help=text("cli.help.backup_file"))
         if name == "backup":
             kept.option("--models", action="store_true")
-
-
-def whole(word: str) -> int:
-    """Raises SpeechError `not_a_number`."""
-    try:
-        return int(word)
-    except ValueError as error:
-        raise SpeechError("not_a_number", value=word[:80]) from error
 
 
 def _users(name: str) -> Callable[[argparse.Namespace, Console], int]:

@@ -8,11 +8,11 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from app.host import wire
 from app.observability.gpu import Gpu
-from speech.asr import Heard, HearingOptions, Segment
+from speech.asr import HearingOptions, Segment
 from speech.audio import Audio
 from speech.engines.base import Chunk
 from speech.engines.pool import PoolStats
@@ -80,14 +80,11 @@ class HostedSynthesizer(Synthesizer):
         `engine_host_died` when it ended in the middle, `engine_host_silent` when it hangs."""
         return self._taken("/speak", wire.dump_plan(plan), wire.chunks)
 
-    def hear(self, audio: Audio, options: HearingOptions, known: Mapping[str, Audio] = {}) -> Heard:
-        """Raises as `speak` does."""
-        steps = self._heard_of(wire.dump_recording(audio, options, known))
-        return Heard(cast(str, next(steps)), cast("Generator[Segment, None, None]", steps))
-
-    def _heard_of(self, body: bytes) -> Generator[str | Segment, None, None]:
-        """The language, then the segments."""
-        frames = self._taken("/hear", body, wire.frames)
+    def _heard(
+        self, audio: Audio, options: HearingOptions, known: Mapping[str, Audio]
+    ) -> Generator[str | Segment, None, None]:
+        """The language, then the segments. Raises as `_made` does."""
+        frames = self._taken("/hear", wire.dump_recording(audio, options, known), wire.frames)
         try:
             for kind, data in frames:
                 yield json.loads(data)["language"] if kind == b"L" else wire.load_segment(data)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from api_service import Service, running
+from api_service import PASSWORD, Service, running, signed_in
 from fastapi.testclient import TestClient
 
 from app.api.feedback import NewFeedback, PageName
@@ -18,7 +18,6 @@ from app.cli import main
 from app.storage.database import Database
 from app.storage.feedback import MOST_COMMENT, SCORES, FeedbackStore
 
-PASSWORD = "correct horse battery"
 PAGES = Path(__file__).parents[2] / "app" / "webui" / "js" / "pages.js"
 
 
@@ -28,15 +27,10 @@ def service(tmp_path: Path) -> Iterator[Service]:
         yield service
 
 
-def signed_in(service: Service, name: str, role: Any, scope: str = "") -> TestClient:
-    """A new account's client."""
-    accounts = service.services.identity.accounts
-    if name not in {user.name for user in accounts.list()}:
-        accounts.add(name, PASSWORD, role)
-    client = TestClient(service.client.app, base_url="http://localhost", raise_server_exceptions=False)
-    form = {"grant_type": "password", "username": name, "password": PASSWORD, "scope": scope}
-    client.headers["Authorization"] = f"Bearer {client.post('/auth/token', data=form).json()['access_token']}"
-    return client
+def account(service: Service, name: str, role: Any) -> TestClient:
+    """A new one's client."""
+    service.services.identity.accounts.add(name, PASSWORD, role)
+    return signed_in(service, name)
 
 
 def give(client: TestClient, **body: Any) -> dict[str, Any]:
@@ -119,13 +113,13 @@ def test_what_is_no_feedback_is_refused_and_not_kept(service: Service, body: Any
 
 
 def test_a_listener_gives_and_an_admin_alone_reads_and_deletes(service: Service) -> None:
-    root, leo = signed_in(service, "root", "admin"), signed_in(service, "leo", "listener")
+    root, leo = account(service, "root", "admin"), account(service, "leo", "listener")
     given = give(leo, score=8, comment="Bom.")
     assert given["user_name"] == "leo" and given["user_id"].startswith("user_")
     for method, path in (("GET", "/feedback"), ("DELETE", f"/feedback/{given['id']}"), ("DELETE", "/feedback/x")):
         refused = leo.request(method, path)
         assert (refused.status_code, refused.json()["code"]) == (403, "not_allowed"), path
-    reader = signed_in(service, "leo", "listener", scope="read")
+    reader = signed_in(service, "leo", scope="read")
     stranger = TestClient(service.client.app, base_url="http://localhost")
     assert reader.post("/feedback", json={"score": 1}).json()["code"] == "not_allowed"
     assert stranger.post("/feedback", json={"score": 1}).status_code == 401
@@ -139,7 +133,7 @@ def test_a_listener_gives_and_an_admin_alone_reads_and_deletes(service: Service)
 
 
 def test_what_an_account_said_stays_when_it_is_kept_out(service: Service) -> None:
-    root, leo = signed_in(service, "root", "admin"), signed_in(service, "leo", "listener")
+    root, leo = account(service, "root", "admin"), account(service, "leo", "listener")
     given = give(leo, score=2, comment="Tchau.")
     assert root.patch(f"/users/{given['user_id']}", json={"is_disabled": True}).status_code == 200
     assert root.get("/feedback").json()["feedback"] == [given]
@@ -147,8 +141,8 @@ def test_what_an_account_said_stays_when_it_is_kept_out(service: Service) -> Non
 
 def test_giving_is_limited_as_other_requests_are(tmp_path: Path) -> None:
     with running(tmp_path, requests_per_minute=3) as service:
-        signed_in(service, "root", "admin")
-        leo = signed_in(service, "leo", "listener")
+        account(service, "root", "admin")
+        leo = account(service, "leo", "listener")
         answers = [leo.post("/feedback", json={"score": 5}) for _ in range(10)]
         refused = [one for one in answers if one.status_code == 429]
         assert answers[0].status_code == 201 and answers[0].headers["RateLimit-Policy"] == '"default";q=3;w=60'

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from api_service import Service, running
+from api_service import PASSWORD, Service, running, signed_in
 from clone_service import STYLE
 from fitted_voices import meta
 from starlette.testclient import TestClient
@@ -25,7 +25,6 @@ from speech.text.dictionary import Entry
 from speech.voice_library import VoiceLibrary
 from train import compare
 
-PASSWORD = "correct horse battery"
 # Names under which a request says whose thing it means; what they are filled with is in the fixture `owned`.
 OWNED = {
     "job_id": "job",
@@ -109,13 +108,6 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         accounts.add("ana", PASSWORD, "maker")
         accounts.add("bea", PASSWORD, "maker")
         yield service
-
-
-def signed_in(service: Service, name: str) -> TestClient:
-    client = TestClient(service.client.app, base_url="http://localhost", raise_server_exceptions=False)
-    form = {"grant_type": "password", "username": name, "password": PASSWORD}
-    client.headers["Authorization"] = f"Bearer {client.post('/auth/token', data=form).json()['access_token']}"
-    return client
 
 
 @pytest.fixture(scope="module")

@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from api_service import Service, running
+from api_service import PASSWORD, Service, running, signed_in
 from starlette.testclient import TestClient
 
 from app.storage.tables import usage
 
-PASSWORD = "correct horse battery"
 SPEECH = {"input": "Bom dia.", "model": "silence", "voice": "silence_female", "response_format": "wav"}
 
 
@@ -22,13 +21,6 @@ def service(tmp_path: Path) -> Iterator[Service]:
         service.services.identity.accounts.add("root", PASSWORD, "admin")
         service.services.identity.accounts.add("bea", PASSWORD, "listener")
         yield service
-
-
-def signed_in(service: Service, name: str) -> TestClient:
-    client = TestClient(service.client.app, base_url="http://localhost", raise_server_exceptions=False)
-    form = {"grant_type": "password", "username": name, "password": PASSWORD}
-    client.headers["Authorization"] = f"Bearer {client.post('/auth/token', data=form).json()['access_token']}"
-    return client
 
 
 def job(text: str) -> dict[str, str]:

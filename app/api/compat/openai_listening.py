@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import Annotated, Any, Literal
@@ -13,13 +13,12 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from app.api.bodies import MULTIPART, Body, Upload, body_of, documented
 from app.api.compat.openai import EVENTS, event, listening_names
-from app.api.compat.openai_speakers import MOST, NAMES, REFERENCES, diarized, diarized_events, known_speakers
+from app.api.compat.openai_speakers import MOST, NAMES, REFERENCES, diarized, diarized_segment, known_speakers
 from app.api.services import Services, Working
 from app.api.uploads import read_sound
 from app.errors import FieldError, Problem
 from app.host.responses import MadeResponse
 from speech.asr import Heard, HearingOptions, Segment
-from speech.audio import Audio
 from speech.captions import srt, vtt
 
 router = APIRouter(tags=["openai"])
@@ -98,9 +97,7 @@ class Translate(ToHear):
 def transcriptions(services: Working, body: Annotated[Transcribe, Depends(body_of(Transcribe, MULTIPART))]) -> Response:
     _refuse_inapplicable(body)
     is_diarized = body.response_format == DIARIZED
-    if is_diarized:
-        services.synthesizer.check_listening(with_speakers=True)
-    known = known_speakers(services, body.known_speaker_names, body.known_speaker_references)
+    known = body.known_speaker_names, body.known_speaker_references
     options = HearingOptions(
         language=body.language or "",
         candidates=tuple(body.languages),
@@ -112,10 +109,9 @@ def transcriptions(services: Working, body: Annotated[Transcribe, Depends(body_o
     )
     told = {"X-Papagaio-Without-Effect": "include[]"} if body.include else {}
     with ExitStack() as stack:
-        heard, duration_s = _heard(services, body, options, stack, known)
+        heard, duration_s = _heard(services, body, options, stack, *known)
         if body.stream:
-            events = diarized_events(heard.segments) if is_diarized else _events(heard)
-            return MadeResponse(events, stack.pop_all(), EVENTS, told)
+            return MadeResponse(_events(heard.segments, is_diarized), stack.pop_all(), EVENTS, told)
         segments = list(heard.segments)
     kinds = body.timestamp_granularities or ["segment"]
     response = _answer(body.response_format, "transcribe", heard.language, duration_s, segments, kinds)
@@ -161,16 +157,19 @@ def _heard(
     body: ToHear,
     options: HearingOptions,
     stack: ExitStack,
-    known: Mapping[str, Audio] = {},
+    names: Sequence[str] = (),
+    references: Sequence[str] = (),
 ) -> tuple[Heard, float]:
     """What is said, and the seconds that the recording lasts; `stack` gives everything back.
 
-    Raises Problem `unknown_model_name`, `over_capacity`, `transcription_too_long`, and what listening raises.
+    Raises Problem `unknown_model_name`, `over_capacity`, what `known_speakers` of the names and references and
+    `read_sound` raise, and what listening raises.
     """
     if body.model not in listening_names():
         raise Problem("unknown_model_name", model=body.model, choices=list(listening_names()))
-    services.synthesizer.check_listening()
+    services.synthesizer.check_listening(options.with_speakers)
     stack.callback(services.capacity.take().close)
+    known = known_speakers(services, names, references)
     audio = read_sound(body.file)
     heard = services.synthesizer.hear(audio, options, known)
     segments = services.meter.listened(heard.segments, audio.duration_s)
@@ -178,10 +177,17 @@ def _heard(
     return replace(heard, segments=segments), audio.duration_s
 
 
-def _events(heard: Heard) -> Iterator[bytes]:
+def _events(segments: Iterable[Segment], is_diarized: bool) -> Iterator[bytes]:
+    """Each segment as a delta, and with its speaker where these are told apart; then the text."""
     said: list[str] = []
-    for segment in heard.segments:
-        yield event({"type": "transcript.text.delta", "delta": f" {segment.text}" if said else segment.text})
+    for number, segment in enumerate(segments):
+        delta = {"type": "transcript.text.delta", "delta": f" {segment.text}" if said else segment.text}
+        if is_diarized:
+            whole = diarized_segment(number, segment)
+            yield event({**delta, "segment_id": whole["id"]})
+            yield event(whole)
+        else:
+            yield event(delta)
         said.append(segment.text)
     yield event({"type": "transcript.text.done", "text": " ".join(said)})
 

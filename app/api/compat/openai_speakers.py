@@ -8,13 +8,12 @@ from __future__ import annotations
 import binascii
 import re
 from base64 import b64decode
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from io import BytesIO
 from typing import Any
 
 from starlette.datastructures import UploadFile
 
-from app.api.compat.openai import event
 from app.api.services import Services
 from app.api.uploads import read_sound
 from app.errors import FieldError, Problem
@@ -74,23 +73,11 @@ def diarized(segments: Sequence[Segment], duration_s: float) -> dict[str, Any]:
         "task": "transcribe",
         "duration": round(duration_s, 3),
         "text": " ".join(segment.text for segment in segments),
-        "segments": [_segment(number, segment) for number, segment in enumerate(segments)],
+        "segments": [diarized_segment(number, segment) for number, segment in enumerate(segments)],
     }
 
 
-def diarized_events(segments: Iterable[Segment]) -> Iterator[bytes]:
-    """Each segment as a delta and whole, then the text."""
-    said: list[str] = []
-    for number, segment in enumerate(segments):
-        document = _segment(number, segment)
-        delta = f" {segment.text}" if said else segment.text
-        yield event({"type": "transcript.text.delta", "delta": delta, "segment_id": document["id"]})
-        yield event(document)
-        said.append(segment.text)
-    yield event({"type": "transcript.text.done", "text": " ".join(said)})
-
-
-def _segment(number: int, segment: Segment) -> dict[str, Any]:
+def diarized_segment(number: int, segment: Segment) -> dict[str, Any]:
     return {
         "type": "transcript.text.segment",
         "id": f"seg_{number:03d}",
