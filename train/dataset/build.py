@@ -80,49 +80,69 @@ def build(folder: DatasetFolder, options: BuildOptions, reporter: Reporter) -> B
 
 
 def split(samples: Sequence[Sample], options: BuildOptions) -> list[Sample]:
-    """Each recording is wholly in `train` or in `val`, for every speaker by their own recordings.
+    """Each recording is wholly in `train` or in `val`, whoever speaks in it.
 
-    What its source says counts; of the others, `train_share` of the seconds are for training, by `seed`. A speaker of
-    a single recording is divided by clips, at the end of it, since there is no other way.
+    What its source says counts; the others make `train_share` of each speaker's seconds for training, by `seed`. A
+    speaker of a single recording is divided by clips, at the end of it, since there is no other way.
     """
-    decided = {sample.sample_id: sample.split for sample in samples if sample.split in ("train", "val")}
-    by_speaker: dict[str, dict[str, list[Sample]]] = {}
+    lengths: dict[str, dict[str, float]] = {}  # by speaker and recording, in seconds
     for sample in samples:
-        if sample.sample_id not in decided:
-            by_speaker.setdefault(sample.speaker, {}).setdefault(sample.source, []).append(sample)
-    held = {source for source, value in _sides(samples).items() if value == "val"}
-    for sources in by_speaker.values():
-        decided |= _divided(sources, options, held)
-    return [replace(sample, split=decided[sample.sample_id]) for sample in samples]
+        of_speaker = lengths.setdefault(sample.speaker, {})
+        of_speaker[sample.source] = of_speaker.get(sample.source, 0.0) + sample.duration_s
+    val = _held_out(lengths, {sample.source: sample.split for sample in samples if sample.split}, options)
+    sides = {sample.sample_id: "val" if sample.source in val else "train" for sample in samples}
+    for speaker, sources in lengths.items():
+        if len(sources) == 1:
+            sides |= _divided([each for each in samples if each.speaker == speaker and not each.split], options)
+    return [replace(sample, split=sample.split or sides[sample.sample_id]) for sample in samples]
 
 
-def _sides(samples: Iterable[Sample]) -> dict[str, str]:
-    return {sample.source: sample.split for sample in samples if sample.split}
+def _held_out(
+    lengths: Mapping[str, Mapping[str, float]], decided: Mapping[str, str], options: BuildOptions
+) -> set[str]:
+    """Recordings to validate on: the nearest to what is wanted for each speaker that leaves everybody some to train on.
+
+    One that is all there is of somebody stays for training of the others who speak in it.
+    """
+    several = {speaker: sources for speaker, sources in lengths.items() if len(sources) > 1}
+    only = {source for sources in lengths.values() if len(sources) == 1 for source in sources}
+    kept = only | {source for source, side in decided.items() if side == "train"}
+    val = {source for source, side in decided.items() if side == "val"}
+    left = {speaker: len(set(sources) - val) for speaker, sources in several.items()}
+    heard: dict[str, list[str]] = {}  # who speaks in a recording
+    for speaker, sources in several.items():
+        for name in sources:
+            heard.setdefault(name, []).append(speaker)
+    seen: set[str] = set()
+
+    def may_go(name: str) -> bool:
+        return name not in kept and all(left[speaker] > 1 for speaker in heard[name])
+
+    def hold_out(name: str) -> None:
+        val.add(name)
+        left.update({speaker: left[speaker] - 1 for speaker in heard[name]})
+
+    for sources in several.values():
+        wanted = (1 - options.train_share) * sum(sources.values())
+        taken = sum(length for name, length in sources.items() if name in val)
+        names = sorted(set(sources) - val)
+        random.Random(options.seed).shuffle(names)
+        names.sort(key=lambda name: name in seen)  # of those the share of another is right already
+        for name in names:
+            if may_go(name) and abs(taken + sources[name] - wanted) < abs(taken - wanted):
+                hold_out(name)
+                taken += sources[name]
+        if not taken and wanted > 0 and (free := [name for name in names if may_go(name)]):
+            hold_out(min(free, key=lambda name: (name in seen, sources[name])))
+        seen |= set(sources)
+    return val
 
 
-def _divided(sources: Mapping[str, Sequence[Sample]], options: BuildOptions, held: set[str]) -> dict[str, str]:
-    """Split by sample; `held` are sources that other speakers are validated on, which it adds to."""
-    total = sum(sample.duration_s for group in sources.values() for sample in group)
-    wanted = (1 - options.train_share) * total
-    names = sorted(sources)
-    if len(names) == 1:
-        group = list(sources[names[0]])
-        count = min(len(group) - 1, max(1, round(len(group) * (1 - options.train_share)))) if len(group) > 1 else 0
-        edge = len(group) - count
-        return {sample.sample_id: "train" if index < edge else "val" for index, sample in enumerate(group)}
-    random.Random(options.seed).shuffle(names)
-    names.sort(key=lambda name: name not in held)
-    chosen: dict[str, str] = {}
-    taken = 0.0
-    for index, name in enumerate(names):
-        length = sum(sample.duration_s for sample in sources[name])
-        is_better = abs(taken + length - wanted) < abs(taken - wanted) or not taken
-        is_val = (name in held or (is_better and wanted > 0)) and index < len(names) - 1
-        if is_val:
-            taken += length
-            held.add(name)
-        chosen |= {sample.sample_id: "val" if is_val else "train" for sample in sources[name]}
-    return chosen
+def _divided(group: Sequence[Sample], options: BuildOptions) -> dict[str, str]:
+    """Sides by sample: the last clips are for validation."""
+    count = min(len(group) - 1, max(1, round(len(group) * (1 - options.train_share)))) if len(group) > 1 else 0
+    edge = len(group) - count
+    return {sample.sample_id: "train" if index < edge else "val" for index, sample in enumerate(group)}
 
 
 def _write(folder: DatasetFolder, samples: Sequence[Sample], target: Path, reporter: Reporter) -> dict[str, str]:
@@ -241,7 +261,7 @@ def _checked_lines(dataset: Path, name: str, problems: list[str]) -> list[str]:
     path = dataset / name
     if not path.is_file():
         return []
-    ids: list[str] = []
+    ids: dict[str, None] = {}  # in their order
     for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
         if not line:
             continue
@@ -254,12 +274,12 @@ def _checked_lines(dataset: Path, name: str, problems: list[str]) -> list[str]:
             problems.append(f"{where}: no text")
         if columns[0] in ids:
             problems.append(f"{where}: {columns[0]} twice")
-        ids.append(columns[0])
+        ids[columns[0]] = None
         if problem := _checked_sound(dataset / "wavs" / f"{columns[0]}.wav"):
             problems.append(f"{where}: {problem}")
     if not ids and name == "metadata.csv":
         problems.append(f"{name}: no line")
-    return ids
+    return list(ids)
 
 
 def _checked_sound(path: Path) -> str:
@@ -277,15 +297,16 @@ def _checked_sound(path: Path) -> str:
 
 
 def _source_leaks(dataset: Path, val: set[str]) -> list[str]:
-    """Recordings on both sides, where the manifest tells them; those of a speaker's only recording are not counted."""
+    """Recordings on both sides, where the manifest tells them; one that is all there is of a speaker is not counted."""
     path = dataset / "manifest.jsonl"
     if not path.is_file():
         return []
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     sources: dict[str, set[str]] = {}
-    sides: dict[tuple[str, str], set[bool]] = {}
+    sides: dict[str, set[bool]] = {}
     for row in rows:
         sources.setdefault(row["speaker"], set()).add(row["source"])
-        sides.setdefault((row["speaker"], row["source"]), set()).add(row["sample_id"] in val)
-    leaks = sorted(source for (speaker, source), found in sides.items() if len(found) > 1 and len(sources[speaker]) > 1)
+        sides.setdefault(row["source"], set()).add(row["sample_id"] in val)
+    only = {source for found in sources.values() if len(found) == 1 for source in found}
+    leaks = sorted(source for source, found in sides.items() if len(found) > 1 and source not in only)
     return [f"{source}: in train and in val" for source in leaks]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import random
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -116,6 +117,47 @@ def test_no_recording_is_on_both_sides(folder: DatasetFolder) -> None:
     assert [sample.split for sample in split(one, OPTIONS)].count("val") == 1
     said = split([replace(sample, split="val" if sample.source == "s0" else "") for sample in samples], OPTIONS)
     assert {sample.split for sample in said if sample.source == "s0"} == {"val"}
+
+
+def of_layout(layout: dict[str, str], sample: Sample) -> list[Sample]:
+    """Two clips of each speaker in each of their recordings; recordings are letters."""
+    return [
+        replace(sample, sample_id=f"{speaker}-{source}-{index}", source=source, speaker=speaker, split="")
+        for speaker, sources in layout.items()
+        for source in sources
+        for index in range(2)
+    ]
+
+
+def test_no_recording_of_several_speakers_is_on_both_sides(folder: DatasetFolder) -> None:
+    sample = folder.samples()[0]
+    chance = random.Random(7)
+    layouts = [{who: "".join(chance.sample("abcdefgh", chance.randint(2, 5))) for who in "xyz"} for _ in range(200)]
+    without_val = 0
+    for layout in [{"ana": "xy", "rui": "ax"}, *layouts]:
+        for seed in (42, 1):
+            made = split(of_layout(layout, sample), replace(OPTIONS, seed=seed))
+            sides = {each.source: each.split for each in made}
+            assert all(each.split == sides[each.source] for each in made), layout
+            by_speaker = {who: {each.split for each in made if each.speaker == who} for who in layout}
+            assert all("train" in found for found in by_speaker.values()), layout
+            without_val += sum("val" not in found for found in by_speaker.values())
+    assert without_val < 0.02 * 3 * 2 * len(layouts)  # who only shares what others need for training
+    shared = split(of_layout({"ana": "x", "rui": "xyz"}, sample), OPTIONS)
+    assert {each.split for each in shared if each.speaker == "rui" and each.source == "x"} == {"train"}
+    assert {each.split for each in shared if each.speaker == "ana"} == {"train", "val"}
+
+
+def test_the_check_finds_a_recording_on_both_sides(folder: DatasetFolder) -> None:
+    built = build(folder, OPTIONS, NullReporter())
+    manifest = built.path / "manifest.jsonl"
+    rows = [json.loads(line) for line in manifest.read_text(encoding="utf-8").splitlines()]
+    val = {line[0] for line in lines(built.path / "metadata_val.csv")}
+    held = next(row["source"] for row in rows if row["sample_id"] in val)
+    stray = next(row for row in rows if row["sample_id"] not in val and row["source"] != held)
+    stray["source"] = held  # of whoever: another speaker's clip of a held recording
+    manifest.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    assert check(built.path) == [f"{held}: in train and in val"]
 
 
 def test_versions_have_a_hash_of_what_is_in_them(folder: DatasetFolder) -> None:
