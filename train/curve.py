@@ -49,19 +49,26 @@ class Curve:
         return self._reporter.should_stop()
 
 
-def read_curve(folder: Path) -> list[dict[str, Any]]:
-    """Rows with `step` and figures; a line cut off by a kill ends it."""
+def read_curve(folder: Path, after: int = -1) -> list[dict[str, Any]]:
+    """Rows of the steps later than `after`, with `step` and figures; a line cut off by a kill ends it.
+
+    Read from the end, since steps only grow and whoever follows a run asks for the last ones again and again.
+    """
     rows: list[dict[str, Any]] = []
     try:
         lines = (folder / CURVE).read_text(encoding="utf-8").splitlines()
     except FileNotFoundError:
         return rows
-    for line in lines:
+    for line in reversed(lines):
         try:
-            rows.append(json.loads(line))
+            row = json.loads(line)
         except ValueError:
+            rows.clear()
+            continue
+        if row["step"] <= after:
             break
-    return rows
+        rows.append(row)
+    return rows[::-1]
 
 
 def train_losses(rows: Iterable[Mapping[str, Any]]) -> dict[int, float]:

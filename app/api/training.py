@@ -13,13 +13,12 @@ from app.api.job_views import AnyJob, view_of
 from app.api.languages import Language
 from app.api.queries import known_query
 from app.api.services import Fetching, Services, Wired, Working
-from app.api.training_log import Level, LogLine, log_lines
+from app.api.training_log import Level, LogLine, last_lines
 from app.api.wav_file import WavFile
 from app.errors import Problem
 from app.jobs.kinds import TRAINING
 
 if TYPE_CHECKING:
-    from app.jobs.events import Event
     from app.jobs.job import Job
 
 router = APIRouter(prefix="/training", tags=["training"], dependencies=[Depends(known_query)])
@@ -202,20 +201,18 @@ def logs(
     job_id: str | None = None,
     level: Level = "info",
     lines: Annotated[int, Query(ge=1, le=2000)] = 100,
+    after: Annotated[int, Query(ge=0)] = 0,
 ) -> list[LogLine]:
-    """Lines of `level` and graver ones, the last so many, oldest first."""
-    job = _training(services, job_id)
-    told: list[Event] = []
-    while events := services.events.since(told[-1].id if told else 0, 500, job.id):
-        told += events
-    return log_lines(told, level, language)[-lines:]
+    """Lines of `level` and graver ones, the last so many, oldest first; only those with an id greater than `after`,
+    which is how a reader gets what is new without the whole log."""
+    return last_lines(services.events, _training(services, job_id).id, level, language, lines, after)
 
 
 @router.get("/curve", summary="Losses of each step")
 def curve(services: Wired, run: str, after: Annotated[int, Query(ge=0)] = 0) -> list[dict[str, float]]:
     """Rows of steps later than `after`; with a row's figures of learning come `rate`, the learning rate, and with one
     of a validation those of held-out clips."""
-    return [row for row in services.training.curve(run, services.caller) if row["step"] > after]
+    return services.training.curve(run, services.caller, after)
 
 
 @router.get("/checkpoints", summary="What trainings kept")

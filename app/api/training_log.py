@@ -8,13 +8,16 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from app.api.times import iso
-from app.jobs.events import Event
+from app.jobs.events import Event, EventLog
 from app.texts import catalogue, render
 
 Level = Literal["debug", "info", "warning", "error"]
 ORDER: tuple[Level, ...] = ("debug", "info", "warning", "error")
 REFUSED = "training.refused."
 LATER = ("judged_later", "judged_later_memory")
+
+
+PAGE = 500  # events that are read at a time
 
 
 class LogLine(BaseModel):
@@ -24,6 +27,24 @@ class LogLine(BaseModel):
     kind: str
     text: str  # in the reader's language
     data: dict[str, Any]
+
+
+def last_lines(log: EventLog, job_id: str, least: Level, language: str, count: int, after: int) -> list[LogLine]:
+    """As `log_lines`, the last `count` of a job's, with ids greater than `after`.
+
+    Read from the end: a long training has an event a step, and a reader asks again every second or two.
+    """
+    told: list[Event] = []  # the newest first
+    found = 0
+    while found < count:
+        page = log.newest(job_id, None, PAGE, after, told[-1].id if told else None)
+        told += page
+        found += max(0, len(log_lines(reversed(page), least, language)) - 1)  # its first may be a stage already begun
+        if len(page) < PAGE:
+            break
+    known = log.newest(job_id, "job.progress", 1, before=after + 1) if after else []  # the stage that is told already
+    lines = log_lines([*known, *reversed(told)], least, language)
+    return [line for line in lines if line.id > after][-count:]
 
 
 def log_lines(events: Iterable[Event], least: Level, language: str) -> list[LogLine]:

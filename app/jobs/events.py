@@ -70,9 +70,15 @@ class EventLog:
         with self._database.read() as connection:
             return [Event(**row) for row in connection.execute(query).mappings()]
 
-    def newest(self, job_id: str, kind: str, limit: int) -> list[Event]:
-        """Of one job and kind, the newest first."""
-        query = select(job_events).where(job_events.c.job_id == job_id).where(job_events.c.kind == kind)
+    def newest(
+        self, job_id: str, kind: str | None, limit: int, after: int = 0, before: int | None = None
+    ) -> list[Event]:
+        """Of one job, of `kind` or of all, the newest first; of those whose id lies between `after` and `before`."""
+        query = select(job_events).where(job_events.c.job_id == job_id).where(job_events.c.id > after)
+        if kind is not None:
+            query = query.where(job_events.c.kind == kind)
+        if before is not None:
+            query = query.where(job_events.c.id < before)
         query = query.order_by(job_events.c.id.desc()).limit(limit)
         if not self._caller.is_admin:
             query = query.where(job_events.c.user_id == self._caller.user_id)

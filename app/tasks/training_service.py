@@ -116,11 +116,11 @@ class TrainingService:
         path = self.root / run / OWNER
         return caller.may_see(path.read_text(encoding="utf-8") if path.is_file() else LOCAL.user_id)
 
-    def curve(self, run: str, caller: Caller = LOCAL) -> list[dict[str, Any]]:
-        """Figures of each step so far. Raises Problem `unknown_run`."""
+    def curve(self, run: str, caller: Caller = LOCAL, after: int = 0) -> list[dict[str, Any]]:
+        """Figures of each step so far, of those later than `after`. Raises Problem `unknown_run`."""
         from train.curve import read_curve
 
-        return read_curve(self._existing(run, caller))
+        return read_curve(self._existing(run, caller), after)
 
     def checkpoints(self, caller: Caller = LOCAL, run: str | None = None) -> list[dict[str, Any]]:
         """Of one run, or of all: run, step, losses, method, size; `is_best` of a run is the best score, and where none

@@ -27,6 +27,8 @@ export function createRunView(app, { changed, failed, redraw }) {
   const { api, texts } = app;
   /** @type {{ state: any, rows: any[] }} */
   const shown = { state: null, rows: [] };
+  /** @type {{ jobId: string, lines: any[] }} */
+  let told = { jobId: "", lines: [] }; // the log so far
   let isAsking = false;
   let isDue = false;
   let isClosed = false;
@@ -65,9 +67,17 @@ export function createRunView(app, { changed, failed, redraw }) {
   }
 
   async function askLog(/** @type {string} */ jobId) {
-    const lines = await api.get(url("/training/logs", { job_id: jobId, level: "info", lines: LINES }));
+    if (told.jobId !== jobId) {
+      told = { jobId, lines: [] };
+      log.set([]);
+    }
+    const after = told.lines[told.lines.length - 1]?.id ?? 0;
+    const later = await api.get(url("/training/logs", { job_id: jobId, level: "info", lines: LINES, after }));
+    if (isClosed || told.jobId !== jobId || !later.length) return;
     const clock = new Intl.DateTimeFormat(texts.language(), { timeStyle: "medium" });
-    if (!isClosed) log.set(lines.map((/** @type {any} */ line) => ({ ...line, at: clock.format(new Date(line.at)) })));
+    const shownAt = (/** @type {any} */ line) => ({ ...line, at: clock.format(new Date(line.at)) });
+    told.lines = [...told.lines, ...later.map(shownAt)].slice(-LINES);
+    log.set(told.lines);
   }
 
   /** Asks now, or as soon as the answer under way is there and a moment has gone by. */
