@@ -4,8 +4,9 @@
 
 Eleven weights of each pair say the same text. Likeness to both voices is the cosine to what each says of other texts,
 by speaker encoders that took no part; words by Whisper base. A style is judged by where the statistics of F0 and of
-energy lie between the voice of its timbre (0) and that of its prosody (1), and by its likeness to the voice of its
-timbre, as a share of that voice's own. F0 is by autocorrelation, which takes no part either.
+energy lie between the voice of its timbre (0) and that of its prosody (1), by how its contours of F0 and of level
+correlate with those of the voice of its prosody, beside how those of the voice of its timbre do, and by its likeness to
+the voice of its timbre, as a share of that voice's own. F0 is by autocorrelation, which takes no part either.
 
 "Morphing quality" is the mean of three: the share of steps at which likeness to the first voice falls and to the second
 rises; how near the place between the two likenesses is to the weight; the words kept of those that the two voices keep.
@@ -41,6 +42,7 @@ TEXT = (
 )
 OTHER = "A chuva parou no fim da tarde, e o cheiro da terra molhada entrou pela janela aberta da cozinha."
 LANGUAGE = "pt-BR"
+PARTS = 500  # of a contour
 # What the issue asks: rise of word errors, share of the timbre voice's own likeness, morphing quality.
 MORE_ERRORS, LIKENESS, QUALITY = 0.03, 0.8, 0.85
 
@@ -140,7 +142,33 @@ def measure_style(bench: Bench, timbre: str, prosody: str) -> dict[str, Any]:
         for judge in bench.judges
     }
     rise = (bench.mistakes(made) - bench.mistakes(own)) / len(words(TEXT))
-    return {"statistics": of, "moved": moved, "share_of_own_likeness": share, "word_error_rise": round(rise, 4)}
+    wanted = contours(other)
+    correlations = {
+        name: {"timbre": correlation(contours(own)[name], wanted[name]), "style": correlation(made_of, wanted[name])}
+        for name, made_of in contours(made).items()
+    }
+    told = {"statistics": of, "moved": moved, "contour_correlation": correlations, "share_of_own_likeness": share}
+    return {**told, "word_error_rise": round(rise, 4)}
+
+
+def contours(audio: Audio) -> dict[str, NDArray[np.floating]]:
+    """F0 in semitones, drawn through what is unvoiced, and the level in dB: from the first sound to the last, each in
+    so many parts of what it lasts, since no two readings last the same."""
+    samples = resample(audio, 16000).samples
+    level_db = 20 * np.log10(envelope(samples, 160) + 1e-6)
+    loud = np.flatnonzero(level_db > level_db.max() - 40)
+    hertz = autocorrelation_f0(samples.astype(np.float64), 60, 500)
+    voiced = np.flatnonzero(hertz > 0)
+    f0 = np.interp(np.arange(len(hertz)), voiced, 12 * np.log2(hertz[voiced] / 100))
+    found = {}
+    for name, values in (("f0", f0), ("level", np.maximum(level_db, level_db.max() - 40))):
+        first, last = (edge / len(level_db) * (len(values) - 1) for edge in (loud[0], loud[-1]))
+        found[name] = np.interp(np.linspace(first, last, PARTS), np.arange(len(values)), values)
+    return found
+
+
+def correlation(first: NDArray[np.floating], second: NDArray[np.floating]) -> float:
+    return round(float(np.corrcoef(first, second)[0, 1]), 3)
 
 
 def statistics(audio: Audio) -> dict[str, float]:
@@ -179,6 +207,9 @@ def is_reached(found: Mapping[str, Any]) -> dict[str, bool]:
         "words": all(one["word_error_rise"] < MORE_ERRORS for one in morphs),
         "quality": all(one["morphing_quality"] > QUALITY for one in morphs),
         "style_moves": all(value > 0.5 for value in moved),
+        "style_contours": all(
+            row["style"] > row["timbre"] for one in styles for row in one["contour_correlation"].values()
+        ),
         "style_likeness": all(share >= LIKENESS for one in styles for share in one["share_of_own_likeness"].values()),
     }
 

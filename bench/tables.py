@@ -336,6 +336,8 @@ CLAIMS = (
         tables_service.load,
         "Clients, service and jobs on the same cores; reference: the aim.",
     ),
+    Claim("Batches", "batch", ("batch",), tables_service.batch, "The embedded engine; reference: the aim."),
+    Claim("Loaded stays loaded", "engine_cache", ("engine_cache",), tables_service.cache, "Reference: read anew."),
     Claim("The service does not grow", "soak", ("soak",), tables_service.soak, "Small jobs; reference: the aim."),
     Claim(
         "No crash loses a job, whatever drives and keeps them",

@@ -18,6 +18,26 @@ def morph(figures: Figures) -> Iterable[Row]:
         yield Row(f"{name}, style: likeness kept", "share of its own", shares, "0.80")
         moved = "/".join(f"{row['moved'][key]:.2f}" for key in ("f0_semitones", "level_spread_db"))
         yield Row(f"{name}, style: F0/level moved", "share of the way", moved, "1.00")
+        for of, rows in row["contour_correlation"].items():
+            said = (f"{rows[one]:.2f}" for one in ("style", "timbre"))
+            yield Row(f"{name}, style: contour of {of}", "correlation to the prosody's voice", *said)
+
+
+def batch(figures: Figures) -> Iterable[Row]:
+    how = f"{figures['jobs']} texts, {figures['engine']}"
+    yield Row("whole batch, each job", how, f"{figures['whole_s_per_job']:.2f} s", f"{figures['target_s']:.0f} s")
+    within = f"{figures['jobs_within_target']} of {figures['jobs']}"
+    yield Row("jobs within the aim", "start to end", within, f"{figures['jobs']} of {figures['jobs']}")
+    yield Row("jobs a minute", how, f"{figures['jobs_per_minute']:.0f}", "–")
+
+
+def cache(figures: Figures) -> Iterable[Row]:
+    how = f"{figures['runs']} runs, median"
+    for name, row in figures["engines"].items():
+        yield compared(f"{name}: held in memory", how, row["warm_s"], row["cold_s"])
+    for name, row in figures["alternating"].items():
+        loads = f"{row['loads']} loads, {row['evictions']} evictions"
+        yield Row(f"two by turns, {name}", loads, f"{row['turn_s']:.2f} s a turn", "–")
 
 
 def rvc(figures: Figures) -> Iterable[Row]:

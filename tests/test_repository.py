@@ -135,6 +135,13 @@ def test_no_credential_is_committed() -> None:
     assert not found
 
 
+def test_no_credential_was_ever_committed() -> None:
+    """The history, too, as far back as the clone goes: what was taken out again can still be read there."""
+    command = ["git", "log", "-p", "--no-color", "--no-textconv", "--no-ext-diff", "-U0", "HEAD"]
+    history = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout.decode("utf-8", "ignore")
+    assert "diff --git" in history and set(CREDENTIALS.findall(history)) <= EXAMPLES
+
+
 def test_check_looks_for_weaknesses_and_finds_one(tmp_path: Path) -> None:
     assert "bandit -q -ll -r app speech train" in (ROOT / "run").read_text()
     (tmp_path / "weak.py").write_text("import subprocess\n\nsubprocess.run(input(), shell=True)\n")
