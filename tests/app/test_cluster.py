@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from api_service import BASE_URL, SILENCE, running, settings_in
+from built_datasets import write_dataset
 from fastapi.testclient import TestClient
 from waiting import wait_for
 
@@ -84,6 +85,29 @@ def test_a_service_without_workers_speaks_by_a_worker_elsewhere(
         health = client.get("/health")
         assert (health.status_code, health.json()["checks"]["redis"]["status"]) == (503, "fail")
         redis.start()
+
+
+def test_a_training_runs_by_a_worker_elsewhere(
+    tmp_path: Path, redis: Valkey, postgresql_url: str, xtts_tiny: Path
+) -> None:
+    """Rows 6.1-36 and 6.1-53: the service sends, a Celery worker of the queue `train` learns."""
+    shared = {"jobs": "celery", "redis_url": redis.url, "database_url": postgresql_url, "xtts_dir": xtts_tiny}
+    settings = settings_in(tmp_path, **shared, train_workers=0, allow_install=False, requests_per_minute=0)
+    app = create_app(settings, supervised=True)
+    evidence = {"evidence": {"enabled": False}}
+    with TestClient(app, base_url=BASE_URL) as client:
+        write_dataset(settings.datasets_path / "ana", clips=4)
+        sent = client.post("/training/start", json={"dataset": "ana", "epochs": 1, "options": evidence})
+        assert sent.status_code == 202, sent.text
+        job_id = sent.json()["id"]
+        with worker({**shared, "data_dir": tmp_path, "train_workers": 1}, "--queue", "train"):
+            wait_for(lambda: client.get(f"/jobs/{job_id}").json()["status"] in ("completed", "failed"))
+        job = app.state.services.jobs.get(job_id)
+        assert job.status == "completed", job
+        assert str(job.worker_id).startswith("celery_")
+        state = client.get("/training/status").json()
+        assert state["step"] >= 1 and state["metrics"]["held_out_loss"] > 0
+        assert client.get("/training/checkpoints").json()
 
 
 def test_limits_without_their_redis_are_said(tmp_path: Path) -> None:
