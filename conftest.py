@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -46,6 +48,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=slow)
         items[:] = [item for item in items if item not in set(slow)]
     _slowest_files_first(items)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Byte code of what tests wrote is of no use to the next ones."""
+    if sys.pycache_prefix and "PYTEST_XDIST_WORKER" not in os.environ:
+        shutil.rmtree(sys.pycache_prefix + tempfile.gettempdir(), ignore_errors=True)
 
 
 def _slowest_files_first(items: list[pytest.Item]) -> None:
