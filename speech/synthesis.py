@@ -127,6 +127,10 @@ class Synthesizer:
     def pool_stats(self) -> PoolStats:
         return self.pool.stats()
 
+    def release(self) -> tuple[str, ...]:
+        """Unload the engines that nobody uses now; their names. The next request loads them again."""
+        return self.pool.release()
+
     @property
     def asked_device(self) -> str:
         return self.pool.asked_device
@@ -306,10 +310,8 @@ class Synthesizer:
             return self.pool.stats().devices[voice.loaded_as]
 
     def hear(self, audio: Audio, options: HearingOptions, known: Mapping[str, Audio] = {}) -> Heard:
-        """What is said in a recording, and by whom; `known` speech of people, by name.
-
-        Raises what `WhisperTranscriber.hear` and `EnginePool.acquire` raise.
-        """
+        """What is said in a recording, and by whom; `known` speech of people, by name. Raises what
+        `WhisperTranscriber.hear` and `EnginePool.acquire` raise."""
         steps = self._heard(audio, options, known)
         return Heard(cast(str, next(steps)), cast("Generator[Segment, None, None]", steps))
 

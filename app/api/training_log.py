@@ -15,6 +15,7 @@ Level = Literal["debug", "info", "warning", "error"]
 ORDER: tuple[Level, ...] = ("debug", "info", "warning", "error")
 REFUSED = "training.refused."
 LATER = ("judged_later", "judged_later_memory")
+UNLOADED = "engines_unloaded"
 
 
 PAGE = 500  # events that are read at a time
@@ -84,6 +85,8 @@ def _said(text: str, language: str) -> tuple[Level, str]:
     clip, _, code = text.rpartition(": ")
     if code in LATER:
         return "warning", render(f"training.log.{code}", language, {"reason": clip})
+    if code == UNLOADED:
+        return "info", render(f"training.log.{code}", language, {"engines": clip})
     if f"{REFUSED}{code}" not in catalogue(language):
         return "info", text
     values = {"clip": clip, "reason": render(f"{REFUSED}{code}", language, {})}

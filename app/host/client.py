@@ -29,6 +29,7 @@ CONNECT_S = 2.0
 SILENCE_S = 300.0  # a large model loads in less
 LATER = 1.2  # times as long a host has to end itself, whose engine hangs, before it is given up from here
 STATE_S = 2.0
+RELEASE_S = 10.0
 LOOK_S = 0.05
 T = TypeVar("T")
 NOTHING = PoolStats(0, 0, 0, (), 0, {})
@@ -133,6 +134,19 @@ class HostedSynthesizer(Synthesizer):
         totals = (sum(pool.hits for pool in pools), sum(pool.loads for pool in pools), sum(p.evictions for p in pools))
         precisions = {name: precision for pool in pools for name, precision in pool.precisions.items()}
         return PoolStats(*totals, tuple(devices), sum(pool.memory_bytes for pool in pools), devices, precisions)
+
+    def release(self) -> tuple[str, ...]:
+        """Of all hosts that answer."""
+        import httpx2
+
+        names: dict[str, None] = {}
+        for host in filter(listens, self._hosts):
+            try:
+                answer = self._client(host).post("/release", timeout=RELEASE_S).raise_for_status()
+                names |= dict.fromkeys(answer.json()["engines"])
+            except (httpx2.HTTPError, ValueError, KeyError):
+                continue
+        return tuple(names)
 
     def hosts(self) -> list[HostState]:
         """What every host says of itself, now."""

@@ -2,7 +2,7 @@
 
 `POST /speak` takes a plan and answers frames of sound (`app.host.wire`), `POST /hear` a recording, and answers what is
 said in it; closing the connection stops the work. `POST /load` takes a voice and answers once what speaks it is in
-memory. `GET /state` says what is loaded and what it holds.
+memory. `POST /release` unloads what nobody uses. `GET /state` says what is loaded and what it holds.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def host_app(synthesizer: Synthesizer, secret: str = "") -> Starlette:
     async def state(request: Request) -> Response:
         return refused(request) or JSONResponse(await run_in_threadpool(_state, synthesizer))
 
-    does = {"/speak": _spoken, "/hear": _heard, "/load": _loaded}
+    does = {"/speak": _spoken, "/hear": _heard, "/load": _loaded, "/release": _released}
     routes = [Route(path, work(each), methods=["POST"]) for path, each in does.items()]
     return Starlette(routes=[*routes, Route("/state", state)])
 
@@ -97,6 +97,12 @@ def _loaded(synthesizer: Synthesizer, body: bytes) -> Response:
         return JSONResponse({"device": synthesizer.load(wire.load_voice(body))})
     except SpeechError as error:
         return JSONResponse(wire.error_document(error), 422)
+
+
+def _released(synthesizer: Synthesizer, body: bytes) -> Response:
+    from starlette.responses import JSONResponse
+
+    return JSONResponse({"engines": synthesizer.release()})
 
 
 def _heard(synthesizer: Synthesizer, body: bytes) -> Response:

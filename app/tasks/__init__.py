@@ -56,7 +56,7 @@ def table(settings: Settings, synthesizer: Synthesizer) -> Mapping[str, Task]:
         INSTALL.name: installing,
         GALLERY.name: partial(download_model, settings),
         DATASET.name: on_datasets,
-        TRAINING.name: partial(train_model, trainings),
+        TRAINING.name: partial(train_model, trainings, synthesizer),
         JUDGING.name: partial(judge_checkpoints, trainings),
         COMPARISON.name: partial(compare_voices, Comparisons(settings.trainings_path), synthesizer),
     }

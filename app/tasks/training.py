@@ -8,7 +8,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from app.jobs.context import JobContext
+from app.tasks.training_estimate import make_room
 from app.tasks.training_service import TrainingService
+from speech.synthesis import Synthesizer
 
 
 class TrainingParams(BaseModel):
@@ -36,8 +38,13 @@ def judge_checkpoints(service: TrainingService, context: JobContext, params: Map
     return {"run": wanted.run, "ranking": service.judge(wanted.run, wanted.step, context)}
 
 
-def train_model(service: TrainingService, context: JobContext, params: Mapping[str, Any]) -> dict[str, Any]:
-    """The last figures and the names of the checkpoints. Raises SpeechError as `finetune` does, Stopped."""
+def train_model(
+    service: TrainingService, synthesizer: Synthesizer, context: JobContext, params: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The last figures and the names of the checkpoints; engines that nobody uses give their memory where it is wanted.
+    Raises SpeechError as `finetune` does, Stopped."""
     wanted = TrainingParams.model_validate(params)
+    if unloaded := make_room(service, synthesizer, wanted.dataset, wanted.options):
+        context.log(f"{', '.join(unloaded)}: engines_unloaded")
     figures = service.train(wanted.run, wanted.dataset, wanted.options, context)
     return {"run": wanted.run, **figures}

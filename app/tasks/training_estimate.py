@@ -13,6 +13,7 @@ from app.settings import Settings
 from app.tasks.training_service import TrainingService
 from speech.engines.memory import available_bytes
 from speech.errors import SpeechError
+from speech.synthesis import Synthesizer
 
 if TYPE_CHECKING:
     from train.planning import Basis, Estimate
@@ -24,20 +25,41 @@ CONTEXT_BYTES = 600 << 20  # of the GPU, that CUDA keeps for itself in a process
 def estimate_training(service: TrainingService, dataset: str, sections: Mapping[str, Any]) -> Estimate:
     """Raises Problem `dataset_not_built`, SpeechError `dataset_too_small`, `bad_training_option` and as the readers of
     dataset and checkpoint do."""
+    from train.planning import measured_speed, probed_speed
+
+    run = service.options(sections).run
+    measured = measured_speed(service.root, run.device, run.precision)
+    speed = measured or probed_speed(run.device, run.precision)
+    return _estimate(service, dataset, sections, speed, "measured" if measured else "computed")
+
+
+def _estimate(
+    service: TrainingService, dataset: str, sections: Mapping[str, Any], speed: float, basis: Basis
+) -> Estimate:
     from pathlib import Path
 
-    from train.planning import Run, Workload, estimate, measured_speed, multiplies_bf16, probed_speed, read_config
+    from train.planning import Run, Workload, estimate, multiplies_bf16, read_config
 
     options = service.options(sections)
     checkpoint = service.checkpoint_dir()
     run = Run(service.dataset(dataset), checkpoint, Path(), Path(), options)
     workload = Workload.of(run.clips().clips, checkpoint / "vocab.json", options.data.validation_share)
-    device, precision = options.run.device, options.run.precision
-    measured = measured_speed(service.root, device, precision)
-    speed = measured or probed_speed(device, precision)
-    config, available = read_config(checkpoint / "config.json"), _available(device)
-    basis: Basis = "measured" if measured else "computed"
+    config, available = read_config(checkpoint / "config.json"), _available(options.run.device)
     return estimate(config, workload, options, speed, basis, available, multiplies_bf16())
+
+
+def make_room(
+    service: TrainingService, synthesizer: Synthesizer, dataset: str, sections: Mapping[str, Any]
+) -> tuple[str, ...]:
+    """Unload the engines that nobody uses where a training would not fit beside them; their names.
+
+    What cannot be estimated is told by the training itself.
+    """
+    try:
+        fits = _estimate(service, dataset, sections, 0.0, "unknown").fits
+    except SpeechError:
+        return ()
+    return synthesizer.release() if fits is False else ()
 
 
 def training_devices(settings: Settings) -> tuple[str, ...] | None:

@@ -103,12 +103,18 @@ class EnginePool:
                 if self._is_unused(slot) and name not in self._kept and now - slot.released_at >= self._idle_s:
                     self._evict(slot)
 
-    def close(self) -> None:
-        """Unload everything that is not in use."""
+    def release(self) -> tuple[str, ...]:
+        """Unload everything that is not in use, since something else wants the memory; the names."""
         with self._lock:
-            for slot in self._slots.values():
-                if self._is_unused(slot):
-                    self._evict(slot)
+            unused = {name: slot for name, slot in self._slots.items() if self._is_unused(slot)}
+            for slot in unused.values():
+                self._evict(slot)
+        return tuple(unused)
+
+    def close(self) -> None:
+        """Unload everything that is not in use, and look no more."""
+        self.release()
+        with self._lock:
             if self._timer:
                 self._timer.cancel()
                 self._timer = None

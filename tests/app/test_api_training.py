@@ -64,7 +64,7 @@ class Trainings:
                     each_step(done)
 
             context.metric, context.progress = metric, progress
-            return train_model(self.services.training, context, params)
+            return train_model(self.services.training, self.services.synthesizer, context, params)
 
         rest = {"worker_id": "w", "lease_s": 60, "poll_s": 0.01, "queues": ["train"]}
         Worker(self.services.database, self.services.files, {"training": task}, **rest).run_next()

@@ -233,6 +233,20 @@ def test_a_host_killed_amid_twenty_streams_and_twenty_jobs(client: TestClient, s
     assert len(spoken(synthesizer, "Boa noite. Até logo.")) == 2
 
 
+def test_what_nobody_uses_gives_its_memory(tmp_path: Path) -> None:
+    local, listening = synthesizer_of(settings_in(tmp_path)), tcp_socket("127.0.0.1:0")
+    with serving(local, listening):
+        hosted = HostedSynthesizer(options_of(settings_in(tmp_path)), [address_of(listening)])
+        chunks = hosted.speak(plan_of(hosted, "Bom dia. Tudo bem? Até logo. E mais uma. Fim."))
+        next(chunks)
+        assert hosted.release() == () and hosted.pool_stats().loaded == ("slow",), "it speaks"
+        list(chunks)
+        wait_for(lambda: hosted.release() == ("slow",))
+        assert hosted.pool_stats().loaded == () and spoken(hosted, "Bom dia."), "it is loaded again"
+        hosted.close()
+    assert hosted.release() == (), "no host answers"
+
+
 def test_closing_a_stream_stops_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     noted = tmp_path / "closed"
     monkeypatch.setenv("SLOW_ENGINE_CLOSED", str(noted))

@@ -36,7 +36,7 @@ def train(service: Service) -> None:
     services = service.services
 
     def task(context: Any, params: Any) -> Any:
-        return train_model(services.training, context, params)
+        return train_model(services.training, services.synthesizer, context, params)
 
     rest: dict[str, Any] = {"worker_id": "w", "lease_s": 60, "poll_s": 0.01, "queues": ["train"]}
     Worker(services.database, services.files, {"training": task}, **rest).run_next()

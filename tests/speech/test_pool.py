@@ -377,3 +377,12 @@ def test_unloading_gives_the_memory_back_to_the_system() -> None:
     after = resident_bytes()
     assert before and loaded and after
     assert loaded - before > 100e6 and after - before < 0.2 * (loaded - before)
+
+
+def test_released_are_those_that_nobody_uses() -> None:
+    pool, engines, _ = pool_of(1000)
+    use(pool, "a", "b")
+    with pool.acquire("c"):
+        assert pool.release() == ("a", "b") and pool.stats().loaded == ("c",)
+    use(pool, "a")
+    assert engines["a"].loads == 2 and pool.release() == ("c", "a")

@@ -69,7 +69,7 @@ class Walk:
                     context.stop("paused" if step == pause_at else "cancelled")
 
             context.metric = metric
-            return train_model(self.services.training, context, params)
+            return train_model(self.services.training, self.services.synthesizer, context, params)
 
         self.work("train", "training", task)
 
