@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field
 from starlette.responses import FileResponse
 
@@ -16,13 +16,12 @@ from app.api.bodies import JSON, Body, body_of, documented
 from app.api.languages import Language
 from app.api.queries import known_query
 from app.api.services import Services, Wired
+from app.api.streaming import Sound, made_whole
 from app.api.times import iso
 from app.api.wav_file import WavFile
 from app.errors import Problem
 from app.texts import render
-from speech.audio import join, to_bytes
 from speech.errors import SpeechError
-from speech.plan import tags_of
 
 if TYPE_CHECKING:
     from speech.plan import Plan
@@ -126,21 +125,23 @@ def delete_checkpoint(services: Wired, checkpoint_name: str) -> FinetuneDeleted:
 
 @router.post("/synthesize", summary="Speak with a checkpoint", openapi_extra=documented(FinetuneSynthesis, JSON))
 def synthesize(
+    request: Request,
     services: Wired,
     reader: Language,
     body: Annotated[FinetuneSynthesis, Depends(body_of(FinetuneSynthesis, JSON))],
 ) -> FinetuneSpoken:
-    """What cannot be spoken is `success: false` with the reason; raises Problem `unknown_run`, `unknown_checkpoint`,
-    `reference_outside`, and what is not installed."""
+    """What cannot be spoken is `success: false` with the reason, and a client that leaves stops the making. Raises
+    Problem `unknown_run`, `unknown_checkpoint`, `reference_outside`, `over_capacity`, `too_many_requests`, and what is
+    not installed."""
     if body.checkpoint:
         services.tuned.check("/".join(_parts(body.checkpoint)), services.caller)
     services.training.check()
     try:
-        plan = _plan(services, body)
-        sound = join(list(services.synthesizer.speak(plan)))
+        sound = Sound(services, _plan(services, body), "wav", is_whole=True)
+        wav = made_whole(sound, request)
     except SpeechError as error:
         return FinetuneSpoken(success=False, error=render(f"error.{error.code}", reader, error.values))
-    name = services.tuned.keep_sound(to_bytes(sound, "wav", tags_of(plan)), services.caller)
+    name = services.tuned.keep_sound(wav, services.caller)
     return FinetuneSpoken(
         success=True, audio_path=f"/v1/finetune/synthesize/{name}", duration_seconds=round(sound.duration_s, 3)
     )

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field
 
 from app.api.bodies import Body
 from app.api.services import Services
+from app.api.voices import first_voice
 from app.errors import FieldError, Problem
 from app.jobs.job import Job
 from app.jobs.kinds import SPEECH
@@ -18,7 +19,7 @@ from speech.plan import ConversionAsked, ConversionStep, EngineChoice
 from speech.profiles import QualityProfile
 from speech.request_checks import CHECK_TRIES, MAX_SEED, MOST_CHECK_TRIES
 from speech.synthesis import match_language
-from speech.voices import MANY_LANGUAGES, Voice
+from speech.voices import Voice
 
 RVC = "rvc"  # the converter that the base API names
 RVC_FIELDS = (
@@ -235,25 +236,13 @@ def _voice(services: Services, body: NewJob, engine: str, language: str) -> tupl
         for name, preset in offered.items():
             if primary in preset.voices:
                 return name, preset.voices[primary]
-        return None, _first_voice(services, engine, primary)
+        return None, first_voice(services, engine, primary)
     if body.voice_preset not in offered:
         raise Problem("unknown_preset", preset=body.voice_preset, choices=sorted(offered) or ["–"])
     voices = offered[body.voice_preset].voices
     if primary not in voices:
         raise Problem("preset_without_language", preset=body.voice_preset, language=language, choices=sorted(voices))
     return body.voice_preset, voices[primary]
-
-
-def _first_voice(services: Services, engine: str, primary: str) -> str:
-    """Of the language, else of many languages, else any. Raises Problem `engine_without_voices`."""
-    voices = services.synthesizer.voices_of(engine)
-    if not voices:
-        raise Problem("engine_without_voices", engine=engine)
-    for wanted in (primary, MANY_LANGUAGES):
-        for voice in voices:
-            if _primary(voice.language) == wanted:
-                return voice.voice_id
-    return voices[0].voice_id
 
 
 def _voice_told(services: Services, voice: Voice) -> dict[str, Any]:

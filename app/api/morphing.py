@@ -7,13 +7,13 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends
 from pydantic import Field
-from starlette.responses import Response
 
 from app.api.bodies import JSON, Body, body_of, documented
 from app.api.cloning import Description, Engine, Gender, LanguageTag, Name
 from app.api.job_requests import Word
 from app.api.queries import known_query
 from app.api.services import Services, Wired, Working
+from app.api.streaming import Sound, SoundResponse
 from app.api.voices import SAMPLE_SEED, VoiceProfile, find_voice, profile_of
 from app.errors import FieldError, Problem
 from app.tasks.blending import NewVoice, engine_of, keep
@@ -154,10 +154,14 @@ def style_voices(services: Working, body: Annotated[NewStyle, Depends(body_of(Ne
     "/voices/morph/preview",
     summary="Hear a mixture of voices, or a path from one to another, as WAV",
     openapi_extra=documented(MorphPreview, JSON),
-    response_class=Response,
+    response_class=SoundResponse,
+    status_code=200,
 )
-def preview_morph(services: Wired, body: Annotated[MorphPreview, Depends(body_of(MorphPreview, JSON))]) -> Response:
-    """Nothing is kept. Raises as `/voices/morph`, and SpeechError `morph_path_not_offered`, `morph_path_fitted`."""
+def preview_morph(
+    services: Wired, body: Annotated[MorphPreview, Depends(body_of(MorphPreview, JSON))]
+) -> SoundResponse:
+    """Nothing is kept, and a client that leaves stops the making. Raises as `/voices/morph`, SpeechError
+    `morph_path_not_offered`, `morph_path_fitted`, and Problem `over_capacity`, `too_many_requests`."""
     return _spoken(services, body.blend, body, body.text, body.language)
 
 
@@ -165,10 +169,13 @@ def preview_morph(services: Wired, body: Annotated[MorphPreview, Depends(body_of
     "/voices/style/preview",
     summary="Hear the timbre of one voice with the prosody of another, as WAV",
     openapi_extra=documented(StylePreview, JSON),
-    response_class=Response,
+    response_class=SoundResponse,
+    status_code=200,
 )
-def preview_style(services: Wired, body: Annotated[StylePreview, Depends(body_of(StylePreview, JSON))]) -> Response:
-    """Nothing is kept."""
+def preview_style(
+    services: Wired, body: Annotated[StylePreview, Depends(body_of(StylePreview, JSON))]
+) -> SoundResponse:
+    """As `/voices/morph/preview`."""
     return _spoken(services, body.blend, body, body.text, body.language)
 
 
@@ -194,10 +201,7 @@ def _kept(services: Services, blend: Blend, body: Shaped, new: NewVoice) -> Voic
     return profile_of(services, find_voice(services, meta.voice_id))
 
 
-def _spoken(services: Services, blend: Blend, body: Shaped, text: str, language: str | None) -> Response:
-    from speech.audio import join, to_bytes
-    from speech.plan import tags_of
-
+def _spoken(services: Services, blend: Blend, body: Shaped, text: str, language: str | None) -> SoundResponse:
     synthesizer = services.synthesizer
     engine = engine_of(synthesizer, blend.voices, body.tts_engine)
     own, shape = Shape(), body.shape
@@ -216,5 +220,4 @@ def _spoken(services: Services, blend: Blend, body: Shaped, text: str, language:
         seed=seed,
         reading=services.reading(),
     )
-    sound = join(synthesizer.speak(plan))
-    return Response(to_bytes(sound, "wav", tags_of(plan)), media_type="audio/wav")
+    return SoundResponse(Sound(services, plan, "wav", is_whole=True))

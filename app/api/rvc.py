@@ -16,9 +16,10 @@ from app.api.bodies import JSON, MULTIPART, Body, Upload, body_of, documented
 from app.api.languages import Language
 from app.api.queries import known_query
 from app.api.services import Services, Wired
+from app.api.streaming import Sound, made_whole
 from app.api.times import iso
 from app.api.uploads import plain_name
-from app.api.voices import SAMPLE_SEED, SAMPLE_TEXTS
+from app.api.voices import SAMPLE_SEED, SAMPLE_TEXTS, first_voice
 from app.api.wav_file import WavFile
 
 if TYPE_CHECKING:
@@ -172,9 +173,11 @@ def rate(
 
 
 def preview(services: Wired, reader: Language, model_id: str, language: str | None = None) -> FileResponse:
-    """A sample sentence, spoken by the default voice and converted; made when first asked for, then kept."""
-    from speech.audio import join, to_bytes
-    from speech.plan import tags_of
+    """A sample sentence, spoken by the default engine and converted; made when first asked for, then kept.
+
+    Raises Problem `rvc_model_unknown`, `engine_without_voices`, and `over_capacity`, `too_many_requests` while there is
+    none yet; SpeechError `language_not_spoken`, `model_missing`.
+    """
     from speech.synthesis import ConversionAsked, match_language
 
     models = models_of(services)
@@ -184,24 +187,22 @@ def preview(services: Wired, reader: Language, model_id: str, language: str | No
     engine = synthesizer.choose_engine().engine
     info = synthesizer.engines()[engine]
     spoken = match_language(language or reader, info)
-    text = SAMPLE_TEXTS.get(spoken.partition("-")[0].lower(), SAMPLE_TEXTS["en"])
-    voice = next(
-        (v for v in synthesizer.voices() if v.engine == engine and v.language == spoken),
-        next(v for v in synthesizer.voices() if v.engine == engine),
-    )
+    primary = spoken.partition("-")[0].lower()
+    named = (voice.voice_id for voice in synthesizer.voices_of(engine) if voice.language == spoken)
+    voice_id = next(named, None) or first_voice(services, engine, primary)
     plan = synthesizer.plan(
-        text,
+        SAMPLE_TEXTS.get(primary, SAMPLE_TEXTS["en"]),
         engine=engine,
         language=spoken,
-        voice=voice.voice_id,
+        voice=voice_id,
         seed=SAMPLE_SEED if info.is_seeded else None,
         conversion=ConversionAsked(CONVERTER, model_id),
     )
-    path = services.samples.path(model_id, f"{spoken}-{voice.voice_id}.wav")
+    path = services.samples.path(model_id, f"{spoken}-{voice_id}.wav")
     if not path.exists():
-        sound = join(synthesizer.speak(plan))
+        wav = made_whole(Sound(services, plan, "wav", is_whole=True))
         temporary = services.samples.temporary(model_id, token_hex(8), ".wav")
-        temporary.write_bytes(to_bytes(sound, "wav", tags_of(plan)))
+        temporary.write_bytes(wav)
         services.samples.publish(temporary, path.name)
     models.store.used(model_id, "preview")
     return FileResponse(path, media_type="audio/wav", filename=f"{model_id}_{spoken}.wav")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 
+from fastapi import Request
+
+from app.api.presence import while_present
 from app.api.services import Services
 from app.host.responses import MadeResponse
 from speech.audio import Audio, Tags, encode, format_of, join, resampled, to_bytes
@@ -67,6 +70,13 @@ class Sound:
         for chunk in chunks:
             self.duration_s += chunk.duration_s
             yield chunk
+
+
+def made_whole(sound: Sound, request: Request | None = None) -> bytes:
+    """The bytes of a sound that is answered as something else, such as a file that stays; `sound` is closed in any
+    case. Raises ClientDisconnect where the client of `request` has gone, and what speaking raises."""
+    with closing(sound):
+        return b"".join(sound.blocks if request is None else while_present(request, sound.blocks))
 
 
 class SoundResponse(MadeResponse):

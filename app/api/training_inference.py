@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field, model_validator
 from starlette.responses import Response
 
@@ -17,12 +17,10 @@ from app.api.job_views import AnyJob, view_of
 from app.api.languages import Language
 from app.api.queries import known_query
 from app.api.services import Services, Wired, Working
-from app.api.streaming import headers_of
+from app.api.streaming import Sound, headers_of, made_whole
 from app.api.voices import VoiceProfile, find_voice, profile_of
 from app.errors import FieldError, Problem
 from app.jobs.kinds import COMPARISON
-from speech.audio import join, to_bytes
-from speech.plan import tags_of
 from speech.request_checks import MAX_SEED
 from speech.voices import MANY_LANGUAGES
 
@@ -151,11 +149,14 @@ def load(services: Wired, body: Annotated[ToLoad, Depends(body_of(ToLoad, JSON))
     openapi_extra=documented(ToSynthesize, JSON, MULTIPART),
 )
 def synthesize(
-    services: Wired, body: Annotated[ToSynthesize, Depends(body_of(ToSynthesize, JSON, MULTIPART))]
+    request: Request,
+    services: Wired,
+    body: Annotated[ToSynthesize, Depends(body_of(ToSynthesize, JSON, MULTIPART))],
 ) -> Response:
-    """The whole sound; what was used is in the headers, and where it can be had for a day in `Content-Location`.
+    """The whole sound; what was used is in the headers, and where it can be had for a day in `Content-Location`. A
+    client that leaves stops the making.
 
-    Raises what planning and speaking raise."""
+    Raises Problem `over_capacity`, `too_many_requests`, and what planning and speaking raise."""
     voice = _speaking(services, body)
     parameters: dict[str, float | bool] = {} if body.temperature is None else {"temperature": body.temperature}
     if body.speed != 1.0:
@@ -169,8 +170,7 @@ def synthesize(
         seed=body.seed,
         reading=services.reading(),
     )
-    sound = join(list(services.synthesizer.speak(plan)))
-    wav = to_bytes(sound, "wav", tags_of(plan))
+    wav = made_whole(Sound(services, plan, "wav", is_whole=True), request)
     place = f"/v1/finetune/synthesize/{services.tuned.keep_sound(wav, services.caller)}"
     name = voice.title if body.checkpoint or body.checkpoints else voice.voice_id
     headers = headers_of(plan) | {"X-Papagaio-Voice": name, "Content-Location": place}

@@ -18,13 +18,12 @@ from app.api.bodies import MULTIPART, Body, Upload, body_of, documented
 from app.api.languages import Language, matches
 from app.api.queries import known_query
 from app.api.services import Fetching, Services, Wired
+from app.api.streaming import Sound, made_whole
 from app.api.voice_facts import ConsentView, facts_of, samples_of
 from app.api.voice_json import unpack_document, voice_document
 from app.api.wav_file import WavFile
 from app.errors import Problem
-from speech.audio import join, to_bytes
 from speech.errors import SpeechError
-from speech.plan import tags_of
 from speech.voices import MANY_LANGUAGES, Voice
 
 if TYPE_CHECKING:
@@ -270,7 +269,10 @@ def sample(services: Wired, voice_id: str, language: str | None = None) -> FileR
 
 
 def sample_file(services: Services, voice_id: str, language: str | None) -> tuple[Path, str]:
-    """What a voice says of itself, in its own language where None; and which language that is."""
+    """What a voice says of itself, in its own language where None; and which language that is.
+
+    Raises Problem `over_capacity`, `too_many_requests` while there is none yet.
+    """
     voice = find_voice(services, voice_id)
     spoken = language or _own_languages(services, voice)[0]
     text = SAMPLE_TEXTS.get(spoken.partition("-")[0].lower(), SAMPLE_TEXTS["en"])
@@ -280,9 +282,9 @@ def sample_file(services: Services, voice_id: str, language: str | None) -> tupl
     )
     path = services.samples.path(voice_id, f"{plan.language}{_edition(services, voice)}.wav")
     if not path.exists():
-        sound = join(services.synthesizer.speak(plan))
+        wav = made_whole(Sound(services, plan, "wav", is_whole=True))
         temporary = services.samples.temporary(voice_id, token_hex(8), ".wav")
-        temporary.write_bytes(to_bytes(sound, "wav", tags_of(plan)))
+        temporary.write_bytes(wav)
         for older in path.parent.glob(f"{plan.language}-*.wav"):
             older.unlink(missing_ok=True)
         services.samples.publish(temporary, path.name)
@@ -318,6 +320,21 @@ def find_voice(services: Services, voice_id: str) -> Voice:
     if voice_id not in voices:
         raise Problem("unknown_voice", voice=voice_id[:80], choices=sorted(voices))
     return voices[voice_id]
+
+
+def first_voice(services: Services, engine: str, primary: str) -> str:
+    """Id of the engine's first voice of the language whose primary tag is given, else of many languages, else of any.
+
+    Raises Problem `engine_without_voices`.
+    """
+    voices = services.synthesizer.voices_of(engine)
+    if not voices:
+        raise Problem("engine_without_voices", engine=engine)
+    for wanted in (primary, MANY_LANGUAGES):
+        for voice in voices:
+            if voice.language.partition("-")[0].lower() == wanted:
+                return voice.voice_id
+    return voices[0].voice_id
 
 
 def profile_of(services: Services, voice: Voice) -> VoiceProfile:

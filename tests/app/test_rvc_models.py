@@ -89,7 +89,7 @@ def test_a_changed_copy_is_found_by_validation(service: Service, rvc_tiny: Path)
 
 
 def test_a_job_is_converted_and_uses_are_counted(installed: Service, rvc_tiny: Path) -> None:
-    """`enable_rvc` after any engine, a preview, and what was used."""
+    """`enable_rvc` after any engine, and what was used."""
     model = posted(installed, rvc_tiny).json()
     fields = {"enable_rvc": True, "rvc_model_id": model["id"], "rvc_f0_method": "PM", "rvc_index_rate": 0}
     job = installed.completed("Bom dia.", **fields)
@@ -109,6 +109,40 @@ def test_a_job_is_converted_and_uses_are_counted(installed: Service, rvc_tiny: P
     assert usage["total"] == 1 and usage["models"][0]["jobs"] == 1 and usage["per_day"][0]["total"] == 1
     assert installed.client.get(f"/rvc-models/{model['id']}").json()["usage_count"] == 1
     assert installed.client.get("/analytics/rvc-usage", params={"days": 0}).status_code == 422
+
+
+def test_a_preview_is_made_once_kept_and_counted(installed: Service, rvc_tiny: Path) -> None:
+    """Of a model without F0, since no weights of a method are here."""
+    model, capacity = posted(installed, rvc_tiny, "Bea", "v1-48k-plain", "").json(), installed.services.capacity
+    places = [capacity.take() for _ in range(installed.services.settings.max_streams)]
+    path = f"/rvc-models/{model['id']}/preview"
+    full = installed.client.get(path)
+    assert (full.status_code, full.json()["code"]) == (503, "over_capacity")
+    for place in places:
+        place.close()
+    first = installed.client.get(path, params={"language": "pt-BR"})
+    assert (first.status_code, first.headers["content-type"]) == (200, "audio/wav"), first.text
+    assert f"{model['id']}_pt-BR.wav" in first.headers["content-disposition"]
+    sound = load(BytesIO(first.content))
+    assert sound.sample_rate == 48000 and sound.duration_s > 1
+    assert capacity.taken == 0 and installed.client.get(path, params={"language": "en"}).content != first.content
+    places = [capacity.take() for _ in range(installed.services.settings.max_streams)]
+    again = installed.client.get(f"/rvc/models/{model['id']}/preview", params={"language": "pt-BR"})
+    assert again.content == first.content  # nothing is made any more
+    assert installed.client.get(path, params={"language": "xx"}).json()["code"] == "language_not_spoken"
+    told = installed.client.get(f"/rvc-models/{model['id']}").json()
+    assert told["usage_count"] == 3 and told["last_used_at"] is not None
+    [used] = installed.client.get("/analytics/rvc-usage").json()["models"]
+    assert (used["previews"], used["jobs"]) == (3, 0)
+
+
+def test_an_engine_without_voices_says_no_preview(installed: Service, rvc_tiny: Path) -> None:
+    """As it says no job."""
+    with running(installed.services.settings.data_dir / "other", default_engine="f5tts") as service:
+        taken = posted(service, rvc_tiny).json()
+        answer = service.client.get(f"/rvc-models/{taken['id']}/preview")
+        assert (answer.status_code, answer.json()["code"]) == (409, "engine_without_voices"), answer.text
+        assert service.client.get(f"/rvc-models/{taken['id']}").json()["usage_count"] == 0
 
 
 def test_alltalk_converts_a_sound_that_was_made_here(

@@ -7,13 +7,14 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from pydantic import Field
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from app.api.bodies import MULTIPART, Body, Upload, body_of, documented
 from app.api.compat.openai import EVENTS, event, listening_names
 from app.api.compat.openai_speakers import MOST, NAMES, REFERENCES, diarized, diarized_segment, known_speakers
+from app.api.presence import while_present
 from app.api.services import Services, Working
 from app.api.uploads import read_sound
 from app.errors import FieldError, Problem
@@ -94,7 +95,10 @@ class Translate(ToHear):
     response_class=Response,
     openapi_extra=documented(Transcribe, MULTIPART),
 )
-def transcriptions(services: Working, body: Annotated[Transcribe, Depends(body_of(Transcribe, MULTIPART))]) -> Response:
+def transcriptions(
+    request: Request, services: Working, body: Annotated[Transcribe, Depends(body_of(Transcribe, MULTIPART))]
+) -> Response:
+    """A client that leaves stops the listening, streamed or not."""
     _refuse_inapplicable(body)
     is_diarized = body.response_format == DIARIZED
     known = body.known_speaker_names, body.known_speaker_references
@@ -112,7 +116,7 @@ def transcriptions(services: Working, body: Annotated[Transcribe, Depends(body_o
         heard, duration_s = _heard(services, body, options, stack, *known)
         if body.stream:
             return MadeResponse(_events(heard.segments, is_diarized), stack.pop_all(), EVENTS, told)
-        segments = list(heard.segments)
+        segments = list(while_present(request, heard.segments))
     kinds = body.timestamp_granularities or ["segment"]
     response = _answer(body.response_format, "transcribe", heard.language, duration_s, segments, kinds)
     response.headers.update(told)
@@ -125,11 +129,13 @@ def transcriptions(services: Working, body: Annotated[Transcribe, Depends(body_o
     response_class=Response,
     openapi_extra=documented(Translate, MULTIPART),
 )
-def translations(services: Working, body: Annotated[Translate, Depends(body_of(Translate, MULTIPART))]) -> Response:
+def translations(
+    request: Request, services: Working, body: Annotated[Translate, Depends(body_of(Translate, MULTIPART))]
+) -> Response:
     with ExitStack() as stack:
         options = HearingOptions(prompt=body.prompt, temperature=body.temperature, to_english=True)
         heard, duration_s = _heard(services, body, options, stack)
-        segments = list(heard.segments)
+        segments = list(while_present(request, heard.segments))
     return _answer(body.response_format, "translate", "en", duration_s, segments, ["segment"])
 
 
