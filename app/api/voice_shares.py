@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, Field, StringConstraints
@@ -14,7 +14,7 @@ from app.api.languages import Language
 from app.api.queries import known_query
 from app.api.services import Services, Wired
 from app.api.times import iso
-from app.api.voices import find_voice, fitted, sample_file
+from app.api.voices import Category, find_voice, fitted, sample_file
 from app.api.wav_file import WavFile
 from app.errors import FieldError, Problem
 from app.texts import render
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 router = APIRouter(tags=["voices"], dependencies=[Depends(known_query)])
 
 MOST_TAGS = 20
-Category = Literal["female", "male", "child", "elder", "narrator", "character", "other"]
 Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40)]
 PAGE = """<!doctype html>
 <html lang="{language}">

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 router = APIRouter(tags=["voices"], dependencies=[Depends(known_query)])
 
 Gender = Annotated[Literal["female", "male", "unknown"], BeforeValidator(str.lower)]
+Category = Literal["female", "male", "child", "elder", "narrator", "character", "other"]
 SAMPLE_SEED = 1  # of engines that vary: a sample is made once, and the same everywhere
 # What a voice says of itself, by primary language tag.
 SAMPLE_TEXTS = {
@@ -146,10 +147,11 @@ def voices(
     gender: Gender | None = None,
     engine: str | None = None,
     tag: str | None = None,
-    category: str | None = None,
+    category: Annotated[Category | None, BeforeValidator(str.lower)] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
 ) -> Voices:
-    """`tag`, `category`: as one calls them oneself (`POST /voices/{voice_id}/tags`)."""
+    """`tag`, `category`: as one calls them oneself (`POST /voices/{voice_id}/tags`); a voice is in the category of its
+    gender, too."""
     from app.storage.voice_labels import NONE, LabelStore
 
     labels = LabelStore(services.database, services.caller).all()
@@ -162,7 +164,7 @@ def voices(
         and gender in (None, voice.gender)
         and (engine is None or engine.lower() in engines[voice.voice_id])
         and (tag is None or tag.casefold() in {one.casefold() for one in labels.get(voice.voice_id, NONE).tags})
-        and category in (None, labels.get(voice.voice_id, NONE).category)
+        and category in (None, voice.gender, labels.get(voice.voice_id, NONE).category)
     ]
     shown = found[:limit]
     facts = facts_of(services, shown)

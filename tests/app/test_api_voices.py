@@ -5,7 +5,7 @@ import time
 import wave
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from clone_service import STYLE
 from fitted_voices import meta
 
 from app.api.voice_facts import facts_of
-from app.api.voices import find_voice, profile_of
+from app.api.voices import Category, find_voice, profile_of
 from app.storage.usage import record
 from speech.audio import Audio
 from speech.errors import SpeechError
@@ -46,7 +46,25 @@ def test_voices_have_every_field_and_can_be_filtered(service: Service) -> None:
     assert count(engine="silence") == 2 and count(language="xx") == 0 and count(limit=3) == 3
 
 
-@pytest.mark.parametrize("bad", [{"limit": 0}, {"limit": 1001}, {"gender": "other"}, {"limit": "all"}])
+def test_a_category_is_one_of_a_list_and_a_gender_is_one(service: Service) -> None:
+    """Row 6.2-23."""
+    client = service.client
+
+    def ids(**filters: Any) -> set[str]:
+        found = client.get("/voices", params={"engine": "silence", **filters}).json()["voices"]
+        return {voice["id"] for voice in found}
+
+    client.post("/voices/silence_male/tags", json={"category": "child"})
+    assert ids(category="child") == ids(category="CHILD") == ids(category="male") == {"silence_male"}
+    client.post("/voices/silence_male/tags", json={"category": "female"})
+    assert ids(category="female") == {"silence_female", "silence_male"}
+    assert ids(category="female", gender="male") == {"silence_male"} and ids(category="other") == set()
+    [error] = client.get("/voices?category=robot").json()["errors"]
+    assert (error["field"], error["code"]) == ("category", "field_choice")
+    assert all(name in error["message"] for name in get_args(Category))
+
+
+@pytest.mark.parametrize("bad", [{"category": "robot"}, {"category": "unknown"}, {"limit": 0}, {"limit": 1001}, {"gender": "other"}, {"limit": "all"}])
 def test_wrong_filters_are_refused(service: Service, bad: dict) -> None:
     assert service.client.get("/voices", params=bad).status_code == 422
 
