@@ -38,14 +38,13 @@ def _lower(value: object) -> object:
 
 
 Word = BeforeValidator(_lower)  # words of a list match in any case
-# What forms of the base API send with every job: an engine without presets, and a job with a voice, pass it over.
-SENT_PRESET = "female_generic"
+SENT_PRESET = "female_generic"  # the base API's default, which its forms send with every job: as if nothing was sent
 F0Method = Literal["rmvpe", "fcpe", "pm", "harvest", "dio", "crepe"]
 
 
 class NewJob(Body):
-    """`voice_preset` or `voice_id` names the voice; else the engine's first preset, or voice, of the language. The
-    preset that forms always send counts for nothing beside a voice. `speed` goes over the profile's.
+    """`voice_preset` or `voice_id` names the voice; else the engine's first preset, or voice, of the language.
+    `female_generic`, which forms always send, is no preset that was asked for. `speed` goes over the profile's.
 
     `seed`: of engines that vary, the same one gives the same sound again; one is drawn where none is given.
     `ref_text`: what is said in the seconds of the voice that F5-TTS hears, where nobody wrote it down or it is wrong.
@@ -77,6 +76,11 @@ class NewJob(Body):
     rvc_rms_mix_rate: Annotated[float | None, Field(ge=0, le=1)] = None
     rvc_protect: Annotated[float | None, Field(ge=0, le=0.5)] = None
     rvc_f0_method: Annotated[F0Method | None, Word] = None
+
+    @property
+    def preset(self) -> str | None:
+        """The preset that was asked for."""
+        return None if self.voice_preset == SENT_PRESET else self.voice_preset
 
 
 def params_of(services: Services, body: NewJob) -> dict[str, Any]:
@@ -197,7 +201,7 @@ def _refuse_inapplicable(services: Services, body: NewJob) -> None:
         errors.append(FieldError("voice_id", "field_missing", {}))
     if body.enable_rvc and body.rvc_model_id is None:
         errors.append(FieldError("rvc_model_id", "field_missing", {}))
-    if body.voice_id is not None and body.voice_preset not in (None, SENT_PRESET):
+    if body.voice_id is not None and body.preset is not None:
         errors.append(FieldError("voice_id", "fields_exclusive", {"names": ["voice_preset", "voice_id"]}))
     if body.check_tries is not None and not body.check_words:
         errors.append(FieldError("check_tries", "field_not_applicable", {"reason": "check_words = false"}))
@@ -212,8 +216,7 @@ def _refuse_inapplicable(services: Services, body: NewJob) -> None:
 
 def _engine(services: Services, body: NewJob) -> EngineChoice:
     synthesizer = services.synthesizer
-    preset = None if body.voice_id is not None else body.voice_preset
-    choice = synthesizer.choose_engine(body.tts_engine, body.voice_id, preset)
+    choice = synthesizer.choose_engine(body.tts_engine, body.voice_id, body.preset)
     if not synthesizer.registry.engine(choice.engine).install.is_announced:
         synthesizer.check(choice.engine)
     return choice
@@ -232,17 +235,17 @@ def _voice(services: Services, body: NewJob, engine: str, language: str) -> tupl
         return None, body.voice_id
     offered = {preset.name: preset for preset in services.synthesizer.registry.engine(engine).presets}
     primary = _primary(language)
-    if body.voice_preset is None or (not offered and body.voice_preset == SENT_PRESET):
+    if body.preset is None:
         for name, preset in offered.items():
             if primary in preset.voices:
                 return name, preset.voices[primary]
         return None, first_voice(services, engine, primary)
-    if body.voice_preset not in offered:
-        raise Problem("unknown_preset", preset=body.voice_preset, choices=sorted(offered) or ["–"])
-    voices = offered[body.voice_preset].voices
+    if body.preset not in offered:
+        raise Problem("unknown_preset", preset=body.preset, choices=sorted(offered) or ["–"])
+    voices = offered[body.preset].voices
     if primary not in voices:
-        raise Problem("preset_without_language", preset=body.voice_preset, language=language, choices=sorted(voices))
-    return body.voice_preset, voices[primary]
+        raise Problem("preset_without_language", preset=body.preset, language=language, choices=sorted(voices))
+    return body.preset, voices[primary]
 
 
 def _voice_told(services: Services, voice: Voice) -> dict[str, Any]:

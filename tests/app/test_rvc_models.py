@@ -23,6 +23,8 @@ from speech.vad import EnergyDetector
 
 pytest.importorskip("torch")
 
+PATH_OF_MODEL = ModelStore.path
+
 
 def posted(service: Service, rvc_tiny: Path, name: str = "Ana", voice: str = "v2-40k", index: str = "v2") -> Any:
     files = {"pth_file": ("ana.pth", (rvc_tiny / f"{voice}.pth").read_bytes())}
@@ -190,3 +192,18 @@ def test_the_method_of_f0_is_the_base_apis_where_its_weights_are(
     assert (job["rvc_f0_method"], job["rvc_f0_method_requested"]) == (method, None)
     plain = posted(installed, rvc_tiny, "Bea", "v1-48k-plain", "").json()["id"]
     assert installed.add(enable_rvc=True, rvc_model_id=plain)["rvc_f0_method"] is None
+
+
+def test_a_method_that_is_named_is_never_replaced(
+    installed: Service, rvc_tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even the one that forms name: left out it is FCPE where the weights of RMVPE are not here."""
+    monkeypatch.setattr(
+        ModelStore, "path", lambda self, name: PATH_OF_MODEL(self, name) if name == "pitch-rmvpe" else rvc_tiny
+    )
+    model = posted(installed, rvc_tiny).json()["id"]
+    asked = {"text": "a", "source_language": "pt", "mode": "dubbing", "enable_rvc": True, "rvc_model_id": model}
+    refused = installed.client.post("/jobs", json={**asked, "rvc_f0_method": "rmvpe"})
+    assert (refused.status_code, refused.json()["code"]) == (503, "model_missing") and "rmvpe" in refused.text
+    assert installed.client.post("/jobs", json=asked).json()["rvc_f0_method"] == "fcpe"
+    assert installed.add(**{**asked, "enable_rvc": False, "rvc_model_id": None, "rvc_f0_method": "rmvpe"})

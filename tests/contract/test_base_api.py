@@ -206,12 +206,29 @@ def test_a_job_without_its_weights_fails_with_the_command(kokoro: Service) -> No
         ({}, "female_generic", "pf_dora"),
         ({"source_language": "es", "text": "Hola."}, None, "ef_dora"),
         ({"voice_id": "pm_alex", "voice_preset": "female_generic"}, None, "pm_alex"),
+        ({"voice_preset": "female_generic"}, "female_generic", "pf_dora"),
+        ({"source_language": "es", "text": "Hola.", "voice_preset": "female_generic"}, None, "ef_dora"),
+        (
+            {"tts_engine": "kokoro", "source_language": "en", "voice_preset": "FEMALE_generic"},
+            "female_generic",
+            "af_heart",
+        ),
         ({"tts_engine": "silence", "voice_preset": "female_generic"}, None, "silence_female"),
     ],
 )
 def test_the_voice_of_a_job(kokoro: Service, change: dict[str, Any], preset: str | None, voice: str) -> None:
     job = kokoro.client.post("/jobs", json=JOB | change).json()
     assert (job.get("voice_preset"), job["voice_id"]) == (preset, voice)
+
+
+@pytest.mark.parametrize("engine", ["silence", "kokoro"])
+def test_the_preset_that_forms_always_send_chooses_no_engine(tmp_path: Path, engine: str) -> None:
+    with running(tmp_path, default_engine=engine) as service:
+        sent, left_out = (service.add(**fields) for fields in ({"voice_preset": "female_generic"}, {}))
+        for name in ("tts_engine", "engine_reason", "voice_preset", "voice_id", "engine_fallback"):
+            assert sent[name] == left_out[name], name
+        assert (sent["tts_engine"], sent["engine_reason"]) == (engine, "setting")
+        assert service.add(voice_preset="male_deep")["tts_engine"] == "kokoro"  # what was asked for does
 
 
 REFUSED: list[tuple[str, dict[str, Any], int, str, str]] = [
@@ -228,7 +245,7 @@ REFUSED: list[tuple[str, dict[str, Any], int, str, str]] = [
     ("unknown preset", {"voice_preset": "robot"}, 400, "unknown_preset", ""),
     (
         "preset without the language",
-        {"source_language": "es", "text": "Hola.", "voice_preset": "female_generic"},
+        {"source_language": "es", "text": "Hola.", "voice_preset": "female_warm"},
         422,
         "preset_without_language",
         "",
