@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, StreamingResponse
 from app.api.archive import Entry, archive, checked_format, row_file_name
 from app.api.batch_rows import MOST_CSV_BYTES, CheckedRow, checked_rows, rows_of_csv
 from app.api.bodies import JSON, MULTIPART, Body, Upload, body_of, documented
+from app.api.job_bulk import delete_jobs
 from app.api.job_views import JobError, error_of
 from app.api.languages import Language
 from app.api.queries import known_query
@@ -119,9 +120,13 @@ class BatchList(BaseModel):
 
 
 class BatchDeleted(BaseModel):
+    """`not_deleted`: id of a job to the code of why, such as `job_still_running`; while there is one the batch stays,
+    to be deleted again."""
+
     message: str
     batch_id: str
     jobs_deleted: int
+    not_deleted: dict[str, str]
 
 
 class Retried(BaseModel):
@@ -222,16 +227,16 @@ def cancel(services: Wired, reader: Language, batch_id: str) -> BatchView:
 
 @router.delete("/{batch_id}", summary="Delete a batch with its jobs and files")
 def delete(services: Wired, batch_id: str) -> BatchDeleted:
+    """What runs is cancelled and waited for; what does not stop in time is told, and the rest is deleted."""
     store = _store(services)
     batch, rows = store.get(batch_id)
-    count = 0
-    for job_id in _jobs(services, rows):
-        services.jobs.delete(job_id)
-        services.files.delete(job_id)
-        count += 1
-    store.delete(batch_id)
-    services.note("batch_deleted", batch.id, jobs=count)
-    return BatchDeleted(message=f"{batch.id} deleted", batch_id=batch.id, jobs_deleted=count)
+    done = delete_jobs(services, list(_jobs(services, rows)))
+    left = {job_id: code for job_id, code in done.not_deleted.items() if code != "job_not_found"}  # by somebody else
+    if not left:
+        store.delete(batch_id)
+    services.note("batch_deleted", batch.id, jobs=len(done.deleted), not_deleted=list(left))
+    message = f"{batch.id} stays: {len(left)} still running" if left else f"{batch.id} deleted"
+    return BatchDeleted(message=message, batch_id=batch.id, jobs_deleted=len(done.deleted), not_deleted=left)
 
 
 def rows_of(body: NewBatch) -> tuple[Sequence[Mapping[str, Any]], bool]:

@@ -27,6 +27,7 @@ router = APIRouter(prefix="/jobs", tags=["jobs"], dependencies=[Depends(known_qu
 
 MOST = 200
 PAGE = 500
+WAIT_S = 5.0  # for jobs that run to stop
 HEADER = ("id", "kind", "status", "created_at", "started_at", "completed_at", "language", "engine", "voice", "text")
 MORE = ("characters", "duration_s", "synthesis_s", "seed", "error", "error_message")
 
@@ -60,17 +61,9 @@ def delete_many(services: Wired, body: Annotated[JobIds, Depends(body_of(JobIds,
     ids = _distinct(body.job_ids)
     for job_id in ids:
         services.jobs.get(job_id)
-    deleted, files, kept = [], 0, {}
-    for job_id in ids:
-        try:
-            services.jobs.delete(job_id, wait_s=1.0)
-        except Problem as problem:
-            kept[job_id] = problem.code
-            continue
-        files += services.files.delete(job_id)
-        deleted.append(job_id)
-    services.note("jobs_deleted", "", job_ids=deleted)
-    return BulkDeleted(deleted=deleted, files_deleted=files, not_deleted=kept)
+    done = delete_jobs(services, ids)
+    services.note("jobs_deleted", "", job_ids=done.deleted)
+    return done
 
 
 @router.get("/export", summary="The list of jobs as CSV", response_class=StreamingResponse)
@@ -88,6 +81,23 @@ def export(
     lines = csv_lines(HEADER + MORE, (_cells(job, reader) for job in _all(services, wanted)))
     headers = {"Content-Disposition": 'attachment; filename="jobs.csv"'}
     return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def delete_jobs(services: Services, ids: Sequence[str]) -> BulkDeleted:
+    """Those that do not run at once; those that do are cancelled, and all of them together waited for `WAIT_S`."""
+    deleted, files, kept = set(), 0, dict.fromkeys(ids, "")
+    for wait_s in (0.0, WAIT_S):
+        deadline = time.monotonic() + wait_s
+        for job_id in list(kept):
+            try:
+                services.jobs.delete(job_id, wait_s=max(0.0, deadline - time.monotonic()))
+            except Problem as problem:
+                kept[job_id] = problem.code
+                continue
+            files += services.files.delete(job_id)
+            deleted.add(job_id)
+            del kept[job_id]
+    return BulkDeleted(deleted=[one for one in ids if one in deleted], files_deleted=files, not_deleted=kept)
 
 
 def _all(services: Services, wanted: dict[str, Any]) -> Iterator[Job]:

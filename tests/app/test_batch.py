@@ -5,14 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import json
+import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from api_service import Service, running
 
+from app.jobs.context import Cancelled, JobContext
 from app.jobs.expiry import sweep
+from app.jobs.runner import Worker
 from app.jobs.store import JobStore
 from speech.audio import load
 from speech.text.csv_text import csv_lines
@@ -134,6 +138,63 @@ def test_what_failed_is_tried_again_and_the_rest_is_not(service: Service) -> Non
     assert len(opened(service.client.get(f"/jobs/batch/{batch['id']}/download").content).namelist()) == 4
     assert service.client.delete(f"/jobs/batch/{batch['id']}").json()["jobs_deleted"] == 3
     assert service.client.get(f"/jobs/{jobs[0]}").status_code == 404
+
+
+@contextmanager
+def running_job(service: Service, *, is_stubborn: bool) -> Iterator[str]:
+    """Id of the next job that waits, while a worker runs it. It stops when it is asked to, or only at the end."""
+    begun, free = threading.Event(), threading.Event()
+    job_ids: list[str] = []
+
+    def task(context: JobContext, params: Mapping[str, Any]) -> Mapping[str, Any]:
+        job_ids.append(context.job.id)
+        begun.set()
+        while not free.wait(0.01):
+            if context.should_stop() and not is_stubborn:
+                break
+        raise Cancelled
+
+    services = service.services
+    worker = Worker(services.database, services.files, {"dubbing": task}, worker_id="w1", lease_s=60, poll_s=0.01)
+    thread = threading.Thread(target=worker.run_next)
+    thread.start()
+    try:
+        assert begun.wait(10)
+        yield job_ids[0]
+    finally:
+        free.set()
+        thread.join()
+
+
+def test_a_batch_of_which_a_job_runs_goes_whole(service: Service) -> None:
+    service.work()
+    batch = made(service, texts=["Um.", "Dois.", "Três."], language="pt-BR")
+    with running_job(service, is_stubborn=False):
+        gone = service.client.delete(f"/jobs/batch/{batch['id']}")
+    assert gone.status_code == 200, gone.text
+    assert (gone.json()["jobs_deleted"], gone.json()["not_deleted"]) == (3, {})
+    assert service.client.get(f"/jobs/batch/{batch['id']}").status_code == 404
+
+
+def test_of_a_batch_whose_job_does_not_stop_the_rest_goes(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the batch stays, so that it can be deleted when the job has ended."""
+    monkeypatch.setattr("app.api.job_bulk.WAIT_S", 0.3)
+    service.work()
+    batch = made(service, texts=["Um.", "Dois.", "Três."], language="pt-BR")
+    path = f"/jobs/batch/{batch['id']}"
+    with running_job(service, is_stubborn=True) as job_id:
+        partly = service.client.delete(path)
+        assert partly.status_code == 200, partly.text
+        assert (partly.json()["jobs_deleted"], partly.json()["not_deleted"]) == (2, {job_id: "job_still_running"})
+        left = service.client.get(path).json()
+        assert left["counts"]["gone"] == 2 and left["counts"]["processing"] == 1
+        several = service.client.post("/jobs/delete", json={"job_ids": [job_id]}).json()
+        assert (several["deleted"], several["not_deleted"]) == ([], {job_id: "job_still_running"})
+        told = service.client.get("/audit").json()[1]
+        assert (told["action"], told["target"]) == ("batch_deleted", batch["id"])
+        assert told["data"] == {"jobs": 2, "not_deleted": [job_id]}
+    assert service.client.delete(path).json()["jobs_deleted"] == 1
+    assert service.client.get(path).status_code == 404
 
 
 def test_a_batch_is_stopped_and_one_without_jobs_is_forgotten(service: Service) -> None:
