@@ -70,8 +70,7 @@ class Limits:
         from limits import RateLimitItemPerSecond
 
         item = RateLimitItemPerSecond(rule.count, rule.window_s, namespace=rule.name)
-        limiter, is_within = self._counted(item, key, max(1, min(cost, rule.count)))
-        window = limiter.get_window_stats(item, key)
+        window, is_within = self._counted(item, key, max(1, min(cost, rule.count)))
         reset_s = max(1, round(window.reset_time - time.time()))
         standing = Standing(rule, max(0, window.remaining), reset_s)
         if not is_within:
@@ -80,17 +79,20 @@ class Limits:
         return standing
 
     def _counted(self, item: Any, key: str, cost: int) -> tuple[Any, bool]:
+        """The window after the hit, and whether there was room for it: by Redis if it answers both."""
         if self._shared is not None and time.monotonic() >= self._away_until:
             try:
                 is_within = self._shared.hit(item, key, cost=cost)
+                window = self._shared.get_window_stats(item, key)
             except Exception:  # whichever way a network fails
                 if not self.is_degraded:
                     log.warning("rate_limits_without_redis", exc_info=True)
                 self.is_degraded, self._away_until = True, time.monotonic() + AWAY_S
             else:
                 self.is_degraded = False
-                return self._shared, is_within
-        return self._memory, self._memory.hit(item, key, cost=cost)
+                return window, is_within
+        is_within = self._memory.hit(item, key, cost=cost)
+        return self._memory.get_window_stats(item, key), is_within
 
 
 class Pace:

@@ -279,7 +279,8 @@ def test_a_changed_password_ends_what_was(service: Service, admin: TestClient) -
 def test_nothing_secret_is_stored_or_told(service: Service, admin: TestClient) -> None:
     key = admin.post("/api-keys", json={"name": "x"}).json()["key"]
     raw = b"".join(path.read_bytes() for path in service.services.settings.data_dir.glob("papagaio.db*"))
-    assert PASSWORD.encode() not in raw and key.rpartition("_")[2].encode() not in raw
+    _, private = tokens.parts(key, tokens.API_KEY_PREFIX)
+    assert PASSWORD.encode() not in raw and len(private) > 20 and private.encode() not in raw
     assert b"$argon2id$" in raw
     secrets = service.services.settings.data_dir / "secrets.json"
     assert secrets.stat().st_mode & 0o777 == 0o600
@@ -338,6 +339,24 @@ def test_a_redis_that_comes_back_is_counted_with_again(redis: Valkey, monkeypatc
     assert limits.hit(rule, "a").remaining == 3 and limits.is_degraded  # it is not asked for a moment
     monkeypatch.setattr("app.security.limits.time.monotonic", lambda: float("inf"))
     assert limits.hit(rule, "a").remaining == 4 and not limits.is_degraded
+
+
+def test_a_redis_that_goes_away_between_its_two_questions_is_done_without(
+    redis: Valkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits, rule = Limits(redis.url), Rule("lost", 5, 60)
+    assert limits.hit(rule, "a").remaining == 4
+    looked = limits._shared.get_window_stats
+
+    def lost(*asked: Any) -> Any:
+        redis.kill()
+        return looked(*asked)
+
+    monkeypatch.setattr(limits._shared, "get_window_stats", lost)
+    try:
+        assert limits.hit(rule, "a").remaining == 4 and limits.is_degraded  # of this process alone
+    finally:
+        redis.start()
 
 
 def test_a_cost_counts_as_many_and_no_more_than_the_rule() -> None:
