@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, cast
 from starlette.responses import StreamingResponse
 
 from app.api.job_views import error_of
-from app.api.jobs import FORMATS
+from app.api.jobs import FORMATS, unexpired
 from app.api.services import Services
 from app.api.sound import finished_sound
 from app.api.times import iso
@@ -115,7 +115,7 @@ def _completed(entry: Entry) -> Job:
         raise Problem("job_not_found", job_id=entry.job_id)
     if entry.job.status != "completed":
         raise Problem("job_without_sound", job_id=entry.job_id, status=entry.job.status)
-    return entry.job
+    return unexpired(entry.job)
 
 
 def _told(entry: Entry, name: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from starlette.responses import StreamingResponse
 from app.api.archive import Entry, archive, checked_format
 from app.api.bodies import JSON, Body, body_of, documented
 from app.api.job_views import error_of
-from app.api.jobs import Filter, filters_of
+from app.api.jobs import Filter, filters_of, find_job
 from app.api.languages import Language
 from app.api.queries import known_query
 from app.api.services import Fetching, Services, Wired
@@ -48,9 +48,10 @@ class BulkDeleted(BaseModel):
 def download_many(
     services: Fetching, ids: Annotated[str, Query(min_length=1, max_length=MOST * 81)], format: str = "wav"
 ) -> Any:
-    """`ids`: with commas between. Raises Problem `job_not_found` where one is none, before anything is sent."""
+    """`ids`: with commas between. Raises Problem `job_not_found`, `job_expired` where one is none or is past its time,
+    before anything is sent."""
     chosen = checked_format(format)
-    jobs = [services.jobs.get(job_id) for job_id in _distinct(ids.split(","))]
+    jobs = [find_job(services, job_id) for job_id in _distinct(ids.split(","))]
     entries = [Entry(f"dubbed_{job.id}", job.id, job) for job in jobs]
     return archive(services, entries, chosen, "papagaio.zip")
 
@@ -78,7 +79,7 @@ def export(
 ) -> StreamingResponse:
     """The same filters as the list; a cell that begins like a formula gets an apostrophe before it."""
     wanted = filters_of(status, engine, language, created_from, created_until)
-    lines = csv_lines(HEADER + MORE, (_cells(job, reader) for job in _all(services, wanted)))
+    lines = csv_lines(HEADER + MORE, (_cells(job, reader) for job in all_jobs(services, wanted)))
     headers = {"Content-Disposition": 'attachment; filename="jobs.csv"'}
     return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
 
@@ -100,13 +101,14 @@ def delete_jobs(services: Services, ids: Sequence[str]) -> BulkDeleted:
     return BulkDeleted(deleted=[one for one in ids if one in deleted], files_deleted=files, not_deleted=kept)
 
 
-def _all(services: Services, wanted: dict[str, Any]) -> Iterator[Job]:
-    """Newest first, as they were when it began."""
-    wanted["created_until"] = min(wanted["created_until"] or time.time(), time.time())
-    offset = 0
-    while jobs := services.jobs.list(limit=PAGE, offset=offset, **wanted)[1]:
+def all_jobs(services: Services, wanted: dict[str, Any]) -> Iterator[Job]:
+    """Those that `filters_of` wants, newest first, as there are when it begins; one that is deleted meanwhile may be
+    left out, and no other is."""
+    wanted = {**wanted, "created_until": min(wanted["created_until"] or time.time(), time.time())}
+    last: Job | None = None
+    while jobs := services.jobs.list(limit=PAGE, after=last, **wanted)[1]:
         yield from jobs
-        offset += len(jobs)
+        last = jobs[-1]
 
 
 def _cells(job: Job, reader: str) -> list[object]:

@@ -152,9 +152,13 @@ def filters_of(
 
 def find_job(services: Services, job_id: str) -> Job:
     """Raises Problem `job_not_found`, `job_expired`."""
-    job = services.jobs.get(job_id)
+    return unexpired(services.jobs.get(job_id))
+
+
+def unexpired(job: Job) -> Job:
+    """One past its time is as one that is gone, whether or not it was removed. Raises Problem `job_expired`."""
     if job.expires_at is not None and job.expires_at <= time.time():
-        raise Problem("job_expired", job_id=job_id, expires_at=iso(job.expires_at))
+        raise Problem("job_expired", job_id=job.id, expires_at=iso(job.expires_at))
     return job
 
 

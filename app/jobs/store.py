@@ -195,6 +195,7 @@ class JobStore:
         *,
         limit: int,
         offset: int = 0,
+        after: Job | None = None,
         status: str | None = None,
         kind: str | None = None,
         engine: str | None = None,
@@ -202,7 +203,11 @@ class JobStore:
         created_from: float | None = None,
         created_until: float | None = None,
     ) -> tuple[int, list[Job]]:
-        """How many there are in all, and one page of them, newest first. `language`: a tag, or the first part of it."""
+        """How many there are in all, and one page of them, newest first. `language`: a tag, or the first part of it.
+
+        `after`: a job of an earlier page, behind which this one begins whatever was deleted since; `offset` counts
+        from there.
+        """
         where = [self._scope()]
         if language is not None:
             spoken = func.lower(jobs.c.params["language"].as_string())
@@ -213,7 +218,11 @@ class JobStore:
         where += [jobs.c.kind == kind] if kind is not None else []
         if engine is not None:
             where.append(func.lower(jobs.c.params["engine"].as_string()) == engine.lower())
-        page = select(jobs).where(*where).order_by(jobs.c.created_at.desc(), jobs.c.id.desc())
+        page = (
+            select(jobs)
+            .where(*where, *([_behind(after)] if after else []))
+            .order_by(jobs.c.created_at.desc(), jobs.c.id.desc())
+        )
         with self._database.read() as connection:
             total = connection.execute(select(func.count()).select_from(jobs).where(*where)).scalar_one()
             rows = connection.execute(page.limit(limit).offset(offset)).mappings()
@@ -228,6 +237,12 @@ class JobStore:
 
     def _scope(self) -> ColumnElement[bool]:
         return true() if self._caller.is_admin else jobs.c.user_id == self._caller.user_id
+
+
+def _behind(job: Job) -> ColumnElement[bool]:
+    """What comes after `job` where the newest is first and, of those of one moment, the greatest id."""
+    is_of_same_moment = jobs.c.created_at == job.created_at
+    return (jobs.c.created_at < job.created_at) | (is_of_same_moment & (jobs.c.id < job.id))
 
 
 def get_job(connection: Connection, job_id: str) -> Job:

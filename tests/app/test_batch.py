@@ -6,18 +6,24 @@ import csv
 import io
 import json
 import threading
+import time
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from api_service import Service, running
+from sqlalchemy import update
 
+from app.api.job_bulk import all_jobs
+from app.api.jobs import filters_of
 from app.jobs.context import Cancelled, JobContext
 from app.jobs.expiry import sweep
 from app.jobs.runner import Worker
 from app.jobs.store import JobStore
+from app.storage.tables import jobs
 from speech.audio import load
 from speech.text.csv_text import csv_lines
 
@@ -122,9 +128,9 @@ def test_what_is_no_batch(service: Service) -> None:
 
 def test_what_failed_is_tried_again_and_the_rest_is_not(service: Service) -> None:
     batch = made(service, texts=["Um.", "Dois.", "Três."], language="pt-BR")
-    jobs = [item["job_id"] for item in batch["items"]]
+    ids = [item["job_id"] for item in batch["items"]]
     assert service.client.post(f"/jobs/batch/{batch['id']}/retry").json()["code"] == "batch_nothing_to_retry"
-    service.client.post(f"/jobs/{jobs[1]}/cancel")
+    service.client.post(f"/jobs/{ids[1]}/cancel")
     service.work()
     manifest = json.loads(
         opened(service.client.get(f"/jobs/batch/{batch['id']}/download").content).read("manifest.json")
@@ -134,10 +140,10 @@ def test_what_failed_is_tried_again_and_the_rest_is_not(service: Service) -> Non
     service.work()
     after = service.client.get(f"/jobs/batch/{batch['id']}").json()
     assert after["counts"]["completed"] == 3 and after["items"][1]["text"] == "Dois."
-    assert [item["job_id"] == job for item, job in zip(after["items"], jobs)] == [True, False, True]
+    assert [item["job_id"] == job for item, job in zip(after["items"], ids)] == [True, False, True]
     assert len(opened(service.client.get(f"/jobs/batch/{batch['id']}/download").content).namelist()) == 4
     assert service.client.delete(f"/jobs/batch/{batch['id']}").json()["jobs_deleted"] == 3
-    assert service.client.get(f"/jobs/{jobs[0]}").status_code == 404
+    assert service.client.get(f"/jobs/{ids[0]}").status_code == 404
 
 
 @contextmanager
@@ -201,8 +207,10 @@ def test_a_batch_is_stopped_and_one_without_jobs_is_forgotten(service: Service) 
     batch = made(service, texts=["Um.", "Dois."], language="pt-BR")
     stopped = service.client.post(f"/jobs/batch/{batch['id']}/cancel").json()
     assert stopped["counts"]["cancelled"] == 2 and stopped["is_ended"]
-    jobs = JobStore(service.services.database)
-    sweep(service.services.database, service.services.files, now=jobs.get(batch["items"][0]["job_id"]).created_at + 1e9)
+    store = JobStore(service.services.database)
+    sweep(
+        service.services.database, service.services.files, now=store.get(batch["items"][0]["job_id"]).created_at + 1e9
+    )
     assert service.client.get(f"/jobs/batch/{batch['id']}").status_code == 404
 
 
@@ -220,6 +228,35 @@ def test_several_jobs_are_had_and_deleted_at_once(service: Service) -> None:
     gone = service.client.post("/jobs/delete", json={"job_ids": [first, second, first]}).json()
     assert gone["deleted"] == [first, second] and gone["files_deleted"] == 2 and gone["not_deleted"] == {}
     assert service.client.get(f"/jobs/{second}").status_code == 404
+
+
+def test_a_sound_past_its_time_is_in_no_archive(service: Service) -> None:
+    """Also while nobody has swept it away."""
+    batch = made(service, texts=["Um.", "Dois."], language="pt-BR")
+    service.work()
+    over, kept = (item["job_id"] for item in batch["items"])
+    with service.services.database.write() as connection:
+        connection.execute(update(jobs).where(jobs.c.id == over).values(expires_at=time.time() - 1))
+    for path in (f"/jobs/{over}/download", f"/jobs/archive?ids={kept},{over}"):
+        answer = service.client.get(path)
+        assert (answer.status_code, answer.json()["code"]) == (410, "job_expired"), path
+    archive = opened(service.client.get(f"/jobs/batch/{batch['id']}/download").content)
+    assert archive.namelist() == ["0002.wav", "manifest.json"]
+    [missing] = json.loads(archive.read("manifest.json"))["missing"]
+    assert (missing["job_id"], missing["code"]) == (over, "job_expired")
+
+
+def test_a_table_leaves_no_job_out_though_others_are_deleted_while_it_is_written(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.api.job_bulk.PAGE", 2)
+    since = time.time()
+    added = [service.add()["id"] for _ in range(5)]
+    rows = all_jobs(service.services, filters_of(None, None, None, datetime.fromtimestamp(since, UTC), None))
+    first = [next(rows).id, next(rows).id]
+    for job_id in first:
+        assert service.client.delete(f"/jobs/{job_id}").status_code == 200
+    assert first + [job.id for job in rows] == added[::-1]
 
 
 def test_tables_are_shown_and_not_computed(service: Service) -> None:

@@ -79,6 +79,20 @@ def test_list_is_newest_first_in_pages_and_filtered(store: JobStore, database: D
     assert (total, [job.id for job in page]) == (1, [ids[0]])
 
 
+def test_pages_behind_a_job_leave_nothing_out_though_jobs_are_deleted(store: JobStore, database: Database) -> None:
+    ids = [add(database) for _ in range(6)]
+    for job_id in ids[2:4]:
+        set_row(database, job_id, created_at=store.get(ids[1]).created_at)
+    whole = [job.id for job in store.list(limit=9)[1]]
+    assert whole == [ids[5], ids[4], *sorted(ids[1:4], reverse=True), ids[0]]
+    page = store.list(limit=3)[1]
+    for job in page:
+        store.delete(job.id)
+    assert [job.id for job in store.list(limit=2, after=page[-1])[1]] == whole[3:5]
+    assert [job.id for job in store.list(limit=9, after=page[-1], offset=1)[1]] == whole[4:]
+    assert store.list(limit=9, after=store.get(ids[0])) == (3, [])
+
+
 def test_an_engine_is_found_whatever_the_kind_of_its_jobs(store: JobStore, database: Database) -> None:
     spoken, fitted, other = (add(database, kind=kind) for kind in ("dubbing", "clone_voice", "dubbing"))
     for job_id, engine in ((spoken, "Hum"), (fitted, "hum"), (other, "xtts")):
