@@ -18,7 +18,7 @@ from app.api.bodies import JSON, Body, Upload, body_of, documented
 from app.api.job_views import AnyJob, iso, view_of
 from app.api.languages import Language
 from app.api.queries import known_query
-from app.api.rvc import CONVERTER, Rating, models_of
+from app.api.rvc import CONVERTER, ModelName, Rating, models_of
 from app.api.services import Services, Wired, Working
 from app.errors import FieldError, Problem
 from app.jobs.kinds import GALLERY
@@ -42,7 +42,7 @@ class Wanted(Body):
     """`accept_licence`: the model's licence, as the gallery names it. `name`: another name than the gallery's."""
 
     accept_licence: Annotated[str, Field(min_length=1, max_length=100)]
-    name: Annotated[str | None, Field(min_length=1, max_length=100)] = None
+    name: ModelName | None = None
 
 
 class GalleryView(BaseModel):

@@ -9,7 +9,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StringConstraints
 from starlette.responses import FileResponse
 
 from app.api.bodies import JSON, MULTIPART, Body, Upload, body_of, documented
@@ -28,12 +28,13 @@ if TYPE_CHECKING:
 
 Sort = Literal["name", "created_at", "file_size_mb"]
 CONVERTER = "rvc"
+ModelName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 
 
 class NewModel(Body):
     """`pth_file`: a voice as RVC's trainers export it; `index_file`: faiss' index of its features."""
 
-    name: Annotated[str, Field(min_length=1, max_length=100)]
+    name: ModelName
     description: Annotated[str, Field(max_length=500)] = ""
     pth_file: Upload
     index_file: Upload | None = None

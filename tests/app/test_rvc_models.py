@@ -52,8 +52,11 @@ def test_a_model_comes_with_its_verdict_and_goes(service: Service, rvc_tiny: Pat
     assert (model["version"], model["sample_rate"], model["index_features"]) == ("v2", 40000, 600)
     assert (model["pth_file"], model["index_file"], model["usage_count"]) == ("ana.pth", "ana.index", 0)
     assert posted(service, rvc_tiny).json()["code"] == "rvc_name_taken"
-    plain = posted(service, rvc_tiny, "Bea", "v1-48k-plain", "").json()
-    assert plain["validation"]["status"] == "valid_with_warnings"
+    blank = posted(service, rvc_tiny, " \t ")
+    assert blank.status_code == 422 and blank.json()["errors"][0]["field"] == "name"
+    assert posted(service, rvc_tiny, " Ana ").json()["code"] == "rvc_name_taken"
+    plain = posted(service, rvc_tiny, " Bea ", "v1-48k-plain", "").json()
+    assert plain["name"] == "Bea" and plain["validation"]["status"] == "valid_with_warnings"
     assert [reason["code"] for reason in plain["validation"]["reasons"]] == ["rvc_index_missing"]
     client = service.client
     listed = client.get("/rvc/models", params={"sort_by": "name"}).json()
