@@ -36,7 +36,8 @@ MB = 1 << 20
 class FinetuneSynthesis(Body):
     """`checkpoint`: RUN.STEP; null: the network as it came. `speaker_wav`: path of a recording below the service's
     folder of datasets, such as `main/MyTTSDataset/wavs/a.wav`; null: clips of the checkpoint's dataset, or of the
-    network as it came the first of its own speakers."""
+    network as it came the first of its own speakers. `temperature`: the base API's range; what is below the engine's
+    least, 0.1, is not spoken."""
 
     text: Annotated[str, Field(min_length=1, max_length=10_000)]
     language: str = "pt"
@@ -62,7 +63,8 @@ class FinetuneCheckpoints(BaseModel):
 
 
 class FinetuneCheckpointDetail(FinetuneCheckpoint):
-    """`train_loss`: of the step; null where its curve is lost. `config`: sections of train_config.yaml."""
+    """`train_loss`: the mean of the steps since the validation before, as `/training/checkpoints` tells it; null where
+    the curve is lost. `config`: sections of train_config.yaml."""
 
     train_loss: float | None
     config: dict[str, Any]
@@ -102,11 +104,9 @@ def checkpoints(services: Wired) -> FinetuneCheckpoints:
 @router.get("/checkpoints/{checkpoint_name}", summary="One checkpoint")
 def checkpoint(services: Wired, checkpoint_name: str) -> FinetuneCheckpointDetail:
     one = _found(services, checkpoint_name)
-    losses = [row for row in services.training.curve(one["run"], services.caller) if row["step"] == one["step"]]
-    terms = {name: value for row in losses for name, value in row.items() if name in ("text", "audio")}
     return FinetuneCheckpointDetail(
         **_view(one).model_dump(),
-        train_loss=sum(terms.values()) if terms else None,
+        train_loss=one["train_loss"],
         config=services.training.config(one["run"], services.caller),
     )
 

@@ -25,6 +25,7 @@ from app.tasks.comparisons import compare_voices
 from bench.xtts_reference import recording
 from speech.audio import Audio, to_bytes
 from speech.models import ModelStore
+from speech.voice_folder import CURVE
 
 pytest.importorskip("torch")
 pytest.importorskip("tokenizers")
@@ -273,6 +274,27 @@ def test_the_example_of_the_guide_runs(studio: Service) -> None:
     names: dict[str, Any] = {"client": studio.client, "run": run, "step": step}
     exec(re.findall(r"```python\n(.*?)```", guide, re.S)[0], names)
     assert (names["job"]["kind"], names["job"]["status"]) == ("comparison", "pending")
+
+
+def test_both_lists_tell_the_same_mean_training_loss(studio: Service) -> None:
+    """Of the steps since the validation before, not of the last one alone."""
+    folder = studio.services.training.run_folder(RUN)
+    rows: list[dict[str, float]] = [
+        {"step": 1, "loss": 6.0, "text": 1.0, "audio": 5.0},
+        {"step": 2, "loss": 4.0, "text": 1.0, "audio": 3.0},
+        {"step": 2, "held_out_loss": 4.8},
+        {"step": 3, "loss": 3.0, "text": 1.0, "audio": 2.0},
+        {"step": 4, "loss": 2.0, "text": 0.5, "audio": 1.5},
+        {"step": 4, "held_out_loss": 4.6},
+    ]
+    (folder / CURVE).write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    try:
+        listed = {one["name"]: one["train_loss"] for one in send(studio, "/checkpoints", verb="GET")}
+        for step, mean in ((2, 5.0), (4, 2.5)):
+            single = studio.client.get(f"/v1/finetune/checkpoints/{RUN}.step-{step:06}").json()
+            assert single["train_loss"] == listed[f"{RUN}/step-{step:06}"] == mean
+    finally:
+        (folder / CURVE).unlink()
 
 
 def test_who_only_looks_at_runs_brings_no_pytorch(studio: Service) -> None:

@@ -64,7 +64,17 @@ def test_a_category_is_one_of_a_list_and_a_gender_is_one(service: Service) -> No
     assert all(name in error["message"] for name in get_args(Category))
 
 
-@pytest.mark.parametrize("bad", [{"category": "robot"}, {"category": "unknown"}, {"limit": 0}, {"limit": 1001}, {"gender": "other"}, {"limit": "all"}])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"category": "robot"},
+        {"category": "unknown"},
+        {"limit": 0},
+        {"limit": 1001},
+        {"gender": "other"},
+        {"limit": "all"},
+    ],
+)
 def test_wrong_filters_are_refused(service: Service, bad: dict) -> None:
     assert service.client.get("/voices", params=bad).status_code == 422
 
