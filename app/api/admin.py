@@ -37,6 +37,9 @@ class VoiceStats(BaseModel):
 
 
 class Stats(BaseModel):
+    """`redis_keys`: those of limits, of workers that say they are there and of Celery's queues; null where there is no
+    Redis, or it is away."""
+
     jobs: dict[str, int]
     total_jobs: int
     voices: VoiceStats
@@ -44,6 +47,7 @@ class Stats(BaseModel):
     files_bytes: int
     samples_bytes: int
     database_bytes: int
+    redis_keys: int | None
 
 
 @router.post("/cleanup", summary="Remove expired jobs; `deep`: every job that is not running, and cached samples")
@@ -64,9 +68,11 @@ def cleanup(services: Wired, deep: bool = False) -> Cleaned:
     )
 
 
-@router.get("/stats", summary="Jobs by status, voices, bytes on the disk")
+@router.get("/stats", summary="Jobs by status, voices, bytes on the disk, keys in Redis")
 def stats(services: Wired) -> Stats:
-    counts = services.jobs.counts()
+    from app.jobs.presence import keys_in
+
+    counts, redis_url = services.jobs.counts(), services.settings.redis_url
     profiles = {engine: len(profiles) for engine, profiles in services.profiles.by_engine().items()}
     return Stats(
         jobs=counts,
@@ -76,6 +82,7 @@ def stats(services: Wired) -> Stats:
         files_bytes=services.files.size_bytes(),
         samples_bytes=services.samples.size_bytes(),
         database_bytes=services.database.size_bytes(),
+        redis_keys=keys_in(redis_url) if redis_url else None,
     )
 
 

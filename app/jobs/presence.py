@@ -69,6 +69,17 @@ def workers_of(redis_url: str, queue: str) -> int | None:
         return None
 
 
+def keys_in(redis_url: str) -> int | None:
+    """How many keys the database of `redis_url` has, whoever put them there; None where Redis does not answer."""
+    from redis.exceptions import RedisError
+
+    try:
+        with _client(redis_url) as client:
+            return int(client.dbsize())
+    except RedisError:
+        return None
+
+
 def why_away(redis_url: str) -> str:
     """ "" where Redis answers."""
     from redis.exceptions import RedisError

@@ -12,8 +12,10 @@ from sqlalchemy import update
 from app import VERSION
 from app.jobs.claim import claim
 from app.jobs.kinds import TRAINING
+from app.security.limits import Rule
 from app.storage.tables import job_events
 from app.texts import LANGUAGES, catalogue
+from bench.servers import Valkey, free_port
 from speech.engines.kokoro.presets import PRESETS
 from speech.models import ModelStore
 
@@ -121,6 +123,27 @@ def test_flags_tell_what_is_built(service: Service) -> None:
     assert one["user_id"] == "ana" and not one["enabled"]
     missing = service.client.get("/feature-flags/teleport")
     assert missing.status_code == 404 and "quality_profiles" in missing.json()["detail"]
+
+
+def test_the_keys_in_redis_are_counted(redis: Valkey, tmp_path: Path) -> None:
+    def keys(service: Service) -> int | None:
+        answer = service.client.get("/admin/stats")
+        assert answer.status_code == 200
+        counted: int | None = answer.json()["redis_keys"]
+        return counted
+
+    with running(tmp_path, redis_url=redis.url.removesuffix("/0") + "/7") as service:  # a database of its own
+        assert keys(service) == 0
+        service.services.limits.hit(Rule("counted", 5, 60), "ana")
+        one = keys(service)
+        service.services.limits.hit(Rule("counted", 5, 60), "bea")
+        assert one and keys(service) == 2 * one
+
+
+def test_without_a_redis_no_keys_are_told(service: Service, tmp_path: Path) -> None:
+    assert service.client.get("/admin/stats").json()["redis_keys"] is None
+    with running(tmp_path / "away", redis_url=f"redis://127.0.0.1:{free_port()}/0") as away:
+        assert away.client.get("/admin/stats").json()["redis_keys"] is None
 
 
 def test_cleanup_and_stats(service: Service) -> None:
