@@ -19,7 +19,7 @@ from app.callers import Caller
 from app.jobs.events import Event
 from app.jobs.runner import Worker
 from app.tasks.training import train_model
-from app.tasks.training_estimate import CONTEXT_BYTES, training_devices
+from app.tasks.training_estimate import CONTEXT_BYTES, seconds_left, training_devices
 from app.tasks.training_service import TrainingService
 from bench.xtts_reference import recording
 from speech.audio import Audio, save
@@ -113,6 +113,39 @@ def test_a_training_runs_and_leaves_checkpoints(trainings: Trainings) -> None:
     assert trainings.send("DELETE", f"/checkpoints/{other}", 200)["name"] == other
     assert [one["name"] for one in trainings.get("/checkpoints", run=run)] == [best]
     assert trainings.send("DELETE", f"/checkpoints/{best}", 200)["name"] == best
+
+
+def test_precision_and_method_reach_the_trainer(trainings: Trainings) -> None:
+    """Rows of the page's form: what the network was trained with, and what was kept of it."""
+    options = {"evidence": {"enabled": False}, "run": {"max_steps": 1}}
+    trainings.send("POST", "/start", **START | {"mixed_precision": True, "use_lora": False, "options": options})
+    trainings.work()
+    state = trainings.get("/status")
+    assert state["job"]["status"] == "completed", state
+    used = trainings.services.training.config(state["run"])
+    assert (used["run"]["precision"], used["model"]["method"]) == ("bf16", "full")
+    [kept] = trainings.get("/checkpoints", run=state["run"])
+    assert kept["method"] == "full" and kept["size_bytes"] > 1 << 20  # a network, no adapter
+
+
+def test_a_card_has_a_precision_of_its_own(tmp_path: Path, xtts_tiny: Path) -> None:
+    with running(tmp_path, xtts_dir=xtts_tiny, train_workers=0) as service:  # others train, on cards of theirs
+        built_dataset(service.services)
+        job_id = Trainings(service).send("POST", "/start", **START, device="cuda", mixed_precision=True)["id"]
+        options = service.services.training.options(service.services.jobs.get(job_id).params["options"])
+        assert (options.run.precision, options.run.device, options.model.method) == ("fp16", "cuda", "lora")
+
+
+def test_what_is_left_falls_from_step_to_step() -> None:
+    """Row 6.1-43: at an even pace, at one that varies by a tenth, and where one step took as long as a validation."""
+    assert seconds_left([], 9) is None and seconds_left([5.0], 9) is None and seconds_left([5.0, 5.0], 9) is None
+    steps = 30
+    for paces in ([2.0] * steps, [2.0, 2.2, 1.9] * 10, [*[2.0] * 10, 40.0, *[2.0] * 19]):
+        times = [100.0 + sum(paces[:count]) for count in range(steps + 1)]
+        left = [seconds_left(times[max(0, step - 19) : step + 1], steps - step) for step in range(4, steps + 1)]
+        told = [one for one in left if one is not None]
+        assert len(told) == len(left) and all(later < earlier for earlier, later in zip(told, told[1:])), told
+        assert told[0] == pytest.approx(2.0 * (steps - 4), rel=0.11) and told[-1] == 0
 
 
 def test_a_training_for_a_card_does_not_go_on_where_there_is_none(tmp_path: Path, xtts_tiny: Path) -> None:
@@ -280,6 +313,10 @@ def test_nothing_runs_and_nothing_can_be_stopped(trainings: Trainings, action: s
         ({"epochs": 0}, 422, "invalid_request"),
         ({"epochs": 101}, 422, "invalid_request"),
         ({"batch_size": 17}, 422, "invalid_request"),
+        ({"accumulation": 0}, 422, "invalid_request"),
+        ({"accumulation": 9}, 422, "invalid_request"),
+        ({"save_every": 0}, 422, "invalid_request"),
+        ({"save_every": 11}, 422, "invalid_request"),
         ({"colour": "red"}, 422, "invalid_request"),
         ({"options": {"run": {"optimizer": "lion"}}}, 422, "bad_training_option"),
         ({"options": {"model": {"ranks": 3}}}, 422, "bad_training_option"),
@@ -292,7 +329,11 @@ def test_nothing_runs_and_nothing_can_be_stopped(trainings: Trainings, action: s
 def test_a_configuration_that_cannot_be_is_refused(
     trainings: Trainings, change: dict[str, Any], status: int, code: str
 ) -> None:
-    assert trainings.send("POST", "/start", status, **{**START, **change})["code"] == code
+    told = trainings.send("POST", "/start", status, **{**START, **change})
+    assert told["code"] == code
+    if code == "invalid_request":
+        assert [error["field"] for error in told["errors"]] == list(change)
+    assert sum(trainings.services.jobs.counts().values()) == 0
 
 
 def test_a_dataset_that_was_not_built_is_refused(trainings: Trainings) -> None:

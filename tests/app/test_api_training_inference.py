@@ -11,6 +11,7 @@ import subprocess
 import sys
 import wave
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,14 @@ from app.jobs.runner import Worker
 from app.tasks.comparisons import compare_voices
 from bench.xtts_reference import recording
 from speech.audio import Audio, to_bytes
+from speech.engines.xtts.adapters import ADAPTER, load_adapter
+from speech.engines.xtts.checkpoint import open_checkpoint
+from speech.errors import SpeechError
 from speech.models import ModelStore
 from speech.voice_folder import CURVE
+from train.xtts.adapters import put, save_adapter
+from train.xtts.options import XttsOptions
+from train.xtts.trainable import XttsFit
 
 pytest.importorskip("torch")
 pytest.importorskip("tokenizers")
@@ -274,6 +281,25 @@ def test_the_example_of_the_guide_runs(studio: Service) -> None:
     names: dict[str, Any] = {"client": studio.client, "run": run, "step": step}
     exec(re.findall(r"```python\n(.*?)```", guide, re.S)[0], names)
     assert (names["job"]["kind"], names["job"]["status"]) == ("comparison", "pending")
+
+
+def test_an_adapter_of_another_shape_is_not_loaded(studio: Service, brief: Path) -> None:
+    """Nor one for a layer that the network has not, and neither is put into a training that goes on."""
+    run, name = "bent-0a1b2c3d", "gpt.h.0.attn.c_attn"
+    step = write_run(studio.services, brief, (2,), run) / "checkpoints" / "step-000002"
+    whole = load_adapter(step / ADAPTER)
+    up, down = whole.factors[name]
+    bent = {"shorter": {name: (up[:-1], down)}, "unknown": {"gpt.h.99.attn.c_attn": (up, down)}}
+    layers = XttsFit(open_checkpoint(brief), [], [], XttsOptions(rank=4, targets="all")).adapters
+    for what, factors in bent.items():
+        save_adapter(step / ADAPTER, replace(whole, factors=factors))
+        told = send(studio, "/inference/load", 409, checkpoint=f"{run}/step-000002")
+        assert told["code"] == "adapter_other_shape" and next(iter(factors)) in told["detail"], what
+        with pytest.raises(SpeechError) as caught:
+            put(layers, load_adapter(step / ADAPTER))
+        assert caught.value.code == "adapter_other_shape"
+    put(layers, whole)
+    shutil.rmtree(step.parents[1])
 
 
 def test_both_lists_tell_the_same_mean_training_loss(studio: Service) -> None:

@@ -85,6 +85,29 @@ ROWS: list[tuple[str, str, Sent, int, str]] = [
     ("GET", "/webui", {}, 200, ""),
     ("POST", "/admin/cleanup?deep=false", {}, 200, "message"),
 ]
+# What B1 to B6 have, and what row 6.3 asks for beside it: method and path of each route.
+BASE = """
+POST /jobs, GET /jobs/{job_id}, GET /jobs/{job_id}/formats, GET /jobs/{job_id}/download, GET /jobs,
+DELETE /jobs/{job_id}, POST /voices/clone, GET /voices, GET /voices/{voice_id}, DELETE /voices/{voice_id},
+POST /rvc-models, GET /rvc-models, GET /rvc-models/stats, GET /rvc-models/{model_id}, DELETE /rvc-models/{model_id},
+GET /quality-profiles, GET /quality-profiles/{engine}, GET /quality-profiles/{engine}/{profile_id},
+POST /quality-profiles, POST /quality-profiles/{engine}, PATCH /quality-profiles/{engine}/{profile_id},
+DELETE /quality-profiles/{engine}/{profile_id}, POST /quality-profiles/{engine}/{profile_id}/set-default,
+POST /quality-profiles/{engine}/{profile_id}/duplicate, GET /, GET /presets, GET /languages, POST /admin/cleanup,
+GET /admin/stats, GET /health, GET /health/engines, GET /feature-flags, GET /feature-flags/{name}, GET /webui,
+GET /v1/finetune/checkpoints, GET /v1/finetune/checkpoints/{checkpoint_name}, POST /v1/finetune/synthesize,
+GET /v1/finetune/synthesize/{filename}, GET /v1/finetune/model/info, DELETE /v1/finetune/checkpoints/{checkpoint_name}
+"""
+ADDED = """
+POST /training/dataset/download, POST /training/dataset/segment, POST /training/dataset/transcribe,
+POST /training/dataset/build, GET /training/dataset/stats, GET /training/dataset/samples, POST /training/start,
+POST /training/pause, POST /training/resume, POST /training/stop, GET /training/status, GET /training/logs,
+GET /training/checkpoints, POST /training/inference/load, POST /training/inference/synthesize,
+POST /training/inference/compare, GET /analytics/jobs-per-day, GET /analytics/engines-usage,
+GET /analytics/voices-by-language, GET /analytics/rvc-usage, POST /voices/{voice_id}/tags,
+GET /voices/{voice_id}/share, GET /voices/{voice_id}/export, POST /rvc/models/{model_id}/validate,
+GET /rvc/models/{model_id}/preview
+"""
 # Name, least, most, default, then balanced, expressive and stable.
 XTTS: list[tuple[Any, ...]] = [
     ("temperature", 0.1, 1.0, 0.75, 0.75, 0.85, 0.70),
@@ -197,3 +220,21 @@ def test_an_expired_job_is_gone(service: Service) -> None:
         connection.execute(update(jobs).where(jobs.c.id == job_id).values(expires_at=1.0))
     for path in (f"/jobs/{job_id}", f"/jobs/{job_id}/download", f"/jobs/{job_id}/formats"):
         assert service.client.get(path).status_code == 410
+
+
+def routes(listed: str) -> set[tuple[str, str]]:
+    found = [tuple(one.split()) for one in listed.split(",")]
+    assert len(found) == len(set(found)), "twice in the list"
+    return {(method, path) for method, path in found}
+
+
+def test_more_than_twenty_paths_are_new_and_none_of_the_base_is_gone(service: Service) -> None:
+    """Row 6.3-26, as a difference of sets."""
+    paths = service.client.get("/openapi.json").json()["paths"]
+    there = {(method.upper(), path): told for path, methods in paths.items() for method, told in methods.items()}
+    base, added = routes(BASE), routes(ADDED)
+    assert (len(base), len(added)) == (40, 25) and not base & added
+    assert base | added <= set(there), (base | added) - set(there)
+    assert all(there[one]["summary"] and there[one]["responses"] for one in base | added)
+    new = {path for _, path in there} - {path for _, path in base}
+    assert {path for _, path in added} <= new and len(new) >= 25, sorted(new)
