@@ -61,11 +61,11 @@ def launched(playwright: Playwright, *options: str) -> Iterator[Browser]:
 
 
 @contextmanager
-def opened(browser: Browser, address: str, faults: Faults, path: str) -> Iterator[Page]:
-    """A page for a Brazilian reader, that hears the service live."""
+def opened(browser: Browser, address: str, faults: Faults, path: str, locale: str = "pt-BR") -> Iterator[Page]:
+    """A page for a reader, by default a Brazilian one, that hears the service live."""
     # Without the worker that keeps the page: tests answer some requests in its stead.
     context = browser.new_context(
-        base_url=address, locale="pt-BR", viewport={"width": 1280, "height": 800}, service_workers="block"
+        base_url=address, locale=locale, viewport={"width": 1280, "height": 800}, service_workers="block"
     )
     page = context.new_page()
     page.set_default_timeout(WAIT_MS)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from app.api.batch_rows import COLUMNS
 from app.jobs.kinds import KINDS
 from app.texts import LANGUAGES, catalogue
 from speech.models import ModelStore
@@ -99,6 +100,11 @@ def test_drawings_named_in_the_page_are_there() -> None:
     assert named and named <= drawn
     assert {"theme-auto", "theme-light", "theme-dark"} <= drawn
     assert set(re.findall(r'name: "(\w+)", group', SOURCE["js/pages.js"])) <= drawn
+
+
+def test_columns_of_a_batch_are_those_of_the_service() -> None:
+    [named] = re.findall(r"const COLUMNS = (\[.*\]);", SOURCE["js/pages/batch-rows.js"])
+    assert tuple(json.loads(named)) == COLUMNS
 
 
 def test_scripts_are_small() -> None:

@@ -16,7 +16,7 @@ export function previewTable(texts, preview) {
     columns: [
       { name: "row", title: head("row"), width: "narrow", cell: (/** @type {any} */ e) => e.row, sortBy: (/** @type {any} */ e) => e.row },
       { name: "text", title: head("text"), width: "wide", cell: (/** @type {any} */ e) => e.text },
-      { name: "language", title: head("language"), cell: (/** @type {any} */ e) => e.language ?? "" },
+      { name: "language", title: head("row_language"), cell: (/** @type {any} */ e) => e.language ?? "" },
       { name: "voice", title: head("voice"), cell: (/** @type {any} */ e) => e.voice ?? "" },
     ],
     below: (/** @type {any} */ { row }) => {

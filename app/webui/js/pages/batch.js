@@ -1,5 +1,6 @@
 /** The Batch page: many texts from a table, checked by row, spoken one by one and taken as one ZIP. */
 
+import { nearestLanguage } from "../catalog.js";
 import { icon } from "../icons.js";
 import { html, live, nothing } from "../lit.js";
 import { loadPage } from "../load.js";
@@ -10,24 +11,17 @@ import { formats, takeFormat } from "../widgets/job.js";
 import { progress } from "../widgets/progress.js";
 import { alert } from "../widgets/states.js";
 import { createTable } from "../widgets/table.js";
+import { decoded, rowsOf } from "./batch-rows.js";
 import { batchTable, previewTable } from "./batch-tables.js";
 import { FORMATS } from "./job-view.js";
 
 const PATH = "/jobs/batch";
 const POLL_MS = 1000;
-const HEADER = /^\uFEFF?(?=.*\btext\b)[\w;, "]+$/i; // a first line that names columns; else each line is a text
 
 /** @type {import("../pages.js").PageModule["mount"]} */
 export function mount(root, app, { query }) {
   const ask = () => Promise.all([app.catalog.load(), app.api.get(`${PATH}?limit=20`)]);
   return loadPage(root, app, ask, ([studio, { batches }]) => show(root, app, studio, batches, query.id ?? "")).close;
-}
-
-/** What is sent of what was typed: a table, or a text a line. @param {string} typed */
-export function rowsOf(typed) {
-  const lines = typed.split(/\r?\n/).filter((line) => line.trim());
-  if (lines.length > 0 && HEADER.test(lines[0].trim())) return { table: typed };
-  return { texts: lines };
 }
 
 /**
@@ -38,7 +32,7 @@ function show(root, app, studio, batches, first) {
   const { api, texts } = app;
   const known = {
     typed: "",
-    language: texts.language(),
+    language: nearestLanguage(studio.languages, texts.language()),
     voice: "",
     preview: /** @type {any} */ (null),
     batch: /** @type {any} */ (null),
@@ -62,17 +56,18 @@ function show(root, app, studio, batches, first) {
       app.announce(message);
     }
   };
-  const send = (/** @type {Record<string, string>} */ more) => {
-    const { table, texts: lines } = rowsOf(known.typed);
-    const said = { language: known.language, ...(known.voice ? { voice: known.voice } : {}) };
-    if (table === undefined) {
-      const flags = Object.fromEntries(Object.keys(more).map((name) => [name, true]));
-      return api.post(PATH, { texts: lines, ...said, ...flags });
-    }
+  const defaults = () => ({ language: known.language, ...(known.voice ? { voice: known.voice } : {}) });
+  const sendTable = (/** @type {BlobPart} */ table, /** @type {Record<string, string>} */ more) => {
     const form = new FormData();
     form.append("file", new Blob([table], { type: "text/csv" }), "batch.csv");
-    Object.entries({ ...said, ...more }).forEach(([name, value]) => form.append(name, value));
+    Object.entries({ ...defaults(), ...more }).forEach(([name, value]) => form.append(name, value));
     return api.post(PATH, form);
+  };
+  const send = (/** @type {Record<string, string>} */ more) => {
+    const { table, texts: lines } = rowsOf(known.typed);
+    if (table !== undefined) return sendTable(table, more);
+    const flags = Object.fromEntries(Object.keys(more).map((name) => [name, true]));
+    return api.post(PATH, { texts: lines, ...defaults(), ...flags });
   };
   const list = async () => (await api.get(`${PATH}?limit=20`)).batches;
   const open = (/** @type {string} */ id) => tried(async () => ({ batch: await api.get(`${PATH}/${id}`) }));
@@ -101,14 +96,29 @@ function show(root, app, studio, batches, first) {
     file: async (/** @type {any} */ event) => {
       const [file] = event.target.files;
       event.target.value = "";
-      if (file) change({ typed: await file.text(), preview: null });
+      if (!file) return;
+      const bytes = await file.arrayBuffer();
+      const typed = decoded(bytes);
+      if (typed !== null) change({ typed, preview: null, error: "" });
+      else await tried(async () => ({ preview: await sendTable(bytes, { dry_run: "true" }) })); // refused: the service names the byte
     },
+  };
+  /** How the opened batch goes: no act of the reader's, so it takes nothing from sight while it asks. */
+  const look = async () => {
+    const { id } = known.batch;
+    try {
+      const batch = await api.get(`${PATH}/${id}`);
+      if (known.batch?.id === id && !known.isBusy) change({ batch });
+    } catch (error) {
+      const { status, message } = /** @type {import("../api.js").ApiError} */ (error);
+      if (status === 404 && known.batch?.id === id) change({ batch: null, error: message }); // else the next look may tell
+    }
   };
   const redraw = () => view.redraw();
   const tables = { preview: createTable(texts, previewTable(texts, () => known.preview), redraw), batch: createTable(texts, batchTable(app), redraw) };
   const view = createView(root, () => drawn(app, studio, known, change, acts, tables));
   const poll = setInterval(() => {
-    if (known.batch && !known.batch.is_ended && !known.isBusy) void open(known.batch.id);
+    if (known.batch && !known.batch.is_ended && !known.isBusy) void look();
   }, POLL_MS);
   if (first) void open(first);
   return all(() => clearInterval(poll), view.close);
