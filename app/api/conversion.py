@@ -25,7 +25,8 @@ router = APIRouter(tags=["voices"], dependencies=[Depends(known_query)])
 
 
 class ToConvert(Body):
-    """`text`: what is said in the recording, where it is known; otherwise it is recognised.
+    """`text`: what is said in the recording, where it is known; otherwise it is recognised. So is `language`, where a
+    converter needs one.
 
     `pitch` is the converter's parameter of that name: to a voice of Kokoro `voice` moves the melody to where the voice
     speaks, `source` leaves it at the recording's height; to a model of RVC, whose id is the `voice_id`, semitones up.
@@ -35,7 +36,7 @@ class ToConvert(Body):
 
     file: Upload
     voice_id: Annotated[str, Field(min_length=1, max_length=80)]
-    language: LanguageTag
+    language: LanguageTag | None = None
     text: Annotated[str | None, Field(max_length=10_000)] = None
     pitch: Annotated[str | None, Word] = None
     index_rate: Annotated[float | None, Field(ge=0, le=1)] = None
@@ -60,7 +61,9 @@ def convert(
 
     asked: dict[str, Value] = {} if body.pitch is None else {"pitch": parameter_value(body.pitch)}
     asked |= {name: value for name in RVC_PARAMETERS if (value := getattr(body, name)) is not None}
-    params = conversion_params(services, body.voice_id, body.language, asked, body.text or None, body.output_format)
+    params = conversion_params(
+        services, body.voice_id, body.language or "", asked, body.text or None, body.output_format
+    )
     return view_of(add_with_recordings(services, CONVERSION, params, [body.file]), reader)
 
 
@@ -72,7 +75,10 @@ def conversion_params(
     text: str | None = None,
     output_format: str = "wav",
 ) -> dict[str, Any]:
-    """What a job that converts stores; the use of a model of RVC is counted. Raises as `convert`."""
+    """What a job that converts stores; `language` "": as it is heard. The use of a model of RVC is counted.
+
+    Raises as `convert`.
+    """
     from app.tasks.conversion_service import ConversionService
 
     conversion = ConversionService(services.synthesizer)

@@ -275,7 +275,7 @@ def _same(job: Job, kind: type[JobView]) -> dict[str, Any]:
 def _recorded(job: Job) -> dict[str, Any]:
     files = job.params.get("input_files", ())
     return {
-        "source_language": job.params.get("language"),
+        "source_language": job.params.get("language") or (job.result or {}).get("language"),
         "tts_engine": job.params.get("engine"),
         "input_file": next(iter(files), None),
     }

@@ -215,6 +215,15 @@ def test_a_cancelled_conversion_leaves_nothing(
     assert studio.services.files.size_bytes() == 0
 
 
+def test_a_language_left_out_is_heard(studio: Service, recording: Path) -> None:
+    files = {"file": ("fala.wav", recording.read_bytes())}
+    job = studio.client.post("/voices/convert", data={"voice_id": "pf_dora"}, files=files).json()
+    assert (job["status"], job["source_language"]) == ("pending", None)
+    studio.work()
+    job = studio.client.get(f"/jobs/{job['id']}").json()
+    assert (job["status"], job["source_language"], job["result"]["language"]) == ("completed", "pt-BR", "pt-BR")
+
+
 @pytest.mark.parametrize(
     ("fields", "status", "code"),
     [

@@ -27,6 +27,12 @@ pytestmark = pytest.mark.browser
 SILENCE = Audio(np.zeros(24_000, np.float32), 24_000)
 PARAMETERS = ("pitch", "index_rate", "filter_radius", "rms_mix_rate", "protect", "f0_method")
 PT = catalogue("pt-BR")
+# The browser does not tell a test what is in a form with a file.
+KEPT_FORM = """const send = window.fetch;
+window.fetch = (path, init) => {
+  if (init?.body instanceof FormData) window.sentForm = init.body;
+  return send(path, init);
+};"""
 JOB_MS = 120_000  # the first job of a kind waits for its process and its models
 FILE = {"url": "https://files.example/a.pth", "size_bytes": 10, "sha256": "0" * 64}
 LISTED = {"id": "ana", "name": "Ana", "licence": "CC-BY-4.0", "model": FILE}  # of a gallery
@@ -94,6 +100,8 @@ def test_a_model_is_added_with_its_verdict_and_deleted(page: Page, faults: Fault
     expect(row).to_contain_text(PT["error.rvc_index_missing"])
     expect(row).to_contain_text("Uma voz clara")
     expect(page.locator("#convert-voice")).to_contain_text("Ana (RVC)")
+    expect(page.locator("#convert-voice option:checked")).to_have_text("Ana (RVC)")
+    expect(page.locator("#convert-language")).to_have_count(0)
     its_parameters_are_sent(page)
     faults.expect("503 POST /voices/convert")
     what_is_spoken_is_sent_to_the_model(page)
@@ -109,6 +117,26 @@ def test_a_model_is_added_with_its_verdict_and_deleted(page: Page, faults: Fault
     page.click("dialog .btn-danger")
     expect(page.locator(f"text={PT['page.convert.none']}")).to_be_visible()
     expect(page.locator("h1")).to_be_focused()
+
+
+def test_the_language_of_a_recording_is_recognised_or_chosen(page: Page, faults: Faults) -> None:
+    """Of a voice whose converter needs the words; the service lacks what hears them, and says so."""
+    page.add_init_script(KEPT_FORM)
+    page.reload()
+    open_from_menu(page, "convert")
+    page.select_option("#convert-voice", "pm_alex")
+    language = page.locator("#convert-language")
+    expect(language).to_have_value("")
+    expect(language.locator("option:checked")).to_have_text(PT["page.convert.recognise"])
+    file = {"name": "fala.wav", "mimeType": "audio/wav", "buffer": to_bytes(SILENCE, "wav")}
+    page.set_input_files("#convert-file", file)
+    for chosen in ("", "en-US"):
+        language.select_option(chosen)
+        with page.expect_response("**/voices/convert") as answered:
+            page.click("#convert-form [type=submit]")
+        assert page.evaluate("window.sentForm.get('language')") == (chosen or None)
+        if answered.value.status == 503:
+            faults.expect("503 POST /voices/convert")
 
 
 def test_a_file_that_is_no_model_is_refused_with_the_reason(page: Page, faults: Faults, tmp_path: Path) -> None:

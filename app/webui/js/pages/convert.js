@@ -1,5 +1,6 @@
 /** A recording said by another voice: a voice of the service, or an RVC model of one's own; and those models. */
 
+import { sortLanguages } from "../catalog.js";
 import { icon } from "../icons.js";
 import { html, nothing } from "../lit.js";
 import { loadPage } from "../load.js";
@@ -29,13 +30,13 @@ const METHODS = ["fcpe", "rmvpe", "crepe", "harvest", "dio", "pm"];
 /** @type {(root: HTMLElement, app: import("../app.js").App, route: import("../router.js").Route) => () => void} */
 export function mount(root, app) {
   const ask = async () => {
-    const [studio, found] = await Promise.all([app.catalog.load(), app.api.get(`${MODELS}?sort_by=name`)]);
-    return { studio, models: found.models };
+    const [studio, converters, found] = await Promise.all([app.catalog.load(), app.catalog.converters(), app.api.get(`${MODELS}?sort_by=name`)]);
+    return { studio, converters, models: found.models };
   };
   return loadPage(root, app, ask, (data) => show(root, app, data)).close;
 }
 
-/** @param {HTMLElement} root @param {import("../app.js").App} app @param {{ studio: import("../catalog.js").Catalog, models: any[] }} data */
+/** @param {HTMLElement} root @param {import("../app.js").App} app @param {{ studio: import("../catalog.js").Catalog, converters: import("../api-types.js").ConverterHealth[], models: any[] }} data */
 function show(root, app, data) {
   const { api, texts } = app;
   const known = { models: data.models, chosen: "", error: "", sent: /** @type {number | null} */ (null), job: /** @type {any} */ (null), source: "", recorded: /** @type {Blob | null} */ (null) };
@@ -70,7 +71,7 @@ function show(root, app, data) {
   const convert = async (/** @type {any} */ event) => {
     event.preventDefault();
     const form = new FormData(event.target);
-    form.append("language", texts.language());
+    if (!form.get("language")) form.delete("language"); // recognised, or nobody needs it
     try {
       await mic.finish();
       if (known.recorded) form.set("file", known.recorded, "microphone.wav");
@@ -102,12 +103,14 @@ function show(root, app, data) {
   const table = createTable(texts, tableOf(texts, actions), () => view.redraw());
   const refresh = async () => change({ models: (await api.get(`${MODELS}?sort_by=name`)).models });
   const gallery = createGalleries(app, () => view.redraw(), refresh);
-  /** What the chosen voice is converted by. */
   const lookFor = () => {
-    const { models, voices } = offeredBy(data.studio, known);
-    const chosen = voiceOf(models, voices, known.chosen);
-    const converter = models.some(({ id }) => id === chosen) ? "rvc" : voices.find(({ id }) => id === chosen)?.converters?.[0];
+    const converter = converterOf(data.studio, known);
     void lacking.look(converter ? `convert-${converter}` : "");
+  };
+  /** That the recording may be in, where the words in it count. */
+  const languages = () => {
+    const name = converterOf(data.studio, known);
+    return sortLanguages(data.converters.find((one) => one.name === name && one.needs_text)?.languages ?? []);
   };
   const choose = (/** @type {string} */ chosen) => {
     change({ chosen });
@@ -116,7 +119,7 @@ function show(root, app, data) {
   const view = createView(
     root,
     () => html`<h1>${texts.t("page.nav.convert")}</h1>
-      ${known.error ? alert(known.error) : nothing} ${convertForm(texts, data.studio, known, mic.node, { convert, choose, drop: () => change({ recorded: null }) })} ${lacking.draw()} ${result(app, known)}
+      ${known.error ? alert(known.error) : nothing} ${convertForm(texts, data.studio, known, languages(), mic.node, { convert, choose, drop: () => change({ recorded: null }) })} ${lacking.draw()} ${result(app, known)}
       <h2>${texts.t("page.convert.models")}</h2>
       <p>${texts.t("page.convert.about")}</p>
       ${addForm(texts, known.sent, add)} ${table.draw(known.models)} ${gallery.draw()}`,
@@ -137,6 +140,13 @@ function offeredBy(studio, { models }) {
   return { models, voices: studio.voices.filter(({ converters }) => converters?.length) };
 }
 
+/** What the chosen voice is converted by. @param {import("../catalog.js").Catalog} studio @param {{ models: any[], chosen: string }} known */
+function converterOf(studio, known) {
+  const { models, voices } = offeredBy(studio, known);
+  const chosen = voiceOf(models, voices, known.chosen);
+  return models.some(({ id }) => id === chosen) ? "rvc" : voices.find(({ id }) => id === chosen)?.converters?.[0];
+}
+
 /** The id of the chosen one, else of the first. @param {any[]} models @param {readonly import("../catalog.js").Voice[]} voices @param {string} chosen */
 function voiceOf(models, voices, chosen) {
   const ids = [...models, ...voices].map(({ id }) => id);
@@ -145,10 +155,10 @@ function voiceOf(models, voices, chosen) {
 
 /**
  * @param {import("../texts.js").Texts} texts @param {import("../catalog.js").Catalog} studio
- * @param {{ models: any[], chosen: string, recorded: Blob | null }} known @param {HTMLElement} microphone
+ * @param {{ models: any[], chosen: string, recorded: Blob | null }} known @param {readonly string[]} languages @param {HTMLElement} microphone
  * @param {{ convert: (event: any) => void, choose: (voiceId: string) => void, drop: () => void }} actions
  */
-function convertForm(texts, studio, known, microphone, { convert, choose, drop }) {
+function convertForm(texts, studio, known, languages, microphone, { convert, choose, drop }) {
   const { recorded } = known;
   const { models, voices } = offeredBy(studio, known);
   const pairs = /** @type {[string, string][]} */ ([...models.map(({ id, name }) => [id, `${name} (RVC)`]), ...voices.map(({ id, title }) => [id, title])]);
@@ -169,9 +179,20 @@ function convertForm(texts, studio, known, microphone, { convert, choose, drop }
         ${options(pairs, voice)}
       </select>
     </div>
-    ${models.some(({ id }) => id === voice) ? modelFields(texts) : nothing}
+    ${languages.length > 0 ? languageField(texts, languages) : nothing} ${models.some(({ id }) => id === voice) ? modelFields(texts) : nothing}
     <div class="col-sm-auto"><button type="submit" class="btn btn-primary">${icon("convert")}${texts.t("page.convert.go")}</button></div>
   </form>`;
+}
+
+/** Of the recording; by default it is heard in it. @param {import("../texts.js").Texts} texts @param {readonly string[]} languages */
+function languageField(texts, languages) {
+  return html`<div class="col-sm">
+    <label for="convert-language" class="form-label">${texts.t("page.convert.language")}</label>
+    <select id="convert-language" name="language" class="form-select">
+      <option value="">${texts.t("page.convert.recognise")}</option>
+      ${languages.map((tag) => html`<option value=${tag}>${texts.languageName(tag)}</option>`)}
+    </select>
+  </div>`;
 }
 
 /** What a model of RVC takes beside the recording. @param {import("../texts.js").Texts} texts */
