@@ -99,7 +99,8 @@ def test_drawings_named_in_the_page_are_there() -> None:
     named = {name for source in SOURCE.values() for name in re.findall(r'icon\("([\w-]+)"\)', source)}
     assert named and named <= drawn
     assert {"theme-auto", "theme-light", "theme-dark"} <= drawn
-    assert set(re.findall(r'name: "(\w+)", group', SOURCE["js/pages.js"])) <= drawn
+    pages = re.findall(r'name: "(\w+)", group: "\w+",(?: drawing: "(\w+)",)?', SOURCE["js/pages.js"])
+    assert {drawing or name for name, drawing in pages} <= drawn
 
 
 def test_columns_of_a_batch_are_those_of_the_service() -> None:

@@ -26,6 +26,7 @@ const DRAWINGS = /** @type {Record<string, ReturnType<typeof svg>>} */ ({
   log: svg`<path d="M6 3.500h8l4 4V20.500H6zM9 11h6M9 14h6M9 17h4"/>`,
   dictionary: svg`<path d="M5 4.500h11.500a2.500 2.500 0 0 1 2.500 2.500v13H7.500A2.500 2.500 0 0 1 5 17.500zM5 17.500A2.500 2.500 0 0 1 7.500 15H19M9 8.500h6"/>`,
   dataset: svg`<ellipse cx="12" cy="6" rx="7.5" ry="3"/><path d="M4.500 6v12c0 1.700 3.400 3 7.500 3s7.500-1.300 7.500-3V6M4.500 12c0 1.700 3.400 3 7.500 3s7.500-1.300 7.500-3"/>`,
+  cpu: svg`<rect x="6.500" y="6.500" width="11" height="11" rx="1.500"/><rect x="10" y="10" width="4" height="4"/><path d="M9.500 3.500v3M14.500 3.500v3M9.500 17.500v3M14.500 17.500v3M3.500 9.500h3M3.500 14.500h3M17.500 9.500h3M17.500 14.500h3"/>`,
   training: svg`<path d="M4 19V5M4 19h16M7.500 15l3.500-5 3 3 5-7"/>`,
   inference: svg`<circle cx="12" cy="12" r="8.500"/><path d="M10 8.500v7l5.500-3.500z"/>`,
   models: svg`<path d="M12 3l8 4.500v9L12 21l-8-4.500v-9zM4 7.500l8 4.500 8-4.500M12 12v9"/>`,

@@ -7,7 +7,8 @@
  * @property {readonly import("./store.js").Slice<any>[]} [slices]
  *
  * @typedef {object} PageEntry
- * @property {string} name the first segment of its address; its text is page.nav and its name, its drawing its name
+ * @property {string} name the first segment of its address; its text is page.nav and its name
+ * @property {string} [drawing] in the bar; by default its name
  * @property {string} group `studio` pages stand in the bar, other groups in a menu of their group
  * @property {() => Promise<PageModule>} load
  */
@@ -18,7 +19,7 @@ export const PAGES = [
   { name: "jobs", group: "studio", load: () => import("./pages/jobs.js") },
   { name: "voices", group: "studio", load: () => import("./pages/voices.js") },
   { name: "clone", group: "studio", load: () => import("./pages/clone.js") },
-  { name: "training", group: "studio", load: () => import("./pages/training.js") },
+  { name: "training", group: "studio", drawing: "cpu", load: () => import("./pages/training.js") },
   { name: "batch", group: "tools", load: () => import("./pages/batch.js") },
   { name: "dictionary", group: "tools", load: () => import("./pages/dictionary.js") },
   { name: "convert", group: "tools", load: () => import("./pages/convert.js") },

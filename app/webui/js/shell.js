@@ -146,8 +146,8 @@ function banner({ store, texts }, wasAway) {
 function bar(app, pages, current, chooseLanguage) {
   const { texts } = app;
   const groups = [...new Set(pages.map(({ group }) => group))].filter((group) => group !== "studio");
-  const link = (/** @type {import("./pages.js").PageEntry} */ { name }, /** @type {string} */ style) =>
-    html`<a class=${style} href=${address(name)} aria-current=${name === current ? "page" : nothing}>${icon(name)}${texts.t(`page.nav.${name}`)}</a>`;
+  const link = (/** @type {import("./pages.js").PageEntry} */ { name, drawing = name }, /** @type {string} */ style) =>
+    html`<a class=${style} href=${address(name)} aria-current=${name === current ? "page" : nothing}>${icon(drawing)}${texts.t(`page.nav.${name}`)}</a>`;
   return html`<header class="bar border-bottom">
     <div class="container-xl">
       <a class="brand" href=${address(pages[0].name)}>${logo()}Papagaio</a>

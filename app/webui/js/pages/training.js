@@ -31,9 +31,9 @@ export function mount(root, app, route) {
     if (!isClosed) close = module.mount(pane, app, route);
   };
   const view = createView(root, () => html`<section id="section-training" class="content-section">
-    <h1>${texts.t("page.nav.training")}</h1>
+    <h1>${texts.t("page.training.title")}</h1>
     <div id="trainingTabs">
-      ${tabs({ label: texts.t("page.nav.training"), page: "training", tabs: TABS.map(({ name }) => ({ name, text: texts.t(`page.training.tab.${name}`) })), current })}
+      ${tabs({ label: texts.t("page.nav.training"), page: "training", tabs: TABS.map(({ name }) => ({ name, text: texts.t(`page.training.tab.${name}`), drawing: name })), current })}
     </div>
     <div class="tab-content">
       <div

@@ -1,20 +1,21 @@
 /** Tabs that have addresses: each is a link, so it can be shared, opened elsewhere and gone back to. */
 
-import { html } from "../lit.js";
+import { icon } from "../icons.js";
+import { html, nothing } from "../lit.js";
 import { address } from "../router.js";
 
 /**
  * @param {object} options
  * @param {string} options.label
  * @param {string} options.page the page's name; a tab's address is `#/PAGE/TAB`
- * @param {readonly { name: string, text: string }[]} options.tabs
+ * @param {readonly { name: string, text: string, drawing?: string }[]} options.tabs
  * @param {string} options.current
  * @param {Record<string, string>} [options.query] goes along
  */
 export function tabs({ label, page, tabs: all, current, query }) {
   return html`<nav class="nav nav-tabs" aria-label=${label}>
     ${all.map(
-      ({ name, text }) => html`<a class="nav-link ${name === current ? "active" : ""}" href=${address([page, name], query)} aria-current=${name === current ? "page" : "false"} data-tab=${name}>${text}</a>`,
+      ({ name, text, drawing }) => html`<a class="nav-link ${name === current ? "active" : ""}" href=${address([page, name], query)} aria-current=${name === current ? "page" : "false"} data-tab=${name}>${drawing ? icon(drawing) : nothing}${text}</a>`,
     )}
   </nav>`;
 }
