@@ -8,5 +8,4 @@ LIBRARIES = (
     "wavesurfer",
     "socket-io-client",
     "qrcode-generator",
-    "bootstrap-icons",
 )

@@ -40,16 +40,3 @@ export const loadWaveSurfer = () =>
 /** The QR code generator. @returns {Promise<any>} its function `qrcode(type, level)` */
 export const loadQrCode = () =>
   once("qrcode", async () => (await import(new URL("qrcode-generator/qrcode.mjs", VENDOR).href)).default);
-
-/** Bootstrap Icons: afterwards `<i class="bi bi-NAME">` is drawn. @returns {Promise<void>} */
-export const loadBootstrapIcons = () =>
-  once("icons", () => {
-    const link = document.createElement("link");
-    link.rel = "stylesheet";
-    link.href = new URL("bootstrap-icons/font/bootstrap-icons.min.css", VENDOR).href;
-    document.head.append(link);
-    return new Promise((resolve, reject) => {
-      link.addEventListener("load", () => resolve(undefined));
-      link.addEventListener("error", () => reject(new Error("Bootstrap Icons are not there: papagaio models pull")));
-    });
-  });
