@@ -1,4 +1,5 @@
-"""What a person adds to a voice: tags, a category, and links by which others hear it without an account."""
+"""What a person adds to a voice: tags, a category, and links by which others hear it without an account; and what any
+such link leads to."""
 
 from __future__ import annotations
 
@@ -96,7 +97,7 @@ def put_tags(
 @router.get("/voices/{voice_id}/share", summary="Links by which a voice is heard without an account")
 def shares(services: Wired, request: Request, voice_id: str) -> Shares:
     fitted(services, voice_id)
-    links = _links(services).live(services.caller, voice_id)
+    links = links_of(services).live(services.caller, voice_id)
     views = [_view(services, request, link) for link in links]
     return Shares(voice_id=voice_id, url=views[0].url if views else None, links=views)
 
@@ -109,7 +110,7 @@ def share(
 ) -> ShareView:
     """Whoever has it hears a sample of the voice, and no more. Raises Problem `voice_not_fitted` for a stock voice."""
     fitted(services, voice_id)
-    link = _links(services).add(services.caller, voice_id, body.expires_in_hours * 3600.0)
+    link = links_of(services).add(services.caller, voice_id, body.expires_in_hours * 3600.0)
     services.note("share_made", voice_id, share_id=link.id, hours=body.expires_in_hours)
     return _view(services, request, link)
 
@@ -127,7 +128,7 @@ def revoke(services: Wired, voice_id: str, share_id: str) -> Revoked:
 
 
 def _revoked(services: Services, voice_id: str, share_id: str | None = None) -> Revoked:
-    count = _links(services).revoke(services.caller, voice_id, share_id)
+    count = links_of(services).revoke(services.caller, voice_id, share_id)
     services.note("share_ended", voice_id, share_id=share_id, links=count)
     return Revoked(voice_id=voice_id, revoked=count)
 
@@ -135,38 +136,50 @@ def _revoked(services: Services, voice_id: str, share_id: str | None = None) -> 
 @router.get("/shared/{token}", summary="What a link leads to: a page with a player", response_class=HTMLResponse)
 def shared(request: Request, reader: Language, token: str) -> HTMLResponse:
     services, link = _opened(request, token)
-    meta = fitted(services, link.voice_id)
+    title, description = render("share.sound", reader, {}), ""
+    if not link.is_of_sound:
+        meta = fitted(services, link.leads_to)
+        title, description = meta.title, meta.description
     ends = render("share.ends", reader, {"date": iso(link.expires_at)[:10]})
-    told = {"title": meta.title, "description": meta.description, "source": f"/shared/{token}/sample", "ends": ends}
+    told = {"title": title, "description": description, "source": f"/shared/{token}/sample", "ends": ends}
     page = PAGE.format(language=reader, **{name: escape(text) for name, text in told.items()})
     return HTMLResponse(page, headers={"Cache-Control": "no-store"})
 
 
-@router.get("/shared/{token}/sample", summary="A sample of the shared voice, as WAV", response_class=WavFile)
+@router.get("/shared/{token}/sample", summary="The shared sound, or a sample of the voice: WAV", response_class=WavFile)
 def shared_sample(request: Request, token: str) -> FileResponse:
     services, link = _opened(request, token)
-    return FileResponse(sample_file(services, link.voice_id, None)[0], media_type="audio/wav")
+    if link.is_of_sound:
+        return FileResponse(services.tuned.sound(link.leads_to, services.caller), media_type="audio/wav")
+    return FileResponse(sample_file(services, link.leads_to, None)[0], media_type="audio/wav")
 
 
 def _opened(request: Request, token: str) -> tuple[Services, ShareLink]:
     """The service as whoever made the link sees it. Raises Problem `share_not_found`, `share_over`."""
     services: Services = request.app.state.services
-    link = _links(services).opened(token)
+    link = links_of(services).opened(token)
     try:
         seen = services.of(services.identity.caller_of(link.user_id))
-        fitted(seen, link.voice_id)
-    except Problem as problem:  # the voice, or whoever shared it, is gone
+        if link.is_of_sound:
+            seen.tuned.sound(link.leads_to, seen.caller)
+        else:
+            fitted(seen, link.leads_to)
+    except Problem as problem:  # what was shared, or whoever shared it, is gone
         raise Problem("share_over") from problem
     return seen, link
 
 
-def _links(services: Services) -> ShareLinks:
+def links_of(services: Services) -> ShareLinks:
     from app.security.share_links import ShareLinks
 
     return ShareLinks(services.database, services.identity.secrets.share_key)
 
 
+def address_of(services: Services, request: Request, link: ShareLink) -> str:
+    """What is given to others."""
+    return f"{str(request.base_url).rstrip('/')}/shared/{links_of(services).token(link)}"
+
+
 def _view(services: Services, request: Request, link: ShareLink) -> ShareView:
-    url = f"{str(request.base_url).rstrip('/')}/shared/{_links(services).token(link)}"
     times = {"created_at": iso(link.created_at), "expires_at": iso(link.expires_at)}
-    return ShareView(id=link.id, voice_id=link.voice_id, url=url, **times)
+    return ShareView(id=link.id, voice_id=link.leads_to, url=address_of(services, request, link), **times)

@@ -39,6 +39,8 @@ RULES: tuple[tuple[str, str, Scope | None], ...] = (
     ("POST", "/training/inference", "speak"),
     ("POST", "/training/synthesize", "speak"),
     ("POST", "/training/comparisons", "speak"),  # votes
+    ("POST", "/training/sounds/", "speak"),  # links to what one made
+    ("DELETE", "/training/sounds/", "speak"),
     ("POST", "/voices/convert", "speak"),
 )
 EXACT: dict[str, Scope | None] = {"/": None}

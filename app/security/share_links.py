@@ -1,4 +1,5 @@
-"""Links by which a cloned voice is heard without an account: signed, ending, and ended earlier by whoever made them."""
+"""Links by which a cloned voice, or a sound that was made, is heard without an account: signed, ending, and ended
+earlier by whoever made them."""
 
 from __future__ import annotations
 
@@ -17,6 +18,7 @@ from app.errors import Problem
 from app.storage.database import Database
 from app.storage.tables import share_links as table
 
+SOUND = ".wav"  # ending of a sound's name, which no voice's id has
 TOKEN = re.compile(r"([0-9a-f]{16})\.([A-Za-z0-9_-]{43})")
 
 
@@ -28,6 +30,15 @@ class ShareLink:
     created_at: float
     expires_at: float
     revoked_at: float | None
+
+    @property
+    def leads_to(self) -> str:
+        """Id of the voice, or name of the sound."""
+        return self.voice_id
+
+    @property
+    def is_of_sound(self) -> bool:
+        return self.voice_id.endswith(SOUND)
 
 
 class ShareLinks:

@@ -238,7 +238,7 @@ voice_labels = Table(
     Column("category", String(16)),
 )
 
-# Links by which a voice is heard without an account; the signed text is nowhere kept.
+# Links by which a voice, or a sound by its name, is heard without an account; the signed text is nowhere kept.
 share_links = Table(
     "share_links",
     metadata,

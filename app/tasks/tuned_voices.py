@@ -168,6 +168,12 @@ class TunedVoices:
             raise Problem("tuned_sound_missing", name=name[:80])
         return path
 
+    def keep_longer(self, name: str, lasts_s: float, caller: Caller = LOCAL) -> None:
+        """Keep a sound for `lasts_s` from now, where that is longer. Raises Problem `tuned_sound_missing`."""
+        path = self.sound(name, caller)
+        written = max(path.stat().st_mtime, time.time() + lasts_s - KEPT_S)  # by which sounds are swept
+        os.utime(path, (written, written))
+
     def _sounds(self, caller: Caller) -> Path:
         return self._training.root / SOUNDS / hashlib.sha256(caller.user_id.encode()).hexdigest()[:16]
 

@@ -169,9 +169,11 @@ def speak(page: Page, faults: Faults, tmp_path: Path) -> None:
     page.locator("[data-generate]").click()
     expect(sounds).to_have_count(2, timeout=JOB_MS)
     page.locator("[data-action=share]").first.click()
-    expect(page.locator("[data-toast=good]").last).to_contain_text(PT["page.inference.copied"])
+    page.click("#share-pass")
+    expect(page.locator("[data-share-said]")).to_have_text(PT["page.share.copied"])
     copied = str(page.evaluate("navigator.clipboard.readText()"))
-    shared, first = page.request.get(copied).body(), page.request.get(
+    page.keyboard.press("Escape")
+    shared, first = page.request.get(f"{copied}/sample").body(), page.request.get(
         str(sounds.last.locator("a").get_attribute("href"))
     )
     assert shared.startswith(b"RIFF") and shared != first.body()

@@ -23,6 +23,23 @@ pytestmark = pytest.mark.browser
 PT = catalogue("pt-BR")
 TABS = {"dataset": "[data-queue]", "training": "[data-training-form]", "inference": "[data-compare-card]"}
 CLIPS, A_PAGE = 30, 25
+LINK = re.compile(r"http://127\.0\.0\.1:\d+/shared/[0-9a-f]{16}\.[\w-]{43}")
+CHECKPOINT = {
+    "name": "ana/step-000001",
+    "run": "ana",
+    "step": 1,
+    "epoch": 1,
+    "method": "lora",
+    "language": "pt-BR",
+    "losses": {"loss": 2.5},
+    "train_loss": 2.6,
+    "evidence": None,
+    "rank": 1,
+    "is_best": True,
+    "size_bytes": 1,
+    "created_at": 1.0,
+    "samples": [],
+}
 LEARNING = {"run": "ana", "job": {"id": "job_ana", "kind": "training", "status": "processing", "progress": 10.0}}
 AT_END = "log => log.scrollTop > 0 && log.scrollHeight - log.scrollTop - log.clientHeight < 24"
 
@@ -166,3 +183,36 @@ def grows(page: Page) -> None:
     shown = page.locator(".log [data-level=info]").count()
     until(page, ".log", f"log => log.children.length > {shown}")
     page.wait_for_timeout(50)
+
+
+def test_a_sound_that_was_made_is_shared_with_who_has_not_signed_in(
+    datasets: str, browser: Browser, faults: Faults
+) -> None:
+    """No checkpoint is here: a voice speaks in its place."""
+    with opened(browser, datasets, faults, "/webui#/speak") as page:
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        said = {"text": "Bom dia.", "voice": "silence_female"}
+        page.route("**/training/checkpoints", lambda route: route.fulfill(json=[CHECKPOINT]))
+        page.route(
+            "**/training/inference/synthesize",
+            lambda route: route.fulfill(response=page.request.post("/training/inference/synthesize", data=said)),
+        )
+        page.goto("/webui#/training/inference")
+        page.fill("#text", said["text"])
+        page.click("[data-generate]")
+        page.click("[data-sound] [data-action=share]")
+        link = page.locator("#share-url").input_value()
+        assert LINK.fullmatch(link)
+        expect(page.locator("#share-qr")).to_be_visible()
+        page.click("#share-pass")
+        expect(page.locator("[data-share-said]")).to_have_text(PT["page.share.copied"])
+        assert page.evaluate("navigator.clipboard.readText()") == link
+        stranger = browser.new_context().new_page()
+        stranger.goto(link)
+        stranger.locator("audio").evaluate("audio => audio.play()")
+        until(stranger, "audio", "audio => audio.currentTime > 0")
+        page.click("#share-end")
+        page.click("dialog .btn-danger:not(#share-end)")
+        expect(page.locator("#share-url")).to_have_count(0)
+        assert stranger.request.get(f"{link}/sample").status == 410
+        stranger.context.close()

@@ -110,7 +110,7 @@ function show(root, app, data) {
   /** That the recording may be in, where the words in it count. */
   const languages = () => {
     const name = converterOf(data.studio, known);
-    return sortLanguages(data.converters.find((one) => one.name === name && one.needs_text)?.languages ?? []);
+    return sortLanguages([...(data.converters.find((one) => one.name === name && one.needs_text)?.languages ?? [])]);
   };
   const choose = (/** @type {string} */ chosen) => {
     change({ chosen });

@@ -7,13 +7,14 @@ import { all, createView } from "../view.js";
 import { createErrors, field, options } from "../widgets/field.js";
 import { fileName } from "../widgets/job.js";
 import { hearButton } from "../widgets/player-bar.js";
+import { shareLink } from "../widgets/share-link.js";
 import { alert, emptyState, loading } from "../widgets/states.js";
-import { toast } from "../widgets/toast.js";
 import { dropZone } from "../widgets/upload.js";
 import { createCompare } from "./compare.js";
 import { baseOf, inRank, measured, nameOf } from "./figures.js";
 
 const MOST_CHARS = 2000; // as the service takes
+const TITLE_CHARS = 60;
 /** What is about to be spoken; `loaded` is the service's answer to loading the checkpoint. */
 export const INFERENCE = {
   name: "inference",
@@ -94,20 +95,6 @@ export function mount(root, app) {
     redraw();
   }
 
-  /** The system's own sheet where there is one, else the link on the clipboard. @param {any} made */
-  async function share(made) {
-    const address = new URL(made.link, window.location.href).href;
-    try {
-      if (navigator.share) await navigator.share({ title: made.text, url: address });
-      else {
-        await navigator.clipboard.writeText(address);
-        toast(texts.t("page.inference.copied"));
-      }
-    } catch (error) {
-      if (/** @type {Error} */ (error).name !== "AbortError") toast(texts.t("page.inference.not_copied", { address }), { kind: "bad" });
-    }
-  }
-
   function checkpointField(/** @type {any[]} */ rows) {
     const names = rows.map((row) => /** @type {const} */ ([row.name, `${nameOf(texts, row)}${row.is_best ? ` · ${texts.t("page.training.best")}` : ""}`]));
     const runs = [...new Set(rows.map(({ run }) => run))];
@@ -173,7 +160,7 @@ export function mount(root, app) {
       ${hearButton(app, { key: made.key, title: made.text, src: made.src, label: texts.t("page.inference.hear", { text: made.text }) })}
       <span class="sound-text">${made.text}<span class="fine">${made.checkpoint}</span></span>
       <a class="btn btn-sm btn-quiet" data-action="download" href=${named(made.src, made.text)} download="${fileName(made.text)}.wav" aria-label=${texts.t("page.inference.download", { text: made.text })} title=${texts.t("page.job.download")}>${icon("download")}</a>
-      ${made.link ? html`<button type="button" class="btn btn-sm btn-quiet" data-action="share" data-link=${made.link} aria-label=${texts.t("page.inference.share", { text: made.text })} title=${texts.t("page.inference.share_short")} @click=${() => share(made)}>${icon("share")}</button>` : nothing}
+      ${made.link ? html`<button type="button" class="btn btn-sm btn-quiet" data-action="share" data-link=${made.link} aria-label=${texts.t("page.inference.share", { text: made.text })} title=${texts.t("page.inference.share_short")} @click=${() => shareLink(app, { path: shareOf(made.link), title: short(made.text), about: "page.inference.share_about" })}>${icon("share")}</button>` : nothing}
     </li>`;
   }
 
@@ -196,6 +183,12 @@ export function mount(root, app) {
     () => view?.close(),
   );
 }
+
+/** @param {string} text */
+const short = (text) => (text.length > TITLE_CHARS ? `${text.slice(0, TITLE_CHARS)}…` : text);
+
+/** Where links to a sound are had, by its own address. @param {string} link */
+const shareOf = (link) => `/training/sounds/${link.split("/").pop()}/share`;
 
 /** The address of a sound whose file is called after its text; a sound of this page is named by its link. @param {string} src @param {string} text */
 function named(src, text) {
