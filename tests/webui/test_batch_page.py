@@ -82,6 +82,9 @@ def test_each_row_speaks_with_its_own_voice(page: Page) -> None:
     page.click("#batch-start")
     batch = page.locator("[data-batch][data-ended=true]")
     expect(batch).to_be_visible(timeout=60_000)
+    batch_id = batch.get_attribute("data-batch")
+    earlier = page.locator(f"section:has(#batch-earlier) li:has-text('{batch_id}')")
+    expect(earlier).to_contain_text(PT["page.batch.done"].format(done=2, total=2))
     voices = batch.locator(f"tbody tr[data-row] td[data-label='{PT['page.batch.voice']}']")
     expect(voices).to_have_text(["silence_female", "silence_male"])
     with page.expect_download() as waiting:

@@ -36,7 +36,7 @@ function show(root, app, studio, batches, first) {
     voice: "",
     preview: /** @type {any} */ (null),
     batch: /** @type {any} */ (null),
-    batches,
+    batches: /** @type {any[]} */ (batches),
     format: formats()[0],
     skip: false,
     isBusy: false,
@@ -108,7 +108,7 @@ function show(root, app, studio, batches, first) {
     const { id } = known.batch;
     try {
       const batch = await api.get(`${PATH}/${id}`);
-      if (known.batch?.id === id && !known.isBusy) change({ batch });
+      if (known.batch?.id === id && !known.isBusy) change({ batch, batches: known.batches.map((one) => (one.id === id ? batch : one)) });
     } catch (error) {
       const { status, message } = /** @type {import("../api.js").ApiError} */ (error);
       if (status === 404 && known.batch?.id === id) change({ batch: null, error: message }); // else the next look may tell
