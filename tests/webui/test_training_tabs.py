@@ -14,6 +14,7 @@ from page_faults import Faults
 from playwright.sync_api import Browser, Page, Route, expect
 
 from app.texts import catalogue
+from conftest import _serving
 from speech.audio import Audio, save
 from train.dataset.folder import DatasetFolder
 from train.dataset.records import Sample
@@ -45,12 +46,13 @@ AT_END = "log => log.scrollTop > 0 && log.scrollHeight - log.scrollTop - log.cli
 
 
 @pytest.fixture(scope="module")
-def datasets(rehearsing: str, rehearsing_folder: Path) -> str:
+def datasets(style_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a service with a built dataset, and one of clips of 1 to 10 s."""
-    folder = rehearsing_folder / "data" / "datasets"
-    write_dataset(folder / "ana")
-    write_clips(folder / "clipes")
-    return rehearsing
+    folder = tmp_path_factory.mktemp("datasets")
+    write_dataset(folder / "data" / "datasets" / "ana")
+    write_clips(folder / "data" / "datasets" / "clipes")
+    with _serving(["-m", "app.cli", "serve"], style_dir, folder) as address:
+        yield address
 
 
 def write_clips(root: Path) -> None:
