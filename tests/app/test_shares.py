@@ -71,12 +71,12 @@ def test_a_link_that_is_wrong_over_or_ended(service: Service, stranger: TestClie
     for wrong in (
         good,
         f"{good}.",
-        f"{good}.{signature[:-1]}A",
+        f"{good}.{signature[:-1]}{'B' if signature.endswith('A') else 'A'}",
         f"{other['id']}.{signature}",
         f"0{good[1:]}.{signature}",
     ):
         answer = stranger.get(f"/shared/{wrong}")
-        assert (answer.status_code, answer.json()["code"]) == (404, "share_not_found") or wrong == token, wrong
+        assert (answer.status_code, answer.json()["code"]) == (404, "share_not_found"), wrong
     assert service.client.delete(f"/voices/ana/share/{other['id']}").json()["revoked"] == 1
     for path in ("", "/sample"):
         assert stranger.get(f"{other['url']}{path}").status_code == 410

@@ -30,8 +30,9 @@ def tree(folder: Path) -> dict[str, str]:
 
 
 def installed(folder: Path, *wheels: Path) -> None:
-    command = [sys.executable, "-m", "pip", "install", "-q", "--no-index", "--no-deps", "--target", str(folder)]
-    subprocess.run([*command, *map(str, wheels)], check=True, env={**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"})
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-index", "--no-deps", "--no-compile"]
+    command = [*pip, "--target", str(folder), *map(str, wheels)]
+    subprocess.run(command, check=True, env={**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"})
 
 
 def failed(place: Place) -> dict[str, str]:  # noqa: F811
