@@ -45,6 +45,7 @@ ROUTES = (
 )
 JOB = {"text": "Oi.", "source_language": "pt-BR", "mode": "dubbing", "tts_engine": "silence"}
 EVENTS = 50  # that every socket hears
+FEW = 10  # clients that ask without a pause, which is still more than a full house
 VOICES, SAMPLE_BYTES = {"kokoro": "pf_dora", "silence": "silence_female"}, 2
 TEXT = (
     "O papagaio aprende uma palavra por dia, e à noite conta todas. Quem ouve com calma aprende também. De manhã ele "
@@ -64,6 +65,7 @@ def main() -> None:
         try:
             for name, run, *arguments in (
                 ("routes", _load, options.clients, options.seconds),
+                ("routes_by_ten", _load, FEW, options.seconds),
                 ("jobs", _jobs, options.jobs),
                 ("idle", _idle, 30),
                 ("sockets", _sockets, options.sockets),

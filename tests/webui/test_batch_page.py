@@ -126,3 +126,24 @@ def test_looking_after_a_batch_takes_no_error_and_no_button(page: Page, faults: 
     page.wait_for_timeout(100)
     expect(refused).to_be_visible()
     assert page.evaluate("window.flickers") == 0
+
+
+def test_a_batch_with_a_job_that_does_not_stop_stays_and_says_so(page: Page) -> None:
+    """What the service answers then is held by `test_batch.py`; here what the page makes of it."""
+    open_from_menu(page, "batch")
+    page.fill("#batch-rows", "Um.")
+    page.click("#batch-rows ~ .action-row [type=submit]")
+    page.click("#batch-start")
+    expect(page.locator("[data-batch][data-ended=true]")).to_be_visible(timeout=60_000)
+
+    def stays(route: Route) -> None:
+        if route.request.method != "DELETE":
+            return route.fallback()
+        answer = {"message": "", "batch_id": "b", "jobs_deleted": 0, "not_deleted": {"job_1": "job_still_running"}}
+        route.fulfill(json=answer)
+
+    page.route("**/jobs/batch/*", stays)
+    page.click("#batch-delete")
+    page.click(f"dialog button:has-text('{PT['page.batch.delete']}')")
+    expect(page.locator("[role=alert]")).to_have_text(PT["page.batch.stays"].format(jobs="job_1"))
+    expect(page.locator("[data-batch]")).to_be_visible()

@@ -89,8 +89,10 @@ function show(root, app, studio, batches, first) {
       const question = texts.t("page.batch.delete_question", { title: known.batch.title || known.batch.id });
       if (!(await confirm(texts, { question, cost: texts.t("page.batch.delete_cost"), action: texts.t("page.batch.delete") }))) return;
       await tried(async () => {
-        await api.remove(`${PATH}/${known.batch.id}`);
-        return { batch: null, batches: await list() };
+        const left = Object.keys((await api.remove(`${PATH}/${known.batch.id}`)).not_deleted);
+        if (left.length === 0) return { batch: null, batches: await list() };
+        const batch = await api.get(`${PATH}/${known.batch.id}`);
+        return { batch, batches: await list(), error: texts.t("page.batch.stays", { jobs: left.join(", ") }) };
       });
     },
     file: async (/** @type {any} */ event) => {
