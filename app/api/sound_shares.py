@@ -16,9 +16,7 @@ from app.api.voice_shares import NewShare, address_of, links_of
 if TYPE_CHECKING:
     from app.security.share_links import ShareLink
 
-router = APIRouter(
-    prefix="/training/sounds/{filename}/share", tags=["training"], dependencies=[Depends(known_query)]
-)
+router = APIRouter(prefix="/training/sounds/{filename}/share", tags=["training"], dependencies=[Depends(known_query)])
 
 
 class SoundShare(BaseModel):
