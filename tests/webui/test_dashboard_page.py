@@ -16,6 +16,7 @@ from playwright.sync_api import Page, expect
 from app.api.rvc import RvcUsage
 from app.texts import catalogue
 from speech.voice_library import VoiceLibrary
+from speech.voices import MANY_LANGUAGES
 
 PT = catalogue("pt-BR")
 pytestmark = pytest.mark.browser
@@ -77,6 +78,15 @@ def test_the_languages_are_those_of_the_voices(page: Page) -> None:
     counts = [one["voices"] for one in figures(page, "voices-by-language")]
     assert [int(line.rpartition(": ")[2]) for line in lines[: len(counts)]] == counts
     expect(page.locator("[data-figure=rvc]")).to_contain_text(PT["page.dashboard.no_rvc"])
+
+
+def test_voices_of_many_languages_are_called_so(page: Page) -> None:
+    rows = [{"language": "pt-BR", "voices": 3, "cloned": 0}, {"language": MANY_LANGUAGES, "voices": 2, "cloned": 1}]
+    assert all(set(row) <= set(found) for row in rows for found in figures(page, "voices-by-language"))
+    page.route("**/analytics/voices-by-language", lambda route: route.fulfill(json=rows))
+    page.goto("/webui#/dashboard")
+    expect(page.locator("[data-figure=languages] canvas")).to_be_visible()
+    assert f"{PT['page.language.many']}: 2" in told(page, "languages")
 
 
 def test_uses_of_rvc_models_are_drawn_one_bar_a_model(page: Page) -> None:

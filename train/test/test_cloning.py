@@ -66,6 +66,7 @@ def recordings(fit_store: ModelStore) -> list[Audio]:
     return sounds
 
 
+@pytest.mark.slow  # first, and so not beside the other whole fits: two at once take three times as long each
 def test_a_voice_with_its_report(
     fit_store: ModelStore, recordings: list[Audio], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

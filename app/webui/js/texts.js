@@ -1,5 +1,7 @@
 /** The words of the page: the catalogue of the service, in the reader's language. */
 
+import { MANY } from "./catalog.js";
+
 export const LANGUAGES = ["en", "pt-BR"];
 
 /**
@@ -68,6 +70,7 @@ export function createTexts(fetchCatalogue) {
       [language, catalogue] = [wanted, found];
     },
     languageName(tag) {
+      if (tag === MANY) return catalogue["page.language.many"]; // browsers have no name for it
       const known = names.get(language) ?? new Intl.DisplayNames([language], { type: "language" });
       names.set(language, known);
       return sentenceCase(known.of(tag) ?? tag);
