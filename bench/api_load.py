@@ -65,7 +65,7 @@ def main() -> None:
         try:
             for name, run, *arguments in (
                 ("routes", _load, options.clients, options.seconds),
-                ("routes_by_ten", _load, FEW, options.seconds),
+                ("routes_by_few", _load, FEW, options.seconds),
                 ("jobs", _jobs, options.jobs),
                 ("idle", _idle, 30),
                 ("sockets", _sockets, options.sockets),

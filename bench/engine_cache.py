@@ -10,7 +10,8 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import closing
 from statistics import median
 from typing import Any
 
@@ -18,6 +19,7 @@ from app.settings import load_settings
 from bench.record import write
 from speech.asr import HearingOptions
 from speech.audio import Audio, join
+from speech.engines.base import Chunk
 from speech.synthesis import Synthesizer, SynthesizerOptions
 
 TEXT, VOICE = "Bom dia.", "pf_dora"
@@ -28,14 +30,18 @@ def synthesizer(memory_bytes: int = ROOM) -> Synthesizer:
     return Synthesizer(SynthesizerOptions(load_settings().models_path, memory_bytes=memory_bytes))
 
 
+def spoken(speaker: Synthesizer) -> Generator[Chunk, None, None]:
+    return speaker.speak(speaker.plan(TEXT, engine="kokoro", voice=VOICE, language="pt-BR"))
+
+
 def first_sound(speaker: Synthesizer, recording: Audio) -> None:
-    sound = speaker.speak(speaker.plan(TEXT, engine="kokoro", voice=VOICE, language="pt-BR"))
-    next(sound)
-    sound.close()
+    with closing(spoken(speaker)) as sound:
+        next(sound)
 
 
 def first_words(speaker: Synthesizer, recording: Audio) -> None:
-    next(speaker.hear(recording, HearingOptions(language="pt")).segments)
+    with closing(speaker.hear(recording, HearingOptions(language="pt")).segments) as segments:
+        next(segments)
 
 
 ASKED: dict[str, Callable[[Synthesizer, Audio], None]] = {"kokoro": first_sound, "whisper-base": first_words}
@@ -74,7 +80,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     runs = parser.parse_args().runs
     speaker = synthesizer()
-    recording = join(speaker.speak(speaker.plan(TEXT, engine="kokoro", voice=VOICE, language="pt-BR")))
+    recording = join(spoken(speaker))
     first_words(speaker, recording)
     both = speaker.pool_stats().memory_bytes
     speaker.close()

@@ -142,10 +142,13 @@ def measure_style(bench: Bench, timbre: str, prosody: str) -> dict[str, Any]:
         for judge in bench.judges
     }
     rise = (bench.mistakes(made) - bench.mistakes(own)) / len(words(TEXT))
-    wanted = contours(other)
+    timbre_has, style_has, wanted = (contours(sound) for sound in (own, made, other))
     correlations = {
-        name: {"timbre": correlation(contours(own)[name], wanted[name]), "style": correlation(made_of, wanted[name])}
-        for name, made_of in contours(made).items()
+        name: {
+            "timbre": correlation(timbre_has[name], wanted[name]),
+            "style": correlation(style_has[name], wanted[name]),
+        }
+        for name in wanted
     }
     told = {"statistics": of, "moved": moved, "contour_correlation": correlations, "share_of_own_likeness": share}
     return {**told, "word_error_rise": round(rise, 4)}
@@ -154,10 +157,8 @@ def measure_style(bench: Bench, timbre: str, prosody: str) -> dict[str, Any]:
 def contours(audio: Audio) -> dict[str, NDArray[np.floating]]:
     """F0 in semitones, drawn through what is unvoiced, and the level in dB: from the first sound to the last, each in
     so many parts of what it lasts, since no two readings last the same."""
-    samples = resample(audio, 16000).samples
-    level_db = 20 * np.log10(envelope(samples, 160) + 1e-6)
+    hertz, level_db = measured(audio)
     loud = np.flatnonzero(level_db > level_db.max() - 40)
-    hertz = autocorrelation_f0(samples.astype(np.float64), 60, 500)
     voiced = np.flatnonzero(hertz > 0)
     f0 = np.interp(np.arange(len(hertz)), voiced, 12 * np.log2(hertz[voiced] / 100))
     found = {}
@@ -171,12 +172,16 @@ def correlation(first: NDArray[np.floating], second: NDArray[np.floating]) -> fl
     return round(float(np.corrcoef(first, second)[0, 1]), 3)
 
 
+def measured(audio: Audio) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """F0 in Hz, 0 where nothing is voiced, and the level in dB, each frame by frame."""
+    samples = resample(audio, 16000).samples
+    return autocorrelation_f0(samples.astype(np.float64), 60, 500), 20 * np.log10(envelope(samples, 160) + 1e-6)
+
+
 def statistics(audio: Audio) -> dict[str, float]:
     """Height and spread of F0 in semitones, spread of the level in dB where something is said, seconds in all."""
-    samples = resample(audio, 16000).samples
-    hertz = autocorrelation_f0(samples.astype(np.float64), 60, 500)
+    hertz, level_db = measured(audio)
     semitones = 12 * np.log2(hertz[hertz > 0] / 100)
-    level_db = 20 * np.log10(envelope(samples, 160) + 1e-6)
     spoken: NDArray[np.floating] = level_db[level_db > level_db.max() - 40]
     return {
         "f0_semitones": round(float(np.median(semitones)), 3),

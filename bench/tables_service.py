@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from bench.api_load import FEW
 from bench.table_rows import Figures, Row, compared, percent
 
 
@@ -58,7 +59,7 @@ def f5(figures: Figures) -> Iterable[Row]:
 
 def load(figures: Figures) -> Iterable[Row]:
     routes, jobs, idle, sockets = (figures[name] for name in ("routes", "jobs", "idle", "sockets"))
-    for clients, row in ((figures["clients"], routes), (10, figures["routes_by_ten"])):
+    for clients, row in ((figures["clients"], routes), (FEW, figures["routes_by_few"])):
         asked = f"{clients} clients, {row['requests_per_s']:.0f} requests/s"
         yield Row("routes that do not speak, p95", asked, f"{row['p95_ms']:.0f} ms", "100 ms")
     faults = sum(count for status, count in routes["statuses"].items() if int(status) >= 500)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from app.api.bodies import Body
+from app.api.languages import primary_of
 from app.api.services import Services
 from app.api.voices import first_voice
 from app.errors import FieldError, Problem
@@ -224,7 +225,7 @@ def _engine(services: Services, body: NewJob) -> EngineChoice:
 
 def _language(body: NewJob) -> str:
     source, target = body.source_language, body.target_language or body.source_language
-    if _primary(source) != _primary(target):
+    if primary_of(source) != primary_of(target):
         raise Problem("translation_not_offered", source_language=source, target_language=target)
     return target
 
@@ -234,7 +235,7 @@ def _voice(services: Services, body: NewJob, engine: str, language: str) -> tupl
     if body.voice_id is not None:
         return None, body.voice_id
     offered = {preset.name: preset for preset in services.synthesizer.registry.engine(engine).presets}
-    primary = _primary(language)
+    primary = primary_of(language)
     if body.preset is None:
         for name, preset in offered.items():
             if primary in preset.voices:
@@ -252,10 +253,6 @@ def _voice_told(services: Services, voice: Voice) -> dict[str, Any]:
     """What it was called when the job was asked for; only voices that were made here are described by somebody."""
     meta = None if voice.is_stock else services.cloning.library().get(voice.voice_id)
     return {"voice_name": voice.title, "voice_description": meta.description or None if meta else None}
-
-
-def _primary(tag: str) -> str:
-    return tag.strip().replace("_", "-").partition("-")[0].lower()
 
 
 def _profile(services: Services, engine: str, profile_id: str | None) -> QualityProfile:

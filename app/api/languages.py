@@ -90,3 +90,8 @@ def matches(wanted: str, spoken: Iterable[str]) -> bool:
     """Whether `wanted` is one of the `spoken` tags, or the base of one: `pt` is spoken where `pt-BR` is."""
     tags = {tag.lower() for tag in spoken}
     return wanted.lower() in tags | {tag.partition("-")[0] for tag in tags}
+
+
+def primary_of(tag: str) -> str:
+    """`pt` of `pt-BR`."""
+    return tag.strip().replace("_", "-").partition("-")[0].lower()

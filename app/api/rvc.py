@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, StringConstraints
 from starlette.responses import FileResponse
 
 from app.api.bodies import JSON, MULTIPART, Body, Upload, body_of, documented
-from app.api.languages import Language
+from app.api.languages import Language, primary_of
 from app.api.queries import known_query
 from app.api.services import Services, Wired
 from app.api.streaming import Sound, made_whole
@@ -188,7 +188,7 @@ def preview(services: Wired, reader: Language, model_id: str, language: str | No
     engine = synthesizer.choose_engine().engine
     info = synthesizer.engines()[engine]
     spoken = match_language(language or reader, info)
-    primary = spoken.partition("-")[0].lower()
+    primary = primary_of(spoken)
     named = (voice.voice_id for voice in synthesizer.voices_of(engine) if voice.language == spoken)
     voice_id = next(named, None) or first_voice(services, engine, primary)
     plan = synthesizer.plan(

@@ -10,8 +10,7 @@ from pydantic import BaseModel
 from app.api.bodies import JSON, body_of, documented
 from app.api.queries import known_query
 from app.api.services import Services, Wired
-from app.api.times import iso
-from app.api.voice_shares import NewShare, address_of, links_of
+from app.api.voice_shares import NewShare, links_of, told_of
 
 if TYPE_CHECKING:
     from app.security.share_links import ShareLink
@@ -69,5 +68,4 @@ def revoke_all(services: Wired, filename: str) -> SoundRevoked:
 
 
 def _view(services: Services, request: Request, link: ShareLink) -> SoundShare:
-    times = {"created_at": iso(link.created_at), "expires_at": iso(link.expires_at)}
-    return SoundShare(id=link.id, filename=link.leads_to, url=address_of(services, request, link), **times)
+    return SoundShare(filename=link.leads_to, **told_of(services, request, link))

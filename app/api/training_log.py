@@ -16,8 +16,6 @@ ORDER: tuple[Level, ...] = ("debug", "info", "warning", "error")
 REFUSED = "training.refused."
 LATER = ("judged_later", "judged_later_memory")
 UNLOADED = "engines_unloaded"
-
-
 PAGE = 500  # events that are read at a time
 
 
@@ -35,17 +33,14 @@ def last_lines(log: EventLog, job_id: str, least: Level, language: str, count: i
 
     Read from the end: a long training has an event a step, and a reader asks again every second or two.
     """
-    told: list[Event] = []  # the newest first
-    found = 0
-    while found < count:
-        page = log.newest(job_id, None, PAGE, after, told[-1].id if told else None)
-        told += page
-        found += max(0, len(log_lines(reversed(page), least, language)) - 1)  # its first may be a stage already begun
-        if len(page) < PAGE:
-            break
-    known = log.newest(job_id, "job.progress", 1, before=after + 1) if after else []  # the stage that is told already
-    lines = log_lines([*known, *reversed(told)], least, language)
-    return [line for line in lines if line.id > after][-count:]
+    lines: list[LogLine] = []
+    first: int | None = None  # id of the earliest event that was read
+    while len(lines) < count and (page := log.newest(job_id, None, PAGE, after, first)):
+        first = page[-1].id
+        begun = log.newest(job_id, "job.progress", 1, before=first)  # the stage that is told already
+        told = log_lines([*begun, *reversed(page)], least, language)
+        lines = [line for line in told if line.id >= first] + lines
+    return lines[-count:]
 
 
 def log_lines(events: Iterable[Event], least: Level, language: str) -> list[LogLine]:

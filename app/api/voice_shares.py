@@ -175,11 +175,11 @@ def links_of(services: Services) -> ShareLinks:
     return ShareLinks(services.database, services.identity.secrets.share_key)
 
 
-def address_of(services: Services, request: Request, link: ShareLink) -> str:
-    """What is given to others."""
-    return f"{str(request.base_url).rstrip('/')}/shared/{links_of(services).token(link)}"
+def told_of(services: Services, request: Request, link: ShareLink) -> dict[str, str]:
+    """What is told of a link, whatever it leads to; `url` is given to others."""
+    url = f"{str(request.base_url).rstrip('/')}/shared/{links_of(services).token(link)}"
+    return {"id": link.id, "url": url, "created_at": iso(link.created_at), "expires_at": iso(link.expires_at)}
 
 
 def _view(services: Services, request: Request, link: ShareLink) -> ShareView:
-    times = {"created_at": iso(link.created_at), "expires_at": iso(link.expires_at)}
-    return ShareView(id=link.id, voice_id=link.leads_to, url=address_of(services, request, link), **times)
+    return ShareView(voice_id=link.leads_to, **told_of(services, request, link))

@@ -15,7 +15,7 @@ from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from app.api.bodies import MULTIPART, Body, Upload, body_of, documented
-from app.api.languages import Language, matches
+from app.api.languages import Language, matches, primary_of
 from app.api.queries import known_query
 from app.api.services import Fetching, Services, Wired
 from app.api.streaming import Sound, made_whole
@@ -334,7 +334,7 @@ def first_voice(services: Services, engine: str, primary: str) -> str:
         raise Problem("engine_without_voices", engine=engine)
     for wanted in (primary, MANY_LANGUAGES):
         for voice in voices:
-            if voice.language.partition("-")[0].lower() == wanted:
+            if primary_of(voice.language) == wanted:
                 return voice.voice_id
     return voices[0].voice_id
 

@@ -16,6 +16,7 @@ from speech.errors import SpeechError
 from speech.synthesis import Synthesizer
 
 if TYPE_CHECKING:
+    from train.options import TrainOptions
     from train.planning import Basis, Estimate
 
 RECENT = 32  # steps whose pace tells how long the rest takes
@@ -27,20 +28,18 @@ def estimate_training(service: TrainingService, dataset: str, sections: Mapping[
     dataset and checkpoint do."""
     from train.planning import measured_speed, probed_speed
 
-    run = service.options(sections).run
-    measured = measured_speed(service.root, run.device, run.precision)
-    speed = measured or probed_speed(run.device, run.precision)
-    return _estimate(service, dataset, sections, speed, "measured" if measured else "computed")
+    options = service.options(sections)
+    device, precision = options.run.device, options.run.precision
+    measured = measured_speed(service.root, device, precision)
+    speed = measured or probed_speed(device, precision)
+    return _estimate(service, dataset, options, speed, "measured" if measured else "computed")
 
 
-def _estimate(
-    service: TrainingService, dataset: str, sections: Mapping[str, Any], speed: float, basis: Basis
-) -> Estimate:
+def _estimate(service: TrainingService, dataset: str, options: TrainOptions, speed: float, basis: Basis) -> Estimate:
     from pathlib import Path
 
     from train.planning import Run, Workload, estimate, multiplies_bf16, read_config
 
-    options = service.options(sections)
     checkpoint = service.checkpoint_dir()
     run = Run(service.dataset(dataset), checkpoint, Path(), Path(), options)
     workload = Workload.of(run.clips().clips, checkpoint / "vocab.json", options.data.validation_share)
@@ -56,7 +55,7 @@ def make_room(
     What cannot be estimated is told by the training itself.
     """
     try:
-        fits = _estimate(service, dataset, sections, 0.0, "unknown").fits
+        fits = _estimate(service, dataset, service.options(sections), 0.0, "unknown").fits
     except SpeechError:
         return ()
     return synthesizer.release() if fits is False else ()

@@ -116,7 +116,7 @@ class TrainingService:
         path = self.root / run / OWNER
         return caller.may_see(path.read_text(encoding="utf-8") if path.is_file() else LOCAL.user_id)
 
-    def curve(self, run: str, caller: Caller = LOCAL, after: int = 0) -> list[dict[str, Any]]:
+    def curve(self, run: str, caller: Caller = LOCAL, after: int = -1) -> list[dict[str, Any]]:
         """Figures of each step so far, of those later than `after`. Raises Problem `unknown_run`."""
         from train.curve import read_curve
 

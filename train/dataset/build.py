@@ -85,16 +85,24 @@ def split(samples: Sequence[Sample], options: BuildOptions) -> list[Sample]:
     What its source says counts; the others make `train_share` of each speaker's seconds for training, by `seed`. A
     speaker of a single recording is divided by clips, at the end of it, since there is no other way.
     """
-    lengths: dict[str, dict[str, float]] = {}  # by speaker and recording, in seconds
+    groups: dict[str, list[Sample]] = {}  # by speaker
     for sample in samples:
-        of_speaker = lengths.setdefault(sample.speaker, {})
-        of_speaker[sample.source] = of_speaker.get(sample.source, 0.0) + sample.duration_s
+        groups.setdefault(sample.speaker, []).append(sample)
+    lengths = {speaker: _lengths(group) for speaker, group in groups.items()}
     val = _held_out(lengths, {sample.source: sample.split for sample in samples if sample.split}, options)
     sides = {sample.sample_id: "val" if sample.source in val else "train" for sample in samples}
     for speaker, sources in lengths.items():
         if len(sources) == 1:
-            sides |= _divided([each for each in samples if each.speaker == speaker and not each.split], options)
+            sides |= _divided([sample for sample in groups[speaker] if not sample.split], options)
     return [replace(sample, split=sample.split or sides[sample.sample_id]) for sample in samples]
+
+
+def _lengths(samples: Iterable[Sample]) -> dict[str, float]:
+    """Seconds by recording."""
+    found: dict[str, float] = {}
+    for sample in samples:
+        found[sample.source] = found.get(sample.source, 0.0) + sample.duration_s
+    return found
 
 
 def _held_out(
